@@ -1,0 +1,132 @@
+"""How far tuning turned the components of a layer: angles, matches, and what chance would do.
+
+Source: method.md, section 4. The paper says that knowledge "rotates"; here the word is measured in
+the weights themselves. Two models of a pair share their coordinates, so directions can be compared
+without alignment. Everything is set against random updates as large as the real one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import scipy.linalg
+import torch
+from jaxtyping import Float, Int
+from numpy import ndarray
+from scipy.optimize import linear_sum_assignment
+from torch import Tensor
+
+Null = Literal["norm", "spectrum"]
+
+
+@dataclass(frozen=True)
+class Angles:
+    """Principal angles in degrees between the spans of the first k components, for several k."""
+
+    k: Int[ndarray, " k"]
+    mean: Float[ndarray, " k"]
+    largest: Float[ndarray, " k"]
+
+
+@dataclass(frozen=True)
+class Matching:
+    """One-to-one partners of the base model's components among the tuned model's.
+
+    `cosine` is signed: a negative one means that the poles have changed places, by convention of
+    sign only. `rank_change` is the partner's rank less the component's own: below 0 it rose.
+    """
+
+    partner: Int[ndarray, " component"]
+    cosine: Float[ndarray, " component"]
+
+    @property
+    def rank_change(self) -> Int[ndarray, " component"]:
+        return self.partner - np.arange(len(self.partner))
+
+    @property
+    def angle(self) -> Float[ndarray, " component"]:
+        """Angle between partners in degrees, 0 to 90."""
+        return np.degrees(np.arccos(np.clip(np.abs(self.cosine), 0, 1)))
+
+
+def _same_space(base: ndarray, tuned: ndarray) -> None:
+    if base.shape != tuned.shape:
+        raise ValueError(
+            f"base has directions of shape {base.shape}, tuned of {tuned.shape}: compare the same "
+            "number of components of the same layer of one pair."
+        )
+
+
+def principal_angles(
+    base: Float[ndarray, "component hidden"],
+    tuned: Float[ndarray, "component hidden"],
+    ks: Iterable[int] | None = None,
+) -> Angles:
+    """Mean and largest principal angle between the first k directions, for k in `ks` (default all).
+
+    The largest angle jumps to 90 degrees whenever the k-th and the next component change places;
+    the mean does not, which is why both are kept.
+    """
+    _same_space(base, tuned)
+    k = np.array(range(1, len(base) + 1) if ks is None else list(ks))
+    if len(k) == 0 or k.min() < 1 or k.max() > len(base):
+        raise ValueError(f"ks={list(k)[:5]}...: every k must be between 1 and {len(base)}.")
+    angles = [np.degrees(scipy.linalg.subspace_angles(base[:n].T, tuned[:n].T)) for n in k]
+    return Angles(k, np.array([a.mean() for a in angles]), np.array([a.max() for a in angles]))
+
+
+def match(
+    base: Float[ndarray, "component hidden"], tuned: Float[ndarray, "component hidden"]
+) -> Matching:
+    """Partners that maximise the sum of absolute cosines (the Hungarian method)."""
+    _same_space(base, tuned)
+    cosine = base @ tuned.T
+    own, partner = linear_sum_assignment(-np.abs(cosine))
+    return Matching(partner, cosine[own, partner])
+
+
+def update_rank(update: Float[Tensor, "intermediate hidden"], *, tolerance: float = 1e-4) -> int:
+    """Number of singular values above `tolerance` times the largest; 0 for no update.
+
+    The tolerance is that of an update known as a difference of float32 weights, whose rounding
+    leaves a floor under the true rank of a low-rank adapter.
+    """
+    values = torch.linalg.svdvals(update)
+    return int((values > tolerance * values[0]).sum()) if values[0] > 0 else 0
+
+
+def _orthonormal(rows: int, columns: int, rng: np.random.Generator) -> ndarray:
+    return np.linalg.qr(rng.standard_normal((rows, columns)))[0]
+
+
+def random_updates(
+    update: Float[Tensor, "intermediate hidden"],
+    *,
+    draws: int = 20,
+    seed: int = 0,
+    null: Null = "norm",
+) -> Iterable[Float[Tensor, "intermediate hidden"]]:
+    """Random updates of the same Frobenius norm and rank as `update`.
+
+    null="norm" draws a product of Gaussian factors; null="spectrum" also keeps every singular value
+    and only turns the singular vectors at random: the stricter null, since an update that
+    concentrates on few directions turns more than a spread one of the same norm.
+    """
+    if null not in ("norm", "spectrum"):
+        raise ValueError(f"null={null!r} is unknown: use 'norm' or 'spectrum'.")
+    rng = np.random.default_rng(seed)
+    (rows, columns), rank = update.shape, update_rank(update)
+    norm = float(torch.linalg.norm(update))
+    values = torch.linalg.svdvals(update)[:rank].numpy(force=True)
+    for _ in range(draws):
+        if rank == 0:
+            drawn = np.zeros((rows, columns))
+        elif null == "norm":
+            drawn = rng.standard_normal((rows, rank)) @ rng.standard_normal((rank, columns))
+        else:
+            drawn = (_orthonormal(rows, rank, rng) * values) @ _orthonormal(columns, rank, rng).T
+        length = np.linalg.norm(drawn)
+        yield torch.from_numpy(drawn * (norm / length if length else 0.0)).to(update.dtype)
