@@ -28,6 +28,7 @@ from helpers.architectures import Weights
 MAX_COMPONENTS = 300  # the paper's number
 Pole = Literal["both", "absolute"]
 POSITIVE, NEGATIVE = 0, 1
+Spectrum = tuple[float, ndarray, ndarray]  # total variance; variances (falling); directions (rows)
 
 
 class DegenerateWeights(ValueError):
@@ -73,44 +74,51 @@ def _checked(value_vectors: Float[Tensor, "intermediate hidden"], n: int) -> Ten
             f"have between 1 and {max(min(rows - 1, hidden), 0)} (centring uses up one row): "
             "choose n in that range."
         )
-    if not torch.isfinite(matrix).all():
-        bad = int((~torch.isfinite(matrix)).any(dim=1).sum())
-        raise DegenerateWeights(
-            f"value_vectors holds NaN or infinite entries in {bad} of {rows} rows: the checkpoint "
-            "is damaged or overflowed when it was converted; load it again in float32."
-        )
     return matrix if matrix.dtype == torch.float64 else matrix.float()
 
 
-def _covariance(matrix: Tensor, block: int = 4096) -> tuple[Tensor, Tensor]:
-    """Covariance (hidden x hidden) and mean; blocks of rows keep the centred copy small."""
-    mean = matrix.mean(dim=0, dtype=torch.float64).to(matrix.dtype)
-    covariance = matrix.new_zeros(matrix.shape[1], matrix.shape[1])
-    for rows in matrix.split(block):
-        centred = rows - mean
-        covariance.addmm_(centred.T, centred)
-    return covariance / (len(matrix) - 1), mean
-
-
-def _leading(covariance: Tensor, n: int) -> tuple[ndarray, ndarray]:
-    """The n largest eigenvalues, falling, and their eigenvectors as rows.
-
-    On a CPU LAPACK's relatively robust representations compute only those asked for; measured
-    against randomised and Lanczos solvers in benchmarks/ffn.py. An accelerator has no such driver,
-    and its full decomposition is fast enough.
-    """
-    if covariance.device.type == "cpu":
-        size = len(covariance)
-        values, vectors = scipy.linalg.eigh(
-            covariance.numpy(),
-            subset_by_index=[size - n, size - 1],
-            driver="evr",
-            overwrite_a=True,
-            check_finite=False,
+def _finite_mean(matrix: Tensor) -> Float[Tensor, " hidden"]:
+    mean = matrix.mean(dim=0, dtype=torch.float64)
+    if not torch.isfinite(mean).all():  # one bad entry spoils its column's mean
+        bad = int((~torch.isfinite(matrix)).any(dim=1).sum())
+        raise DegenerateWeights(
+            f"value_vectors holds NaN or infinite entries in {bad} of {len(matrix)} rows: the "
+            "checkpoint is damaged or overflowed when it was converted; load it again in float32."
         )
-    else:
-        values, vectors = (part[..., -n:].cpu().numpy() for part in torch.linalg.eigh(covariance))
-    return values[::-1], vectors.T[::-1]
+    return mean.to(matrix.dtype)
+
+
+def _leading_on_cpu(matrix: Tensor, mean: Tensor, n: int, block: int = 2048) -> Spectrum:
+    """The triangle of the covariance that LAPACK reads (half the work), then n eigenvectors of it.
+
+    Blocks of rows keep the centred copy small. The driver of relatively robust representations
+    computes only the eigenvectors asked for; benchmarks/ffn.py compares it with other solvers.
+    """
+    (rank_k_update,) = scipy.linalg.get_blas_funcs(("syrk",), dtype=mean.numpy().dtype)
+    size = matrix.shape[1]
+    covariance = np.zeros((size, size), dtype=mean.numpy().dtype, order="F")
+    for rows in matrix.split(block):
+        centred = (rows - mean).numpy().T
+        rank_k_update(1 / (len(matrix) - 1), centred, beta=1, c=covariance, lower=1, overwrite_c=1)
+    total = float(np.trace(covariance, dtype=np.float64))
+    values, vectors = scipy.linalg.eigh(
+        covariance,
+        lower=True,
+        subset_by_index=[size - n, size - 1],
+        driver="evr",
+        overwrite_a=True,
+        check_finite=False,
+    )
+    return total, values[::-1], vectors.T[::-1]
+
+
+def _leading_on_accelerator(matrix: Tensor, mean: Tensor, n: int) -> Spectrum:
+    """The same by a full decomposition, which a device does faster than the CPU does a part."""
+    centred = matrix - mean
+    covariance = centred.T @ centred / (len(matrix) - 1)
+    total = float(torch.diagonal(covariance).sum(dtype=torch.float64))
+    values, vectors = (part[..., -n:].cpu().numpy() for part in torch.linalg.eigh(covariance))
+    return total, values[::-1], vectors.T[::-1]
 
 
 def components(
@@ -124,16 +132,15 @@ def components(
     n directions of variance do not exist.
     """
     matrix = _checked(value_vectors, n)
-    covariance, mean = _covariance(matrix)
-    total = float(torch.diagonal(covariance).sum(dtype=torch.float64))
+    mean = _finite_mean(matrix)
+    leading = _leading_on_cpu if matrix.device.type == "cpu" else _leading_on_accelerator
+    total, values, directions = leading(matrix, mean, n)
     # A matrix of equal rows leaves only the rounding error of its mean.
-    noise = torch.finfo(matrix.dtype).eps * float(matrix.square().mean()) * matrix.shape[1]
-    if total <= noise:
+    if total <= torch.finfo(matrix.dtype).eps * (float(mean.square().sum()) + total):
         raise DegenerateWeights(
             "value_vectors are constant: all rows are equal, so no direction has variance. "
             "The layer was probably never initialised; check the checkpoint."
         )
-    values, directions = _leading(covariance, n)
     rank = int((values > torch.finfo(matrix.dtype).eps * values[0] * len(directions.T)).sum())
     if rank < n:
         raise DegenerateWeights(
