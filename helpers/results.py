@@ -41,7 +41,7 @@ class DamagedResultWarning(UserWarning):
 def data_folder() -> Path:
     """The project's `data/`: beside the package in a checkout, inside it when installed."""
     checkout = Path(__file__).resolve().parent.parent / "data"
-    if (checkout.parent / "pyproject.toml").exists():
+    if (checkout / "prompts.jsonl").exists() or (checkout / "adapters").exists():
         return checkout
     return Path(str(resources.files("helpers"))) / "_data"
 

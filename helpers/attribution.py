@@ -1,0 +1,247 @@
+"""Which prompt tokens a response rests on: the importance of each for every response token.
+
+Wu et al. (NAACL 2024), section 3; method.md, section 1. The importance of prompt token n for response
+token m is the first-order drop of p(y_m) when the embedding of token n is zeroed,
+
+    I[n, m] = dp(y_m | Z_m) / dE[x_n] . E[x_n].
+
+Three estimates of it: `gradient` (the one above), `erasure` (zero the row; exact, N passes) and
+`integrated_gradients` (Sundararajan et al., 2017; zero baseline). The gradient is cheap because the
+head's part has a closed form, dp_m/dh_m = p_m (W[y_m] - sum_v p(v) W[v]), so that all M start
+vectors come from one matrix product and the backbone alone is differentiated, towards the
+embeddings, many response tokens in one batched vector-Jacobian product.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from helpers.architectures import has_linear_softmax_head
+from helpers.density import BadInput, density, instruction_score, normalise, relative_density
+from helpers.machine import free_memory
+
+Ids = Sequence[int] | Tensor
+__all__ = [
+    "BadInput", "density", "importance", "instruction_score", "normalise", "relative_density"
+]  # fmt: skip
+METHODS = ("gradient", "erasure", "integrated_gradients")
+
+
+def _as_ids(model: PreTrainedModel, ids: Ids, name: str) -> Tensor:
+    tensor = torch.as_tensor(ids, dtype=torch.long).flatten()
+    if tensor.numel() and not 0 <= int(tensor.min()) <= int(tensor.max()) < model.config.vocab_size:
+        raise BadInput(
+            f"{name} holds the id {int(tensor.max())}, but the model knows {model.config.vocab_size} "
+            "tokens: use the tokenizer that belongs to this model."
+        )
+    return tensor
+
+
+def _check(model: PreTrainedModel, prompt: Tensor, response: Tensor, skipped: int) -> None:
+    if prompt.numel() - skipped < 1:
+        raise BadInput("prompt_ids has no token (beside BOS): give a prompt of one token or more.")
+    if response.numel() < 1:
+        raise BadInput("response_ids is empty: give a response of one token or more.")
+    longest = getattr(model.config, "max_position_embeddings", None)
+    total = prompt.numel() + response.numel() - 1
+    if longest is not None and total > longest:
+        raise BadInput(
+            f"prompt_ids and response_ids take {total} positions, the model has {longest}: shorten "
+            "the prompt or the response."
+        )
+
+
+@contextlib.contextmanager
+def _differentiable(model: PreTrainedModel) -> Iterator[None]:
+    """Evaluation mode, frozen parameters and plain (batchable) attention, put back afterwards."""
+    training = model.training
+    trainable = [p for p in model.parameters() if p.requires_grad]
+    attention = model.config._attn_implementation
+    model.eval()
+    for parameter in trainable:
+        parameter.requires_grad_(False)
+    if attention != "eager":
+        model.set_attn_implementation("eager")
+    try:
+        yield
+    finally:
+        if attention != "eager":
+            model.set_attn_implementation(attention)
+        for parameter in trainable:
+            parameter.requires_grad_(True)
+        model.train(training)
+
+
+def _hidden(model: PreTrainedModel, embeddings: Tensor) -> Tensor:
+    """Last hidden states, after the final norm: (batch, positions, hidden)."""
+    return model.base_model(inputs_embeds=embeddings, use_cache=False).last_hidden_state
+
+
+def _probabilities(model: PreTrainedModel, embeddings: Tensor, response: Tensor) -> Tensor:
+    """p(y_m | Z_m) for the last M positions, through the model's own head: (batch, M)."""
+    output = model(inputs_embeds=embeddings, use_cache=False, logits_to_keep=len(response))
+    return output.logits.float().softmax(-1)[:, range(len(response)), response]
+
+
+def _probability_gradient(
+    head: Float[Tensor, "vocab hidden"], hidden: Float[Tensor, "M hidden"], response: Tensor
+) -> Float[Tensor, "M hidden"]:
+    """dp_m/dh_m = p_m (W[y_m] - sum_v p(v) W[v]) of a linear head with softmax, for every m."""
+    weights = head.to(hidden.dtype)
+    distribution = (hidden @ weights.T).float().softmax(-1)
+    chosen = distribution[range(len(response)), response][:, None]
+    mean = distribution.to(weights.dtype) @ weights
+    return (chosen * (weights[response] - mean).float()).to(hidden.dtype)
+
+
+def _bytes_per_row(model: PreTrainedModel, positions: int) -> int:
+    """Rough memory one response token takes in a batched product: attention maps and activations."""
+    config = model.config
+    wide = getattr(config, "intermediate_size", None) or 4 * config.hidden_size
+    per_position = 6 * wide + 12 * config.hidden_size
+    return 4 * positions * (per_position + 4 * config.num_attention_heads * positions)
+
+
+def _rows_at_once(model: PreTrainedModel, positions: int, rows: int, device: torch.device) -> int:
+    """How many response tokens fit the memory there is, at most 16 (more gains nothing)."""
+    free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else free_memory()
+    return max(1, min(rows, 16, int(0.5 * free) // _bytes_per_row(model, positions)))
+
+
+def _is_out_of_memory(error: RuntimeError) -> bool:
+    text = str(error).lower()
+    return isinstance(error, torch.OutOfMemoryError) or "not enough memory" in text
+
+
+def _row_products(
+    outputs: Float[Tensor, "M hidden"], starts: Tensor, inputs: Tensor, batch: int
+) -> Iterator[tuple[slice, Float[Tensor, "rows positions hidden"]]]:
+    """Vector-Jacobian products of `starts` in batches; a batch too large for memory is halved."""
+    first, rows = 0, len(starts)
+    while first < rows:
+        block = slice(first, min(first + batch, rows))
+        # Row m of `starts` belongs to row m of `outputs` alone.
+        seeds = torch.zeros(block.stop - first, *outputs.shape, dtype=outputs.dtype, device=outputs.device)
+        seeds[range(len(seeds)), range(first, block.stop)] = starts[block]
+        try:
+            (gradient,) = torch.autograd.grad(
+                outputs, inputs, seeds, retain_graph=True, is_grads_batched=True
+            )
+        except RuntimeError as error:
+            if batch == 1 or not _is_out_of_memory(error):
+                raise
+            batch = max(1, batch // 2)
+            continue
+        yield block, gradient[:, 0]
+        first = block.stop
+
+
+def _embeddings(model: PreTrainedModel, prompt: Tensor, response: Tensor) -> Tensor:
+    """Rows that enter the model for [prompt; response without its last token]: (1, T, hidden)."""
+    device = model.get_input_embeddings().weight.device
+    with torch.no_grad():
+        return model.get_input_embeddings()(torch.cat([prompt, response[:-1]])[None].to(device))
+
+
+def _gradient(
+    model: PreTrainedModel, embeddings: Tensor, response: Tensor, n_prompt: int, batch: int | str
+) -> Float[Tensor, "M prompt hidden"]:
+    """dp(y_m)/dE[x_n] for all m and n (rows of BOS included)."""
+    rows, inputs = len(response), embeddings.detach().requires_grad_(True)
+    with torch.enable_grad():
+        if has_linear_softmax_head(model):
+            hidden = _hidden(model, inputs)
+            outputs = hidden[0, n_prompt - 1 :]
+            head = model.get_output_embeddings().weight
+            with torch.no_grad():
+                starts = _probability_gradient(head, outputs.detach().to(head.device), response)
+            starts = starts.to(outputs.device)
+        else:
+            outputs = _probabilities(model, inputs, response)[0][:, None]
+            starts = torch.ones_like(outputs)
+    if batch == "auto":
+        batch = _rows_at_once(model, embeddings.shape[1], rows, embeddings.device)
+    gradient = torch.empty(rows, n_prompt, embeddings.shape[-1])
+    for block, product in _row_products(outputs, starts, inputs, int(batch)):
+        gradient[block] = product[:, :n_prompt].float().cpu()
+    return gradient
+
+
+def _by_gradient(model, embeddings, response, n_prompt, batch) -> Float[Tensor, "prompt M"]:
+    gradient = _gradient(model, embeddings, response, n_prompt, batch)
+    return torch.einsum("mnh,nh->nm", gradient, embeddings[0, :n_prompt].float().cpu())
+
+
+def _by_integration(
+    model, embeddings, response, n_prompt, batch, steps: int = 32
+) -> Float[Tensor, "prompt M"]:
+    """Integrated gradients from a zero prompt; the response's embeddings stay (midpoint rule)."""
+    total = torch.zeros(n_prompt, len(response))
+    for step in range(steps):
+        scaled = embeddings.clone()
+        scaled[:, 1 if n_prompt > 1 else 0 : n_prompt] *= (step + 0.5) / steps
+        gradient = _gradient(model, scaled, response, n_prompt, batch)
+        total += torch.einsum("mnh,nh->nm", gradient, embeddings[0, :n_prompt].float().cpu())
+    return total / steps
+
+
+@torch.no_grad()
+def _by_erasure(model, embeddings, response, n_prompt, batch) -> Float[Tensor, "prompt M"]:
+    """p(y_m | Z_m) - p(y_m | Z_m with row n zero), one forward pass a row, batched."""
+    positions = embeddings.shape[1]
+    if batch == "auto":
+        batch = _rows_at_once(model, positions, n_prompt, embeddings.device)
+    whole = _probabilities(model, embeddings, response)[0]
+    drops = []
+    for rows in torch.arange(n_prompt).split(int(batch)):
+        erased = embeddings.repeat(len(rows), 1, 1)
+        erased[range(len(rows)), rows] = 0
+        drops.append((whole - _probabilities(model, erased, response)).float().cpu())
+    return torch.cat(drops)
+
+
+_ESTIMATES: dict[str, Callable[..., Tensor]] = {
+    "gradient": _by_gradient,
+    "erasure": _by_erasure,
+    "integrated_gradients": _by_integration,
+}
+
+
+def importance(
+    model: PreTrainedModel,
+    prompt_ids: Ids,
+    response_ids: Ids,
+    *,
+    method: str = "gradient",
+    batch_rows: int | str = "auto",
+) -> Float[Tensor, "prompt response"]:
+    """Importance of every prompt token for every response token, float32 on the CPU.
+
+    `prompt_ids` as the tokenizer gives them: a leading BOS is part of the context and gets no row.
+    Positive: the response token would be less likely without the prompt token. Units: probability.
+    `batch_rows`: response tokens (prompt tokens for erasure) in one product; "auto" fits the memory.
+    """
+    if method not in METHODS:
+        raise BadInput(f"method={method!r} is unknown: use one of {', '.join(METHODS)}.")
+    if batch_rows != "auto" and (not isinstance(batch_rows, int) or batch_rows < 1):
+        raise BadInput(f"batch_rows={batch_rows!r}: give a positive whole number or 'auto'.")
+    prompt = _as_ids(model, prompt_ids, "prompt_ids")
+    response = _as_ids(model, response_ids, "response_ids")
+    bos = getattr(model.config, "bos_token_id", None)
+    skipped = int(prompt.numel() > 0 and bos is not None and int(prompt[0]) == bos)
+    _check(model, prompt, response, skipped)
+    with _differentiable(model):
+        embeddings = _embeddings(model, prompt, response)
+        result = _ESTIMATES[method](model, embeddings, response, len(prompt), batch_rows)[skipped:]
+    if not torch.isfinite(result).all():
+        raise BadInput(
+            "model gives NaN or infinite importance: its weights are damaged or overflow in "
+            f"{model.dtype}; load them again, in float32."
+        )
+    return result

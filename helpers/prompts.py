@@ -1,0 +1,197 @@
+"""Prompts made of labelled segments, so that token masks are exact by construction.
+
+A prompt is a list of segments (instruction, context, input, cue) joined by a newline. Where the
+instruction stands among them is the prompt's place. The text is tokenised as a whole, as a user's
+would be, and each token belongs to the segment that its characters come from.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool
+from transformers import PreTrainedTokenizerBase
+
+from helpers.following import BadRule, check_rule
+from helpers.results import data_folder
+
+ROLES = ("instruction", "context", "input", "cue")
+JOINT = "\n"
+
+
+class PromptError(ValueError):
+    """A prompt file cannot be used; the message names file, line and reason."""
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A piece of a prompt with one role."""
+
+    role: str
+    text: str
+
+    def __post_init__(self) -> None:
+        if self.role not in ROLES:
+            raise ValueError(f"segment role {self.role!r} is unknown: use {', '.join(ROLES)}")
+        if not isinstance(self.text, str) or not self.text.strip():
+            raise ValueError(f"a segment of role {self.role!r} is empty: give it text")
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """One prompt; `rule` decides whether a response follows it (None: no rule can)."""
+
+    id: str
+    kind: str
+    segments: tuple[Segment, ...]
+    rule: dict | None = None
+
+    def __post_init__(self) -> None:
+        if not any(segment.role == "instruction" for segment in self.segments):
+            raise ValueError("the prompt has no instruction: label one segment 'instruction'")
+        if self.rule is not None:
+            check_rule(self.rule)
+
+    @property
+    def text(self) -> str:
+        return JOINT.join(segment.text for segment in self.segments)
+
+    @property
+    def place(self) -> str:
+        """Where the instruction stands: first, middle or last (a cue at the end does not count)."""
+        roles = [segment.role for segment in self.segments if segment.role != "cue"]
+        if roles[0] == "instruction":
+            return "first"
+        return "last" if roles[-1] == "instruction" else "middle"
+
+
+@dataclass(frozen=True)
+class Template:
+    """The text around a prompt that the tuning data used; `markers` end a response."""
+
+    name: str
+    before: str
+    between: str
+    after: str
+    markers: tuple[str, ...]
+
+    def render(self, instruction: str, given: str | None = None) -> str:
+        """A prompt text with the instruction, and the input in its own slot when there is one."""
+        middle = f"{self.between}{given}" if given else ""
+        return f"{self.before}{instruction}{middle}{self.after}"
+
+    def cut(self, response: str) -> str:
+        """The response up to the first marker, where a model runs on into a next example."""
+        found = [at for at in (response.find(marker) for marker in self.markers) if at >= 0]
+        return response[: min(found)].rstrip() if found else response
+
+
+TEMPLATE = Template(
+    name="instruction-response",
+    before="### Instruction:\n",
+    between="\n\n### Input:\n",
+    after="\n\n### Response:\n",
+    markers=("###",),
+)
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Token ids with a leading BOS where the tokenizer adds one; tokens and roles without it."""
+
+    ids: tuple[int, ...]
+    tokens: tuple[str, ...]
+    roles: tuple[str, ...]
+
+    def mask(self, role: str) -> Bool[np.ndarray, " prompt"]:
+        """Which tokens have this role ("template" marks the template's own)."""
+        return np.array([found == role for found in self.roles])
+
+
+def _spans(prompt: Prompt, offset: int) -> list[tuple[int, int, str]]:
+    spans = []
+    for segment in prompt.segments:
+        spans.append((offset, offset + len(segment.text), segment.role))
+        offset += len(segment.text) + len(JOINT)
+    return spans
+
+
+def _role_at(spans: list[tuple[int, int, str]], start: int, end: int) -> str:
+    """Role of the segment that shares most characters with a token; joints go to what precedes."""
+    shared = [(min(end, stop) - max(start, first), role) for first, stop, role in spans]
+    most, role = max(shared, key=lambda pair: pair[0])
+    if most > 0:
+        return role
+    before = [role for first, _, role in spans if first <= start <= spans[-1][1]]
+    return before[-1] if before else "template"
+
+
+def encode(
+    prompt: Prompt, tokenizer: PreTrainedTokenizerBase, template: Template | None = None
+) -> Encoded:
+    """Token ids of a prompt, in the template's instruction slot when one is given, with roles."""
+    if not tokenizer.is_fast:
+        raise ValueError(
+            f"tokenizer {type(tokenizer).__name__} gives no character offsets, which the masks "
+            "need: load the fast one (AutoTokenizer.from_pretrained(..., use_fast=True))."
+        )
+    text = template.render(prompt.text) if template else prompt.text
+    spans = _spans(prompt, len(template.before) if template else 0)
+    coded = tokenizer(text, return_offsets_mapping=True)
+    ids = coded["input_ids"]
+    first = int(bool(ids) and tokenizer.bos_token_id is not None and ids[0] == tokenizer.bos_token_id)
+    roles = [_role_at(spans, start, end) for start, end in coded["offset_mapping"][first:]]
+    tokens = [text[start:end] for start, end in coded["offset_mapping"][first:]]
+    return Encoded(tuple(ids), tuple(tokens), tuple(roles))
+
+
+def _parse(record: object) -> Prompt:
+    if not isinstance(record, dict):
+        raise ValueError("the line is no JSON object")
+    for key in ("id", "kind"):
+        if not isinstance(record.get(key), str) or not record[key].strip():
+            raise ValueError(f"{key!r} is missing or no text")
+    segments = record.get("segments")
+    if not isinstance(segments, list) or not segments:
+        raise ValueError("'segments' is missing or no list")
+    for segment in segments:
+        if not isinstance(segment, dict) or set(segment) != {"role", "text"}:
+            raise ValueError("each segment needs exactly 'role' and 'text'")
+    return Prompt(
+        record["id"],
+        record["kind"],
+        tuple(Segment(segment["role"], segment["text"]) for segment in segments),
+        record.get("rule"),
+    )
+
+
+def parse_prompts(lines: Iterable[bytes], name: str = "prompts") -> list[Prompt]:
+    """Prompts from lines of JSON; the first bad line is refused with its number and the reason."""
+    prompts: dict[str, Prompt] = {}
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            prompt = _parse(json.loads(line.decode("utf-8")))
+        except UnicodeDecodeError as error:
+            raise PromptError(f"{name}, line {number}: not UTF-8: save the file so.") from error
+        except (BadRule, ValueError) as error:
+            raise PromptError(f"{name}, line {number}: {error}.") from error
+        if prompt.id in prompts:
+            raise PromptError(f"{name}, line {number}: id {prompt.id!r} was used before: change it.")
+        prompts[prompt.id] = prompt
+    if not prompts:
+        raise PromptError(f"{name} holds no prompt: write one JSON object a line.")
+    return list(prompts.values())
+
+
+def read_prompts(path: str | Path | None = None) -> list[Prompt]:
+    """Prompts of a JSONL file, the book's own unless another is named."""
+    file = Path(path) if path else data_folder() / "prompts.jsonl"
+    if not file.exists():
+        raise PromptError(f"{file} does not exist: give the path of a JSONL file of prompts.")
+    return parse_prompts(file.read_bytes().split(b"\n"), str(file))
