@@ -173,3 +173,11 @@ def load(
     base, tokenizer = load_base(source, dtype=dtype)
     tuned = apply_adapter(_load_model(base_folder(source), dtype), Path(adapter or adapter_folder()))
     return Pair(name, base, tuned, tokenizer)
+
+
+def fingerprint(name: str = DEFAULT_PAIR) -> dict[str, str]:
+    """Hashes of what a pair is made from; the store keeps them beside every result."""
+    adapter = adapter_folder(name) / "adapter_model.safetensors"
+    if not adapter.exists():
+        raise MissingWeights(f"No adapter at {adapter}: run `python -m helpers.tuning`.")
+    return {"base": GGUF_SHA256, "adapter": sha256(adapter)}
