@@ -84,9 +84,7 @@ class Architecture:
     query: Callable[[nn.Module], Tensor] = field(default=_part("q_proj"))
     key: Callable[[nn.Module], Tensor] = field(default=_part("k_proj"))
     mlp: str = "mlp"
-    value_vectors: Callable[[nn.Module], Tensor] = field(
-        default=lambda mlp: mlp.down_proj.weight.T
-    )
+    value_vectors: Callable[[nn.Module], Tensor] = field(default=lambda mlp: mlp.down_proj.weight.T)
     feedforward_norm: str | None = "post_attention_layernorm"
     post_feedforward_norm: str | None = None
     norm_scale: Callable[[nn.Module], Tensor] = field(default=_plain_scale)
@@ -205,7 +203,9 @@ class Weights:
         """The output projection of a layer's attention; its input holds the heads side by side."""
         return getattr(self._attention(layer), self.architecture.attention_out)
 
-    def query(self, layer: int, head: int, *, fold: bool = True) -> Float[Tensor, "hidden head_dim"]:
+    def query(
+        self, layer: int, head: int, *, fold: bool = True
+    ) -> Float[Tensor, "hidden head_dim"]:
         """Query columns of one head, norm weights folded in unless `fold` is False."""
         return self._head(layer, head, "query", fold)
 

@@ -30,15 +30,18 @@ Ids = Sequence[int] | Tensor
 __all__ = [
     "BadInput", "density", "importance", "instruction_score", "normalise", "relative_density"
 ]  # fmt: skip
+_PATH = 8  # exponent of the path of integrated gradients
 METHODS = ("gradient", "erasure", "integrated_gradients")
 
 
 def _as_ids(model: PreTrainedModel, ids: Ids, name: str) -> Tensor:
     tensor = torch.as_tensor(ids, dtype=torch.long).flatten()
-    if tensor.numel() and not 0 <= int(tensor.min()) <= int(tensor.max()) < model.config.vocab_size:
+    known = model.config.vocab_size
+    outside = tensor[(tensor < 0) | (tensor >= known)]
+    if len(outside):
         raise BadInput(
-            f"{name} holds the id {int(tensor.max())}, but the model knows {model.config.vocab_size} "
-            "tokens: use the tokenizer that belongs to this model."
+            f"{name} holds the id {int(outside[0])}, but the model knows {known} tokens: use the "
+            "tokenizer that belongs to this model."
         )
     return tensor
 
@@ -127,7 +130,7 @@ def _row_products(
     while first < rows:
         block = slice(first, min(first + batch, rows))
         # Row m of `starts` belongs to row m of `outputs` alone.
-        seeds = torch.zeros(block.stop - first, *outputs.shape, dtype=outputs.dtype, device=outputs.device)
+        seeds = outputs.new_zeros(block.stop - first, *outputs.shape)
         seeds[range(len(seeds)), range(first, block.stop)] = starts[block]
         try:
             (gradient,) = torch.autograd.grad(
@@ -173,26 +176,32 @@ def _gradient(
     return gradient
 
 
-def _by_gradient(model, embeddings, response, n_prompt, batch) -> Float[Tensor, "prompt M"]:
+def _by_gradient(model, embeddings, response, n_prompt, batch, first) -> Float[Tensor, "prompt M"]:
     gradient = _gradient(model, embeddings, response, n_prompt, batch)
     return torch.einsum("mnh,nh->nm", gradient, embeddings[0, :n_prompt].float().cpu())
 
 
 def _by_integration(
-    model, embeddings, response, n_prompt, batch, steps: int = 32
+    model, embeddings, response, n_prompt, batch, first, steps: int = 128
 ) -> Float[Tensor, "prompt M"]:
-    """Integrated gradients from a zero prompt; the response's embeddings stay (midpoint rule)."""
+    """Integrated gradients from a zero prompt; BOS and the response's embeddings stay.
+
+    A norm hides the scale of its input until the input is almost zero, so most of the change lies
+    near the baseline: the path is walked as u**8, with steps that grow from there (midpoint rule).
+    """
     total = torch.zeros(n_prompt, len(response))
     for step in range(steps):
+        position = (step + 0.5) / steps
         scaled = embeddings.clone()
-        scaled[:, 1 if n_prompt > 1 else 0 : n_prompt] *= (step + 0.5) / steps
+        scaled[:, first:n_prompt] *= position**_PATH
         gradient = _gradient(model, scaled, response, n_prompt, batch)
-        total += torch.einsum("mnh,nh->nm", gradient, embeddings[0, :n_prompt].float().cpu())
-    return total / steps
+        product = torch.einsum("mnh,nh->nm", gradient, embeddings[0, :n_prompt].float().cpu())
+        total += _PATH * position ** (_PATH - 1) / steps * product
+    return total
 
 
 @torch.no_grad()
-def _by_erasure(model, embeddings, response, n_prompt, batch) -> Float[Tensor, "prompt M"]:
+def _by_erasure(model, embeddings, response, n_prompt, batch, first) -> Float[Tensor, "prompt M"]:
     """p(y_m | Z_m) - p(y_m | Z_m with row n zero), one forward pass a row, batched."""
     positions = embeddings.shape[1]
     if batch == "auto":
@@ -238,7 +247,8 @@ def importance(
     _check(model, prompt, response, skipped)
     with _differentiable(model):
         embeddings = _embeddings(model, prompt, response)
-        result = _ESTIMATES[method](model, embeddings, response, len(prompt), batch_rows)[skipped:]
+        estimate = _ESTIMATES[method]
+        result = estimate(model, embeddings, response, len(prompt), batch_rows, skipped)[skipped:]
     if not torch.isfinite(result).all():
         raise BadInput(
             "model gives NaN or infinite importance: its weights are damaged or overflow in "

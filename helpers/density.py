@@ -63,7 +63,8 @@ def normalise(
         raise BadInput(f"threshold={threshold}: give a whole number from 0 to levels ({levels}).")
     positive = _as_tensor(importance, "importance", 2).double().clamp(min=0)
     largest = positive.amax(0, keepdim=True)
-    scaled = torch.ceil(levels * positive / torch.where(largest > 0, largest + eps, 1.0))
+    # Divided first: x / x is 1 exactly, while 10 x / x may round above 10.
+    scaled = torch.ceil(levels * (positive / torch.where(largest > 0, largest + eps, 1.0)))
     return torch.where(scaled > threshold, scaled, 0.0).to(torch.uint8)
 
 

@@ -171,7 +171,9 @@ def load(
     if name != DEFAULT_PAIR:
         raise ValueError(f"name={name!r} is not a known pair: use {DEFAULT_PAIR!r}.")
     base, tokenizer = load_base(source, dtype=dtype)
-    tuned = apply_adapter(_load_model(base_folder(source), dtype), Path(adapter or adapter_folder()))
+    tuned = apply_adapter(
+        _load_model(base_folder(source), dtype), Path(adapter or adapter_folder())
+    )
     return Pair(name, base, tuned, tokenizer)
 
 

@@ -143,7 +143,9 @@ def encode(
     spans = _spans(prompt, len(template.before) if template else 0)
     coded = tokenizer(text, return_offsets_mapping=True)
     ids = coded["input_ids"]
-    first = int(bool(ids) and tokenizer.bos_token_id is not None and ids[0] == tokenizer.bos_token_id)
+    first = int(
+        bool(ids) and tokenizer.bos_token_id is not None and ids[0] == tokenizer.bos_token_id
+    )
     roles = [_role_at(spans, start, end) for start, end in coded["offset_mapping"][first:]]
     tokens = [text[start:end] for start, end in coded["offset_mapping"][first:]]
     return Encoded(tuple(ids), tuple(tokens), tuple(roles))
@@ -182,7 +184,9 @@ def parse_prompts(lines: Iterable[bytes], name: str = "prompts") -> list[Prompt]
         except (BadRule, ValueError) as error:
             raise PromptError(f"{name}, line {number}: {error}.") from error
         if prompt.id in prompts:
-            raise PromptError(f"{name}, line {number}: id {prompt.id!r} was used before: change it.")
+            raise PromptError(
+                f"{name}, line {number}: id {prompt.id!r} was used before: change it."
+            )
         prompts[prompt.id] = prompt
     if not prompts:
         raise PromptError(f"{name} holds no prompt: write one JSON object a line.")

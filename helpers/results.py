@@ -139,9 +139,7 @@ class Store:
         """Whether part `name` is there, whole, and made from what is expected."""
         problem, _ = self._problem(name)
         if problem not in (None, "absent"):
-            warnings.warn(
-                f"{problem}: it counts as absent.", DamagedResultWarning, stacklevel=2
-            )
+            warnings.warn(f"{problem}: it counts as absent.", DamagedResultWarning, stacklevel=2)
         return problem is None
 
     def read(self, name: str) -> Value:

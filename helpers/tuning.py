@@ -109,7 +109,9 @@ class ResponseTrainer(SFTTrainer):
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
         labels = inputs.pop("labels")
         causal = self.accelerator.unwrap_model(model).get_base_model()
-        kept = {k: inputs[k] for k in ("input_ids", "attention_mask", "position_ids") if k in inputs}
+        kept = {
+            k: inputs[k] for k in ("input_ids", "attention_mask", "position_ids") if k in inputs
+        }
         hidden = causal.base_model(**kept, use_cache=False).last_hidden_state[:, :-1]
         wanted = labels[:, 1:] != -100
         head, rows, targets = causal.get_output_embeddings(), hidden[wanted], labels[:, 1:][wanted]

@@ -198,5 +198,7 @@ def compute(
             continue
         block = blocks(prompts)[number]
         answers = read_responses(store, setting, author).set_index("id").loc[[p.id for p in block]]
-        store.write(name, _explain_block(pair, model, encoded(block, pair, setting), answers), **about)
+        store.write(
+            name, _explain_block(pair, model, encoded(block, pair, setting), answers), **about
+        )
     store.write("recognition/scores", make_scores(store, prompts), **about)

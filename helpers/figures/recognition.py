@@ -1,0 +1,88 @@
+"""Figures of chapter 1: heat maps of one prompt, distributions over all prompts, intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.figure import Figure
+
+from helpers.density import normalise
+from helpers.figures import COLOURS
+from helpers.findings.recognition import Explained
+from helpers.statistics import Comparison
+
+
+def _visible(token: str) -> str:
+    return token.replace("\n", "⏎").replace("$", r"\$").strip() or "␣"
+
+
+def heat_maps(base: Explained, tuned: Explained) -> Figure:
+    """Normalised importance of one prompt for both models, instruction tokens in bold."""
+    widths = [max(4, len(base.response)), max(4, len(tuned.response))]
+    size = (min(13, 3.4 + 0.3 * sum(widths)), 0.8 + 0.2 * len(base.tokens))
+    figure, axes = plt.subplots(1, 2, figsize=size, width_ratios=widths, sharey=True)
+    for axis, name, item in zip(axes, COLOURS, (base, tuned), strict=True):
+        sns.heatmap(
+            normalise(item.importance), ax=axis, vmin=0, vmax=10, cmap="cividis", cbar=name == "tuned",
+            cbar_kws={"label": "S, normalised importance (0 to 10)"},
+        )  # fmt: skip
+        axis.set_xticks(
+            np.arange(len(item.response)) + 0.5, map(_visible, item.response), rotation=90
+        )
+        axis.set_title(f"{name} model", color=COLOURS[name])
+        axis.set_xlabel("response tokens")
+    axes[0].set_yticks(np.arange(len(base.tokens)) + 0.5, map(_visible, base.tokens), rotation=0)
+    for label, role in zip(axes[0].get_yticklabels(), base.roles, strict=True):
+        label.set_fontweight("bold" if role == "instruction" else "normal")
+        label.set_color("0.1" if role == "instruction" else "0.45")
+    axes[0].set_ylabel("prompt tokens (instruction in bold)")
+    return figure
+
+
+def distributions(wide: pd.DataFrame, *, label: str = "instruction score") -> Figure:
+    """Both models' scores, every prompt a dot, and the paired differences beside them."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(8.4, 3.4), width_ratios=[1.5, 1])
+    long = wide[["base", "tuned"]].melt(var_name="model", value_name="score")
+    sns.violinplot(
+        long, x="score", y="model", hue="model", palette=COLOURS, inner=None, cut=0, ax=left,
+        linewidth=0, alpha=0.3,
+    )  # fmt: skip
+    sns.stripplot(long, x="score", y="model", hue="model", palette=COLOURS, size=2.5, ax=left)
+    sns.boxplot(
+        long, x="score", y="model", ax=left, width=0.18, showfliers=False, fill=False, color="0.15"
+    )
+    left.set(xlabel=label, ylabel="", title=f"{len(wide)} prompts, both models")
+    sns.histplot(wide["tuned"] - wide["base"], ax=right, color="0.55", bins=24)
+    right.axvline(0, color="0.1", linewidth=1)
+    right.set(xlabel="tuned minus base", ylabel="prompts", title="paired differences")
+    figure.tight_layout()
+    return figure
+
+
+def intervals(comparisons: Sequence[Comparison], *, label: str) -> Figure:
+    """Mean differences tuned minus base with 95 % bootstrap intervals, one line a comparison."""
+    figure, axis = plt.subplots(figsize=(8, 0.9 + 0.36 * len(comparisons)))
+    rows = np.arange(len(comparisons))[::-1]
+    for row, found in zip(rows, comparisons, strict=True):
+        clear = found.low > 0 or found.high < 0
+        colour = COLOURS["tuned" if found.difference > 0 else "base"] if clear else "0.55"
+        axis.plot([found.low, found.high], [row, row], color=colour, linewidth=2.5)
+        axis.plot(found.difference, row, "o", color=colour)
+    axis.set_yticks(rows, [f"{c.label} (n = {c.n})" for c in comparisons])
+    axis.axvline(0, color="0.1", linewidth=1)
+    axis.set_xlabel(label)
+    return figure
+
+
+def by_length(wide: pd.DataFrame, lengths: pd.DataFrame) -> Figure:
+    """Score against response length for both models: the confound made visible."""
+    figure, axis = plt.subplots(figsize=(7.2, 3.6))
+    for name, colour in COLOURS.items():
+        axis.scatter(lengths[name], wide[name], s=12, color=colour, alpha=0.6, label=name)
+    axis.set(xlabel="response length (tokens)", ylabel="instruction score")
+    axis.legend(title="model")
+    return figure

@@ -1,0 +1,189 @@
+"""What chapter 1 reads from the store: score tables, comparisons, heat maps, explorer items."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+import pandas as pd
+
+from helpers.density import density, relative_density
+from helpers.findings.recognition import (
+    BLOCK,
+    THRESHOLD,
+    Explained,
+    P,
+    part_name,
+    read_responses,
+    score,
+    unpack,
+)
+from helpers.pairs import ROLES
+from helpers.prompts import read_prompts
+from helpers.results import Store
+from helpers.statistics import Comparison, compare_independent, compare_paired, holm
+
+NO_DIFFERENCE = "the tuned model's mean score equals the base's"
+
+
+def scores(store: Store) -> pd.DataFrame:
+    """One row a prompt, setting, model and author of the response."""
+    return store.read("recognition/scores")
+
+
+def _matrices(store: Store, setting: str, model: str, author: str) -> list:
+    blocks = range(-(-len(read_prompts()) // BLOCK))
+    parts = (store.read(part_name(setting, model, author, number)) for number in blocks)
+    return [matrix for part in parts for matrix in unpack(part)]
+
+
+def explained(store: Store, setting: str, model: str, author: str) -> list[Explained]:
+    """Every prompt's importance matrix for one model and one author of the response."""
+    labels = store.read("recognition/prompts").query("setting == @setting")
+    answers = read_responses(store, setting, author).set_index("id")
+    found = _matrices(store, setting, model, author)
+    return [
+        Explained(
+            id=label.id,
+            kind=label.kind,
+            place=label.place,
+            tokens=tuple(label.tokens),
+            roles=tuple(label.roles),
+            response=tuple(answers.loc[label.id, "tokens"]),
+            followed=answers.loc[label.id, "followed"],
+            importance=importance,
+        )
+        for label, (importance, _) in zip(labels.itertuples(), found, strict=True)
+    ]
+
+
+def paired(table: pd.DataFrame, *, column: str = "score", by: str = "model") -> pd.DataFrame:
+    """Base and tuned side by side, prompts that lack one of them left out."""
+    wide = table.pivot(index="id", columns=by, values=column)
+    labels = table.drop_duplicates("id").set_index("id")[["kind", "place"]]
+    return wide.join(labels).dropna(subset=list(ROLES))
+
+
+def own(table: pd.DataFrame, setting: str = "template") -> pd.DataFrame:
+    """Rows in which a model is explained on its own response."""
+    return table[(table["setting"] == setting) & (table["model"] == table["author"])]
+
+
+def compare(wide: pd.DataFrame, label: str) -> Comparison:
+    return compare_paired(
+        wide["base"].to_numpy(float),
+        wide["tuned"].to_numpy(float),
+        label=label,
+        null_hypothesis=NO_DIFFERENCE,
+    )
+
+
+def by_group(wide: pd.DataFrame, group: str) -> list[Comparison]:
+    """One paired comparison a group, Holm-corrected together."""
+    return holm([compare(part, f"{group}: {name}") for name, part in wide.groupby(group)])
+
+
+def shared_response(table: pd.DataFrame, setting: str = "template") -> list[Comparison]:
+    """Both models explained on one and the same response."""
+    rows = table[table["setting"] == setting]
+    wides = {author: paired(rows[rows["author"] == author]) for author in ROLES}
+    return holm([compare(wide, f"on the {author}'s response") for author, wide in wides.items()])
+
+
+def matched_scores(store: Store, setting: str = "template") -> pd.DataFrame:
+    """Scores on the first k response tokens of both models, k the shorter length.
+
+    Columns of S are normalised one by one, so leaving columns out is exact.
+    """
+    labels = store.read("recognition/prompts").query("setting == @setting")
+    pairs = zip(*(_matrices(store, setting, role, role) for role in ROLES), strict=True)
+    rows = []
+    for label, matrices in zip(labels.itertuples(), pairs, strict=True):
+        length = min(normalised.shape[1] for _, normalised in matrices)
+        for role, (_, normalised) in zip(ROLES, matrices, strict=True):
+            found = score(normalised[:, :length], np.array(label.roles))
+            rows.append(dict(id=label.id, kind=label.kind, place=label.place, model=role) | found)
+    return pd.DataFrame(rows)
+
+
+def followed_against_not(table: pd.DataFrame) -> list[Comparison]:
+    """Within one model: prompts whose response followed its rule against those that did not."""
+    found = []
+    for role in ROLES:
+        rows = table[(table["model"] == role) & table["followed"].notna()].dropna(subset=["score"])
+        kept = rows["followed"].astype(bool)
+        found.append(
+            compare_independent(
+                rows.loc[~kept, "score"].to_numpy(float),
+                rows.loc[kept, "score"].to_numpy(float),
+                label=f"{role}: not followed against followed",
+                null_hypothesis="followed and not followed prompts have the same mean score",
+            )
+        )
+    return holm(found)
+
+
+def instruction_share(item: Explained, measure: str) -> float:
+    """Share of a measure that lies on instruction tokens: importance, normalised or density."""
+    from helpers.density import normalise
+
+    if not item.importance.size:
+        return float("nan")
+    if measure == "importance":
+        values = np.clip(item.importance, 0, None).sum(1)
+    elif measure == "normalised":
+        values = normalise(item.importance).sum(1).astype(float)
+    else:
+        values = density(normalise(item.importance, threshold=THRESHOLD), P)
+    total = values.sum()
+    return float(values[item.mask].sum() / total) if total > 0 else float("nan")
+
+
+def measures(store: Store, setting: str = "template") -> list[Comparison]:
+    """The same question asked of I, S and a: what share of it lies on the instruction?"""
+    items = {role: explained(store, setting, role, role) for role in ROLES}
+    found = []
+    for measure in ("importance", "normalised", "density"):
+        shares = {r: [instruction_share(item, measure) for item in items[r]] for r in ROLES}
+        wide = pd.DataFrame(shares).dropna()
+        found.append(compare(wide, f"share of {measure} on the instruction"))
+    return holm(found)
+
+
+def explorer_items(store: Store, setting: str = "template") -> list[dict]:
+    """What the explorer shows: both models on their own responses, prompt by prompt."""
+    sides = {role: explained(store, setting, role, role) for role in ROLES}
+    items = []
+    for base, tuned in zip(sides["base"], sides["tuned"], strict=True):
+        models = {
+            role: {
+                "tokens": list(item.response),
+                "importance": item.importance,
+                "followed": None if item.followed is None else bool(item.followed),
+            }
+            for role, item in (("base", base), ("tuned", tuned))
+        }
+        labels = dict(id=base.id, kind=base.kind, place=base.place)
+        items.append(labels | dict(tokens=list(base.tokens), roles=list(base.roles), models=models))
+    return items
+
+
+def token_density(item: Explained) -> np.ndarray:
+    """Relative density a_n / max a of every prompt token."""
+    from helpers.density import normalise
+
+    return relative_density(density(normalise(item.importance, threshold=THRESHOLD), P))
+
+
+def lengths(table: pd.DataFrame) -> pd.DataFrame:
+    """Response lengths in tokens: quartiles, empty and short ones, by setting and model."""
+    rows = []
+    for setting, role in product(table["setting"].unique(), ROLES):
+        values = own(table, setting).query("model == @role")["response_tokens"]
+        low, middle, high = values.quantile([0.25, 0.5, 0.75])
+        rows.append(
+            dict(setting=setting, model=role, n=len(values), lower_quartile=low, median=middle)
+            | dict(upper_quartile=high, empty=int((values == 0).sum()))
+            | dict(below_five=int((values < 5).sum()))
+        )
+    return pd.DataFrame(rows)

@@ -1,0 +1,245 @@
+"""Comparisons with their n, effect size, interval and stated null hypothesis.
+
+method.md, section 5. Tests come from scipy and statsmodels; this module fixes which one answers
+which question, and keeps everything a reader needs beside the p-value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+from scipy import special, stats
+
+RESAMPLES = 10_000
+Values = Float[np.ndarray, " n"]
+
+
+class BadSample(ValueError):
+    """A sample cannot be tested; the message says which and why."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two samples compared: b minus a, with a 95 % bootstrap interval of the difference."""
+
+    label: str
+    n: int
+    mean_a: float
+    mean_b: float
+    difference: float
+    effect_size: float  # Hedges' g (nan where the quantity has no standard deviation of its own)
+    low: float
+    high: float
+    p_value: float
+    test: str
+    null_hypothesis: str
+    p_holm: float | None = None
+
+
+def _sample(values: Sequence[float], name: str, least: int = 3) -> Values:
+    sample = np.asarray(values, dtype=float)
+    if sample.ndim != 1 or len(sample) < least:
+        raise BadSample(f"{name} has shape {sample.shape}: give one axis of {least} values or more.")
+    if not np.isfinite(sample).all():
+        count = int((~np.isfinite(sample)).sum())
+        raise BadSample(f"{name} holds {count} NaN or infinite values: drop those items, and say so.")
+    return sample
+
+
+def _pair(a: Sequence[float], b: Sequence[float]) -> tuple[Values, Values]:
+    first, second = _sample(a, "a"), _sample(b, "b")
+    if len(first) != len(second):
+        raise BadSample(f"a has {len(first)} values, b has {len(second)}: pair them item by item.")
+    return first, second
+
+
+def _small_sample(degrees: float) -> float:
+    """Hedges' exact correction J of a standardised difference (Hedges, 1981)."""
+    logs = special.gammaln(degrees / 2) - special.gammaln((degrees - 1) / 2)
+    return float(np.exp(logs) / np.sqrt(degrees / 2))
+
+
+def _standardised(difference: float, spread: float, degrees: float) -> float:
+    return difference / spread * _small_sample(degrees) if spread > 0 else float("nan")
+
+
+def _resampled_means(values: Values, generator: np.random.Generator) -> Float[np.ndarray, " draws"]:
+    """Means of 10,000 resamples, drawn as counts so that memory stays small."""
+    draws = generator.multinomial(len(values), np.full(len(values), 1 / len(values)), RESAMPLES)
+    return draws @ values / len(values)
+
+
+def bootstrap_interval(values: Sequence[float], *, seed: int = 0) -> tuple[float, float]:
+    """95 % percentile interval of the mean."""
+    means = _resampled_means(_sample(values, "values"), np.random.default_rng(seed))
+    low, high = np.percentile(means, [2.5, 97.5])
+    return float(low), float(high)
+
+
+def compare_paired(
+    a: Sequence[float],
+    b: Sequence[float],
+    *,
+    label: str,
+    null_hypothesis: str,
+    alternative: str = "two-sided",
+    seed: int = 0,
+) -> Comparison:
+    """Paired t-test of b against a; g is the mean difference over the average sd (g_av)."""
+    first, second = _pair(a, b)
+    difference = second - first
+    low, high = bootstrap_interval(difference, seed=seed)
+    spread = np.sqrt((first.var(ddof=1) + second.var(ddof=1)) / 2)
+    constant = difference.std() == 0
+    p_value = 1.0 if constant else stats.ttest_rel(second, first, alternative=alternative).pvalue
+    return Comparison(
+        label=label,
+        n=len(first),
+        mean_a=float(first.mean()),
+        mean_b=float(second.mean()),
+        difference=float(difference.mean()),
+        effect_size=_standardised(difference.mean(), spread, len(first) - 1),
+        low=low,
+        high=high,
+        p_value=float(p_value),
+        test=f"paired t, {alternative}",
+        null_hypothesis=null_hypothesis,
+    )
+
+
+def compare_independent(
+    a: Sequence[float],
+    b: Sequence[float],
+    *,
+    label: str,
+    null_hypothesis: str,
+    alternative: str = "two-sided",
+    seed: int = 0,
+) -> Comparison:
+    """Welch's t-test of b against a; g uses the pooled standard deviation."""
+    first, second = _sample(a, "a"), _sample(b, "b")
+    generator = np.random.default_rng(seed)
+    draws = _resampled_means(second, generator) - _resampled_means(first, generator)
+    low, high = np.percentile(draws, [2.5, 97.5])
+    sizes = np.array([len(first), len(second)]) - 1
+    spread = np.sqrt(sizes @ [first.var(ddof=1), second.var(ddof=1)] / sizes.sum())
+    found = stats.ttest_ind(second, first, equal_var=False, alternative=alternative)
+    difference = float(second.mean() - first.mean())
+    return Comparison(
+        label=label,
+        n=len(first) + len(second),
+        mean_a=float(first.mean()),
+        mean_b=float(second.mean()),
+        difference=difference,
+        effect_size=_standardised(difference, spread, sizes.sum()),
+        low=float(low),
+        high=float(high),
+        p_value=float(found.pvalue),
+        test=f"Welch's t, {alternative}",
+        null_hypothesis=null_hypothesis,
+    )
+
+
+def mcnemar(
+    a: Sequence[bool], b: Sequence[bool], *, label: str, null_hypothesis: str, seed: int = 0
+) -> Comparison:
+    """Exact McNemar test of two shares on the same items."""
+    first, second = _pair(np.asarray(a, float), np.asarray(b, float))
+    gained = int(((second == 1) & (first == 0)).sum())
+    lost = int(((second == 0) & (first == 1)).sum())
+    p_value = stats.binomtest(gained, gained + lost).pvalue if gained + lost else 1.0
+    low, high = bootstrap_interval(second - first, seed=seed)
+    return Comparison(
+        label=label,
+        n=len(first),
+        mean_a=float(first.mean()),
+        mean_b=float(second.mean()),
+        difference=float((second - first).mean()),
+        effect_size=float("nan"),
+        low=low,
+        high=high,
+        p_value=float(p_value),
+        test="exact McNemar",
+        null_hypothesis=null_hypothesis,
+    )
+
+
+def at_equal_length(
+    a: Sequence[float],
+    b: Sequence[float],
+    length_a: Sequence[float],
+    length_b: Sequence[float],
+    *,
+    label: str,
+    null_hypothesis: str,
+) -> Comparison:
+    """Paired difference with response length as a covariate.
+
+    The difference b - a is regressed on the difference of log lengths; the intercept is the
+    difference that remains where both responses are equally long (least squares, HC3 errors).
+    """
+    import statsmodels.api as sm
+
+    first, second = _pair(a, b)
+    lengths = [_sample(values, "length") for values in (length_a, length_b)]
+    if min(values.min() for values in lengths) <= 0:
+        raise BadSample("length holds values of 0 or less: leave out prompts without a response.")
+    log_ratio = np.log(lengths[1]) - np.log(lengths[0])
+    fit = sm.OLS(second - first, sm.add_constant(log_ratio)).fit(cov_type="HC3")
+    low, high = fit.conf_int()[0]
+    spread = np.sqrt((first.var(ddof=1) + second.var(ddof=1)) / 2)
+    return Comparison(
+        label=label,
+        n=len(first),
+        mean_a=float(first.mean()),
+        mean_b=float(second.mean()),
+        difference=float(fit.params[0]),
+        effect_size=_standardised(fit.params[0], spread, len(first) - 2),
+        low=float(low),
+        high=float(high),
+        p_value=float(fit.pvalues[0]),
+        test="intercept of a regression on the log length ratio",
+        null_hypothesis=null_hypothesis,
+    )
+
+
+def holm(comparisons: Sequence[Comparison]) -> list[Comparison]:
+    """The same comparisons with Holm-corrected p-values, as one family."""
+    from statsmodels.stats.multitest import multipletests
+
+    if not comparisons:
+        return []
+    corrected = multipletests([found.p_value for found in comparisons], method="holm")[1]
+    pairs = zip(comparisons, corrected, strict=True)
+    return [replace(found, p_holm=float(p)) for found, p in pairs]
+
+
+def show_p(value: float | None) -> str:
+    """A p-value for reading; never a bare 0."""
+    if value is None or np.isnan(value):
+        return ""
+    return "< 0.0001" if value < 1e-4 else f"{value:.4f}" if value < 0.1 else f"{value:.2f}"
+
+
+_COLUMNS: dict[str, Callable[[Comparison], object]] = {
+    "comparison": lambda c: c.label,
+    "n": lambda c: c.n,
+    "base": lambda c: f"{c.mean_a:.3f}",
+    "tuned": lambda c: f"{c.mean_b:.3f}",
+    "difference [95 % CI]": lambda c: f"{c.difference:+.3f} [{c.low:+.3f}, {c.high:+.3f}]",
+    "g": lambda c: "" if np.isnan(c.effect_size) else f"{c.effect_size:+.2f}",
+    "p": lambda c: show_p(c.p_value),
+    "p (Holm)": lambda c: show_p(c.p_holm),
+    "test": lambda c: c.test,
+    "null hypothesis": lambda c: c.null_hypothesis,
+}
+
+
+def table(comparisons: Sequence[Comparison], *, names: tuple[str, str] = ("base", "tuned")) -> pd.DataFrame:
+    """Comparisons as a table for display; `names` are the headings of the two means."""
+    rows = [{name: show(found) for name, show in _COLUMNS.items()} for found in comparisons]
+    return pd.DataFrame(rows).rename(columns=dict(zip(("base", "tuned"), names, strict=True)))

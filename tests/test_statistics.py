@@ -1,0 +1,105 @@
+"""Comparisons: planted effects, the libraries' numbers, honest intervals, refusals."""
+
+import numpy as np
+import pytest
+from scipy import stats
+from statsmodels.stats.contingency_tables import mcnemar as reference_mcnemar
+
+from helpers.statistics import (
+    BadSample,
+    at_equal_length,
+    bootstrap_interval,
+    compare_independent,
+    compare_paired,
+    holm,
+    mcnemar,
+    show_p,
+    table,
+)
+
+ABOUT = {"label": "x", "null_hypothesis": "no difference"}
+
+
+@pytest.fixture
+def samples():
+    generator = np.random.default_rng(0)
+    base = generator.normal(0, 1, 80)
+    return base, base + generator.normal(0.5, 0.3, 80)
+
+
+def test_a_planted_paired_difference_is_found(samples):
+    found = compare_paired(*samples, **ABOUT)
+    assert found.low < 0.5 < found.high
+    assert found.p_value == stats.ttest_rel(samples[1], samples[0]).pvalue
+    assert found.effect_size == pytest.approx(found.difference, rel=0.15)  # both sds are about 1
+
+
+def test_independent_samples_use_welch(samples):
+    a, b = samples[0], samples[1][:40] * 2
+    found = compare_independent(a, b, alternative="greater", **ABOUT)
+    expected = stats.ttest_ind(b, a, equal_var=False, alternative="greater").pvalue
+    assert found.p_value == expected
+    assert found.n == 120
+
+
+def test_equal_samples_differ_in_nothing(samples):
+    found = compare_paired(samples[0], samples[0], **ABOUT)
+    assert (found.difference, found.p_value, found.low, found.high) == (0, 1, 0, 0)
+
+
+def test_the_interval_covers_the_truth_about_as_often_as_it_says():
+    generator = np.random.default_rng(1)
+    hits = 0
+    for seed in range(200):
+        low, high = bootstrap_interval(generator.exponential(1, 60), seed=seed)
+        hits += low < 1 < high
+    assert 175 <= hits <= 200
+
+
+def test_mcnemar_agrees_with_statsmodels():
+    generator = np.random.default_rng(2)
+    a, b = generator.random(150) < 0.3, generator.random(150) < 0.5
+    cells = [[int((a & b).sum()), int((a & ~b).sum())], [int((~a & b).sum()), int((~a & ~b).sum())]]
+    found = mcnemar(a, b, **ABOUT)
+    assert found.p_value == pytest.approx(reference_mcnemar(cells, exact=True).pvalue)
+    assert found.difference == pytest.approx(b.mean() - a.mean())
+
+
+def test_a_difference_that_is_all_length_vanishes_at_equal_length():
+    generator = np.random.default_rng(3)
+    lengths = generator.uniform(1, 30, (2, 300))
+    a, b = 0.2 * np.log(lengths) + generator.normal(0, 0.05, (2, 300))
+    b = b + 0.0
+    assert compare_paired(a, a + 0.1, **ABOUT).difference == pytest.approx(0.1)
+    none = at_equal_length(a, b, *lengths, **ABOUT)
+    some = at_equal_length(a, b + 0.1, *lengths, **ABOUT)
+    assert none.low < 0 < none.high
+    assert some.low < 0.1 < some.high and some.p_value < 1e-6
+
+
+def test_holm_multiplies_the_smallest_by_the_number_of_tests(samples):
+    found = [compare_paired(samples[0], samples[0] + d * samples[1], **ABOUT) for d in (0.1, 0.3, 0)]
+    corrected = holm(found)
+    smallest = min(c.p_value for c in found)
+    assert min(c.p_holm for c in corrected) == pytest.approx(3 * smallest)
+    assert holm([]) == []
+
+
+def test_the_table_names_everything_a_reader_needs(samples):
+    shown = table(holm([compare_paired(*samples, **ABOUT)]), names=("LLaMA", "Vicuna"))
+    assert {"n", "LLaMA", "Vicuna", "difference [95 % CI]", "g", "p (Holm)", "null hypothesis"} <= set(shown)
+    assert show_p(1e-9) == "< 0.0001" and show_p(None) == ""
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "says"),
+    [
+        ([1, 2], [1, 2], "3 values"),
+        ([1, 2, 3], [1, 2, 3, 4], "pair them"),
+        ([1, 2, np.nan], [1, 2, 3], "NaN"),
+        ([[1, 2, 3]], [1, 2, 3], "one axis"),
+    ],
+)
+def test_bad_samples_are_refused(a, b, says):
+    with pytest.raises(BadSample, match=says):
+        compare_paired(a, b, **ABOUT)
