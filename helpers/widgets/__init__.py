@@ -1,0 +1,1 @@
+"""Explorers: one Python and one JavaScript file each, on a common kit."""

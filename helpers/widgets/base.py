@@ -1,0 +1,44 @@
+"""What all explorers share: one self-contained module each, and data packed as text.
+
+An explorer is an anywidget. Its module is the kit followed by its own file, its data are base64
+text, so that the state a notebook leaves in the published page is all that the explorer needs.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable
+from pathlib import Path
+
+import anywidget
+import numpy as np
+
+FOLDER = Path(__file__).parent
+
+
+def module(name: str) -> str:
+    """The ES module of an explorer: kit.js, then NAME.js."""
+    parts = [(FOLDER / file).read_text(encoding="utf-8") for file in ("kit.js", f"{name}.js")]
+    return "\n".join(parts)
+
+
+def style() -> str:
+    return (FOLDER / "kit.css").read_text(encoding="utf-8")
+
+
+def pack(values: np.ndarray, dtype: str) -> str:
+    """Little-endian numbers of a type ("<i2", "<f4", "u1", "<u2") as base64 text."""
+    return base64.b64encode(np.ascontiguousarray(values).astype(dtype).tobytes()).decode("ascii")
+
+
+def number_words(texts: Iterable[Iterable[str]]) -> tuple[list[str], list[list[int]]]:
+    """A table of distinct strings, and each text as numbers in it."""
+    table: dict[str, int] = {}
+    numbered = [[table.setdefault(word, len(table)) for word in text] for text in texts]
+    return list(table), numbered
+
+
+class BookWidget(anywidget.AnyWidget):
+    """An explorer; subclasses set `_esm = module(NAME)` and add traits tagged `sync=True`."""
+
+    _css = style()

@@ -1,0 +1,215 @@
+"""The saliency explorer in a real browser: its numbers, every control, hostile text, access."""
+
+import base64
+
+import numpy as np
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from harness import widget_page
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from helpers.density import density, instruction_score, normalise
+from helpers.widgets.saliency import SaliencyExplorer, pack_items
+
+HOSTILE = [
+    "<img src=x onerror=alert(1)>",
+    "</script>",
+    "\u202eevil\u202c",
+    "👩‍👩‍👧",
+    "\u200d",
+    "=1+1",
+]
+
+
+def item(name, seed=0, rows=12, columns=5, kind="grammar", place="first", tokens=None):
+    generator = np.random.default_rng(seed)
+    tokens = tokens or [f" word{n}" for n in range(rows)]
+    roles = ["instruction" if n < len(tokens) // 2 else "input" for n in range(len(tokens))]
+    sides = {
+        role: {
+            "tokens": [f" {role}{m}" for m in range(count)],
+            # Column scales down to 1e-12 must survive the packing.
+            "importance": generator.standard_normal((len(tokens), count))
+            * 10.0 ** -np.arange(count),
+            "followed": followed,
+        }
+        for role, count, followed in (("base", columns, False), ("tuned", columns - 2, True))
+    }
+    return dict(id=name, kind=kind, place=place, tokens=tokens, roles=roles, models=sides)
+
+
+ITEMS = [
+    item("first-01", 0),
+    item("code-01", 1, kind="code", place="last"),
+    item("hostile", 2, tokens=[*HOSTILE, " end", "\n"], kind="code"),
+    item("large", 3, rows=60, columns=34, kind="summarising", place="middle"),
+]
+
+
+@pytest.fixture(scope="module")
+def page_file(tmp_path_factory):
+    return widget_page(tmp_path_factory.mktemp("saliency"), SaliencyExplorer(ITEMS))
+
+
+def expected_score(found, role, levels=10, threshold=7, p=4):
+    mask = np.array([name == "instruction" for name in found["roles"]])
+    importance = found["models"][role]["importance"]
+    return instruction_score(density(normalise(importance, levels, threshold), p), mask)
+
+
+def shown_score(page, role):
+    return float(page.locator(f"[data-score={role}]").text_content())
+
+
+def put(page, label, value):
+    page.get_by_label(label).evaluate(
+        "(e, v) => { e.value = v; e.dispatchEvent(new Event('input', {bubbles: true})); }",
+        str(value),
+    )
+
+
+@pytest.mark.parametrize("found", ITEMS, ids=lambda found: found["id"])
+def test_scores_are_those_of_the_package(open_page, page_file, found):
+    page = open_page(page_file, fragment=f"#saliency.prompt={found['id']}")
+    for levels, threshold, p in [(10, 7, 4), (20, 0, 2), (6, 3, 5.5)]:
+        put(page, "L, levels", levels)
+        put(page, "b, threshold", threshold)
+        put(page, "p, norm", p)
+        for role in ("base", "tuned"):
+            wanted = expected_score(found, role, levels, threshold, p)
+            assert shown_score(page, role) == pytest.approx(wanted, abs=0.006)
+
+
+def test_every_control_changes_what_is_shown(open_page, page_file):
+    page = open_page(page_file)
+    svg = page.locator(".ex-scroll svg")
+    before = svg.inner_html()
+    page.get_by_label("Prompt", exact=True).select_option("code-01")
+    assert svg.inner_html() != before
+    for name in ("Base", "Difference"):
+        before = svg.inner_html()
+        page.get_by_role("radio", name=name).check()
+        assert svg.inner_html() != before
+    page.get_by_role("radio", name="Tuned").check()
+    for label, value in (("b, threshold", 2), ("p, norm", 2), ("L, levels", 4)):
+        before = shown_score(page, "tuned"), svg.inner_html()
+        put(page, label, value)
+        assert (shown_score(page, "tuned"), svg.inner_html()) != before
+    page.get_by_label("Kind").select_option("summarising")
+    assert page.get_by_label("Prompt", exact=True).input_value() == "large"
+    page.get_by_label("Instruction stands").select_option("first")
+    assert "No prompt" in page.locator(".ex-say").text_content()
+
+
+def test_the_view_is_in_the_address_and_comes_back(open_page, page_file):
+    page = open_page(page_file)
+    page.get_by_label("Prompt", exact=True).select_option("code-01")
+    put(page, "b, threshold", 3)
+    address = page.evaluate("location.hash")
+    again = open_page(page_file, fragment=address)
+    assert again.get_by_label("Prompt", exact=True).input_value() == "code-01"
+    assert again.get_by_label("b, threshold").input_value() == "3"
+
+
+def test_tokens_are_followed_both_ways_by_keyboard(open_page, page_file):
+    page = open_page(page_file)
+    responses = page.get_by_role("group", name="Response tokens")
+    responses.get_by_role("button").first.focus()
+    assert "rests on" in page.locator(".ex-say").text_content()
+    page.keyboard.press("ArrowRight")
+    assert "tuned1" in page.locator(".ex-say").text_content()
+    page.get_by_role("group", name="Prompt tokens").get_by_role("button").nth(3).click()
+    assert "“word3” feeds" in page.locator(".ex-say").text_content()
+
+
+def test_hostile_text_is_shown_as_text(open_page, page_file):
+    page = open_page(page_file, fragment="#saliency.prompt=hostile")
+    tokens = page.get_by_role("group", name="Prompt tokens").get_by_role("button")
+    assert tokens.all_text_contents()[: len(HOSTILE)] == HOSTILE
+    assert page.locator("img").count() == 0
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="CSV").click()
+    text = waiting.value.path().read_text(encoding="utf-8")
+    assert "'=1+1" in text and HOSTILE[0] in text
+
+
+@pytest.mark.parametrize(("button", "start"), [("SVG", b"<svg"), ("PNG", b"\x89PNG")])
+def test_the_picture_can_be_saved(open_page, page_file, button, start):
+    page = open_page(page_file)
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name=button).click()
+    assert waiting.value.path().read_bytes().startswith(start)
+
+
+def test_a_slider_answers_within_50_milliseconds(open_page, page_file):
+    page = open_page(page_file, fragment="#saliency.prompt=large&saliency.model=base")
+    times = page.get_by_label("b, threshold").evaluate(
+        """(e) => [1, 2, 3, 4, 5, 6, 7, 8, 9].map((v) => {
+          const start = performance.now();
+          e.value = v;
+          e.dispatchEvent(new Event('input', {bubbles: true}));
+          return performance.now() - start;
+        })"""
+    )
+    assert np.median(times) < 50
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_nothing_serious_stands_in_the_way_of_access(open_page, tmp_path, theme):
+    page = open_page(widget_page(tmp_path, SaliencyExplorer(ITEMS), theme=theme))
+    page.locator("summary").click()
+    found = Axe().run(page).response["violations"]
+    assert [v["id"] for v in found if v["impact"] in ("serious", "critical")] == []
+
+
+def test_a_phone_shows_it_without_sideways_scrolling(open_page, page_file):
+    page = open_page(page_file, width=390, fragment="#saliency.prompt=large&saliency.model=base")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_two_views_of_one_widget_are_both_shown_once(open_page, tmp_path):
+    page = open_page(widget_page(tmp_path, SaliencyExplorer(ITEMS[:1]), views=2))
+    page.locator(".ex-saliency").nth(1).wait_for()
+    assert page.locator(".ex-saliency").count() == 2
+
+
+def test_a_broken_explorer_says_so_in_its_place(open_page, tmp_path):
+    widget = SaliencyExplorer(ITEMS[:1])
+    widget._esm = "export default { render() { throw new Error('no <b>luck</b>'); } }"
+    page = open_page(widget_page(tmp_path, widget))
+    alert = page.get_by_role("alert")
+    alert.wait_for()
+    assert "no <b>luck</b>" in alert.text_content()
+
+
+@settings(max_examples=25)
+@given(rows=st.integers(1, 9), columns=st.integers(2, 7), seed=st.integers(0, 99))
+def test_packing_loses_nothing_that_matters(rows, columns, seed):
+    found = item("x", seed, rows, columns)
+    packed = pack_items([found])
+    relative = np.frombuffer(base64.b64decode(packed["relative"]), "<i2") / 32767
+    scale = np.frombuffer(base64.b64decode(packed["scale"]), "<f4").astype(float)
+    base = found["models"]["base"]["importance"]
+    back = relative[: base.size].reshape(base.shape) * scale[:columns]
+    assert (np.abs(back - base) <= 4e-5 * np.abs(base).max(0)).all()
+    assert ((back > 0) == (base > 0)).all()
+
+
+def test_a_matrix_of_another_shape_is_refused():
+    bad = item("x")
+    bad["models"]["base"]["importance"] = np.zeros((2, 2))
+    with pytest.raises(ValueError, match="one row a prompt token"):
+        pack_items([bad])
+
+
+def test_a_readers_own_prompt_is_added_or_refused_with_the_reason():
+    explorer = SaliencyExplorer(ITEMS[:1], compute=lambda text, progress: item("new", 9))
+    explorer.run("Do it.")
+    assert [i["id"] for i in explorer.data["items"]] == ["first-01", "own-1"]
+    failing = SaliencyExplorer(ITEMS[:1], compute=lambda text, progress: 1 / 0)
+    failing.run("Do it.")
+    assert "ZeroDivisionError" in failing.problem
+    idle = SaliencyExplorer(ITEMS[:1])
+    idle.run("Do it.")
+    assert "live cell" in idle.problem
