@@ -122,12 +122,26 @@ def unpack(arrays: dict[str, np.ndarray]) -> list[tuple[np.ndarray, np.ndarray]]
     found, at, column = [], 0, 0
     for rows, columns in arrays["shape"]:
         size = rows * columns
-        scale = arrays["scale"][column : column + columns]
-        relative = arrays["relative"][at : at + size].reshape(rows, columns).astype(np.float32)
+        scale = arrays["scale"][column : column + columns].astype(float)
+        relative = arrays["relative"][at : at + size].reshape(rows, columns).astype(float)
         normalised = arrays["normalised"][at : at + size].reshape(rows, columns)
-        found.append((relative * scale, normalised))
+        found.append((_agree(relative, normalised) * scale, normalised))
         at, column = at + size, column + columns
     return found
+
+
+def _agree(relative: np.ndarray, normalised: np.ndarray) -> np.ndarray:
+    """Undo what rounding to half precision did to S: the normal form of the result is S again."""
+    if not relative.size:
+        return relative
+    largest = relative.max(0, keepdims=True).clip(min=0)
+    margin = 1e-5
+    low, high = (
+        (normalised - 1.0 + margin) / LEVELS * largest,
+        (normalised - margin) / LEVELS * largest,
+    )
+    inside = np.where(normalised > 0, np.clip(relative, low, high), np.minimum(relative, 0))
+    return np.where((relative == largest) & (normalised > 0), largest, inside)
 
 
 def _explain_block(pair: Pair, role: str, codes: list[Encoded], answers: pd.DataFrame) -> dict:
@@ -144,19 +158,35 @@ def read_responses(store: Store, setting: str, author: str) -> pd.DataFrame:
 
 
 def make_scores(store: Store, prompts: list[Prompt]) -> pd.DataFrame:
-    """One row a prompt, setting, model and author of the response: lengths, score, followed."""
+    """One row a prompt, setting, model and author of the response: lengths, score, followed.
+
+    Conditions that are not complete yet are left out as a whole (see `conditions_left`).
+    """
     tokens = store.read("recognition/prompts").set_index(["setting", "id"])
-    rows = []
-    for setting, model, author in product(SETTINGS, ROLES, ROLES):
-        answers = read_responses(store, setting, author).set_index("id")
-        for number, block in enumerate(blocks(prompts)):
-            matrices = unpack(store.read(part_name(setting, model, author, number)))
-            for prompt, (_, normalised) in zip(block, matrices, strict=True):
-                label = tokens.loc[(setting, prompt.id)]
-                row = dict(id=prompt.id, kind=prompt.kind, place=prompt.place, setting=setting)
-                row |= dict(model=model, author=author, followed=answers.loc[prompt.id, "followed"])
-                rows.append(row | score(normalised, np.array(label["roles"])))
+    left, rows = set(conditions_left(store, prompts)), []
+    for condition in product(SETTINGS, ROLES, ROLES):
+        if condition not in left:
+            rows += _condition_scores(store, prompts, tokens, *condition)
     return pd.DataFrame(rows)
+
+
+def conditions_left(store: Store, prompts: list[Prompt]) -> list[tuple[str, str, str]]:
+    """Conditions (setting, model, author) of which some block is not in the store."""
+    held, numbers = store.manifest(), range(len(blocks(prompts)))
+    whole = product(SETTINGS, ROLES, ROLES)
+    return [c for c in whole if any(part_name(*c, n) not in held for n in numbers)]
+
+
+def _condition_scores(store, prompts, tokens, setting, model, author) -> list[dict]:
+    answers, rows = read_responses(store, setting, author).set_index("id"), []
+    for number, block in enumerate(blocks(prompts)):
+        matrices = unpack(store.read(part_name(setting, model, author, number)))
+        for prompt, (_, normalised) in zip(block, matrices, strict=True):
+            label = tokens.loc[(setting, prompt.id)]
+            row = dict(id=prompt.id, kind=prompt.kind, place=prompt.place, setting=setting)
+            row |= dict(model=model, author=author, followed=answers.loc[prompt.id, "followed"])
+            rows.append(row | score(normalised, np.array(label["roles"])))
+    return rows
 
 
 def score(normalised: np.ndarray, roles: np.ndarray, threshold: int = THRESHOLD) -> dict:

@@ -7,7 +7,7 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
-from helpers.density import density, relative_density
+from helpers.density import density, normalise, relative_density
 from helpers.findings.recognition import (
     BLOCK,
     THRESHOLD,
@@ -21,7 +21,14 @@ from helpers.findings.recognition import (
 from helpers.pairs import ROLES
 from helpers.prompts import read_prompts
 from helpers.results import Store
-from helpers.statistics import Comparison, compare_independent, compare_paired, holm
+from helpers.statistics import (
+    Comparison,
+    at_equal_length,
+    compare_independent,
+    compare_paired,
+    holm,
+    show_p,
+)
 
 NO_DIFFERENCE = "the tuned model's mean score equals the base's"
 
@@ -125,8 +132,6 @@ def followed_against_not(table: pd.DataFrame) -> list[Comparison]:
 
 def instruction_share(item: Explained, measure: str) -> float:
     """Share of a measure that lies on instruction tokens: importance, normalised or density."""
-    from helpers.density import normalise
-
     if not item.importance.size:
         return float("nan")
     if measure == "importance":
@@ -170,8 +175,6 @@ def explorer_items(store: Store, setting: str = "template") -> list[dict]:
 
 def token_density(item: Explained) -> np.ndarray:
     """Relative density a_n / max a of every prompt token."""
-    from helpers.density import normalise
-
     return relative_density(density(normalise(item.importance, threshold=THRESHOLD), P))
 
 
@@ -187,3 +190,126 @@ def lengths(table: pd.DataFrame) -> pd.DataFrame:
             | dict(below_five=int((values < 5).sum()))
         )
     return pd.DataFrame(rows)
+
+
+def equal_length(table: pd.DataFrame, setting: str = "template") -> Comparison:
+    """The paired difference that remains at equal response length (covariate analysis)."""
+    rows = own(table, setting)
+    wide, length = paired(rows), paired(rows, column="response_tokens")
+    length = length.loc[wide.index]
+    return at_equal_length(
+        wide["base"], wide["tuned"], length["base"], length["tuned"],
+        label="at equal length (covariate)",
+        null_hypothesis="no difference where both responses are equally long",
+    )  # fmt: skip
+
+
+def in_plain_text(table: pd.DataFrame) -> list[Comparison]:
+    """The main comparison without the template; empty while the store does not hold it."""
+    rows = own(table, "plain")
+    return (
+        [compare(paired(rows), "own responses, plain text")] if rows["model"].nunique() == 2 else []
+    )
+
+
+def at_least(wide: pd.DataFrame, table: pd.DataFrame, tokens: int) -> pd.DataFrame:
+    """Prompts on which both models' responses have `tokens` tokens or more."""
+    length = paired(own(table), column="response_tokens")
+    enough = length[list(ROLES)].min(axis=1) >= tokens
+    return wide.loc[wide.index.intersection(length.index[enough])]
+
+
+def paper_table(
+    main: Comparison, matched: Comparison, following: Comparison, shared: list[Comparison]
+) -> list[dict]:
+    """The paper's claims beside our numbers, and what differs."""
+
+    def show(found: Comparison) -> str:
+        interval = f"[{found.low:+.3f}, {found.high:+.3f}]"
+        return f"{found.difference:+.3f} {interval}, n = {found.n}, p = {show_p(found.p_value)}"
+
+    return [
+        {
+            "the paper's claim": "the tuned model's instruction score is higher than its base's",
+            "ours": show(main),
+            "what differs and why": "270M parameters instead of 7B; own prompts; paired, two-sided test",
+        },
+        {
+            "the paper's claim": "(length is not controlled)",
+            "ours": show(matched),
+            "what differs and why": "both responses cut to the shorter one's length",
+        },
+        {
+            "the paper's claim": "(each model on its own response)",
+            "ours": "; ".join(f"{found.label}: {show(found)}" for found in shared),
+            "what differs and why": "one response, two readers",
+        },
+        {
+            "the paper's claim": "Vicuna follows, by the ratings of annotators",
+            "ours": show(following),
+            "what differs and why": "rules that code checks; both models",
+        },
+    ]
+
+
+def live_check(name: str, store: Store, prompt_id: str) -> pd.DataFrame | str:
+    """Recompute one stored prompt with the models and show how far the results are apart."""
+    from helpers.attribution import importance
+    from helpers.pairs import MissingWeights, load
+    from helpers.prompts import encode
+
+    try:
+        pair = load(name)
+    except MissingWeights as error:
+        return f"The live check needs the models. {error}"
+    prompt = next(prompt for prompt in read_prompts() if prompt.id == prompt_id)
+    code = encode(prompt, pair.tokenizer, pair.template)
+    rows = []
+    for role in ROLES:
+        ids = read_responses(store, "template", role).set_index("id").loc[prompt_id, "ids"]
+        fresh = importance(pair.model(role), code.ids, list(ids)).numpy()
+        stored = next(e for e in explained(store, "template", role, role) if e.id == prompt_id)
+        largest = np.abs(fresh).max()
+        roles = np.array(code.roles)
+        rows.append(
+            {
+                "model": role,
+                "largest difference of I, relative": np.abs(fresh - stored.importance).max()
+                / largest,
+                "score, stored": score(normalise(stored.importance), roles)["score"],
+                "score, now": score(normalise(fresh), roles)["score"],
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def compute_own(name: str):
+    """A function that explains a reader's own prompt with both models (loaded on first use)."""
+    loaded = []
+
+    def compute(text: str, progress) -> dict:
+        from helpers.attribution import importance
+        from helpers.pairs import load
+        from helpers.prompts import Prompt, Segment, encode
+        from helpers.responses import respond
+
+        if not loaded:
+            loaded.append(load(name))
+        pair = loaded[0]
+        progress(0.2)
+        prompt = Prompt("own", "own", (Segment("instruction", text),))
+        code, models = encode(prompt, pair.tokenizer, pair.template), {}
+        for done, role in enumerate(ROLES):
+            answer = respond(pair.model(role), pair.tokenizer, [code.ids], pair.template)[0]
+            if not answer.ids:
+                raise ValueError(f"the {role} model gives an empty response: change the prompt")
+            models[role] = {
+                "tokens": [pair.tokenizer.decode([token]) for token in answer.ids],
+                "importance": importance(pair.model(role), code.ids, answer.ids).numpy(),
+                "followed": None,
+            }
+            progress(0.6 + 0.4 * done)
+        labels = dict(id="own", kind="own", place="first")
+        return labels | dict(tokens=list(code.tokens), roles=list(code.roles), models=models)
+
+    return compute

@@ -55,7 +55,7 @@ const fixed = (value) => (Number.isFinite(value) ? value.toFixed(2) : "–");
 /* One prompt of the packed data, with both models' matrices. */
 const unpacker = (model) => {
   const data = model.get("data");
-  const relativeI = shares16(data.relative);
+  const relativeI = floats32(data.relative);
   const scales = floats32(data.scale);
   let [at, column] = [0, 0];
   const items = data.items.map((item) => {

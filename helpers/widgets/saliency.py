@@ -22,7 +22,7 @@ def pack_items(prompts: list[dict]) -> dict:
     """Prompts with both models' importance, as one small JSON object.
 
     Each prompt: id, kind, place, tokens, roles and models, {name: {tokens, importance (N, M),
-    followed}}. Importance becomes 16-bit shares of each column's largest magnitude.
+    followed}}. Importance becomes floats relative to each column's largest magnitude.
     """
     texts = [text for item in prompts for text in (item["tokens"], *_responses(item))]
     words, numbered = number_words(texts)
@@ -31,14 +31,14 @@ def pack_items(prompts: list[dict]) -> dict:
         rows = len(item["tokens"])
         for name in MODELS:
             side = item["models"][name]
-            matrix = np.asarray(side["importance"], dtype=np.float32)
+            matrix = np.asarray(side["importance"], dtype=np.float64)
             if matrix.shape != (rows, len(side["tokens"])):
                 raise ValueError(
                     f"prompt {item['id']!r}, {name}: importance has shape {matrix.shape}, tokens ask "
                     f"for {(rows, len(side['tokens']))}: give one row a prompt token."
                 )
             scale = np.abs(matrix).max(0) if matrix.size else np.zeros(matrix.shape[1])
-            relative.append(_shares(matrix / np.where(scale > 0, scale, 1)).ravel())
+            relative.append((matrix / np.where(scale > 0, scale, 1)).ravel())
             scales.append(scale)
         tokens, base, tuned = numbered[3 * number : 3 * number + 3]
         items.append(
@@ -50,15 +50,9 @@ def pack_items(prompts: list[dict]) -> dict:
     return {
         "words": words,
         "items": items,
-        "relative": pack(np.concatenate(relative), "<i2"),
+        "relative": pack(np.concatenate(relative), "<f4"),
         "scale": pack(np.concatenate(scales), "<f4"),
     }
-
-
-def _shares(relative: np.ndarray) -> np.ndarray:
-    """Shares from -1 to 1 as whole 32767ths; a small share stays positive or negative."""
-    steps = np.maximum(np.rint(np.abs(relative) * 32767), relative != 0)
-    return np.sign(relative) * steps
 
 
 def _responses(item: dict) -> list[list[str]]:

@@ -27,7 +27,8 @@ def build() -> Path:
     if stamp.exists() and stamp.stat().st_mtime > _newest_source():
         return SITE
     stamp.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "jupyter_book", "build", "book", "--config", "_config.yml"]
+    program = Path(sys.executable).with_name("jupyter-book")
+    command = [str(program), "build", "book", "--config", "_config.yml"]
     subprocess.run([*command, "-W", "--keep-going"], cwd=ROOT, check=True)
     stamp.touch()
     return SITE
