@@ -15,7 +15,7 @@ const opener = (data) => {
   const scores = bytes(data.scores);
   const concept = new Uint16Array(bytes(data.concept).buffer);
   const partner = new Uint16Array(bytes(data.partner).buffer);
-  const [scale, variance, angle, coherence] = ["scale", "variance", "angle", "coherence"].map((key) => floats16(data[key]));
+  const [scale, variance, angle, coherence] = ["scale", "variance", "angle", "coherence"].map((key) => floats32(data[key]));
   const [level, taskBits] = [bytes(data.level), bytes(data.taskBits)];
   const vocabulary = data.vocabulary.split("\n");
   const inverse = new Uint16Array(partner.length);
@@ -163,7 +163,7 @@ const render = ({ model, el }) => {
         h("table", { "aria-label": `${title}, ${POLES[p]} pole` }, h("thead", {}, head.cloneNode(true)), h("tbody", {}, rows)));
     });
     const share = `${(100 * all.variance(which, l, c)).toPrecision(2)} % of variance`;
-    const box = h("section", { "aria-label": `${title} component` }, h("h3", {}, `${title}: layer ${l}, component ${c}`), h("p", { class: "ex-note" }, share), h("div", { class: "ex-row" }, lists));
+    const box = h("section", { "aria-label": `${title} component` }, h("p", {}, h("b", {}, `${title}: layer ${l}, component ${c}`)), h("p", { class: "ex-note" }, share), h("div", { class: "ex-row" }, lists));
     box.style.flex = "1 1 20rem";
     return box;
   };

@@ -91,14 +91,14 @@ def pack_components(shown: Explorable) -> dict:
         "limit": round(shown.limit, 3),
         "words": pack(shown.words, "<u2"),
         "scores": pack(np.round(255 * size / np.where(scale > 0, scale, 1)[..., None]), "u1"),
-        "scale": pack(scale, "<f2"),
-        "variance": pack(shown.variance, "<f2"),
+        "scale": pack(scale, "<f4"),
+        "variance": pack(shown.variance, "<f4"),
         "partner": pack(shown.partner, "<u2"),
-        "angle": pack(shown.angle, "<f2"),
+        "angle": pack(shown.angle, "<f4"),
         "concept": pack(shown.concept, "<u2"),
         "level": pack(shown.level, "u1"),
         "taskBits": pack(shown.tasks, "u1"),
-        "coherence": pack(shown.coherence, "<f2"),
+        "coherence": pack(shown.coherence, "<f4"),
     }
 
 

@@ -65,7 +65,7 @@ def test_from_the_tuned_side_the_match_is_found_back(page_file, open_page):
     partner = SHOWN.partner[1, 4]
     fragment = f"#components.model=tuned&components.layer=1&components.component={partner}"
     page = open_page(page_file, fragment=fragment)
-    assert page.get_by_role("heading", name="Base: layer 1, component 4", exact=True).is_visible()
+    assert page.get_by_text("Base: layer 1, component 4", exact=True).is_visible()
 
 
 def test_a_filter_keeps_exactly_the_components_it_names(page_file, open_page):
