@@ -198,7 +198,7 @@ def make_folding(pair: Pair, layers: tuple[int, ...], per_layer: int = 100) -> p
         word_outputs(rows),
         word_outputs(rows, final_norm=of_model.final_norm_scale.numpy()),
     )
-    found = []
+    found, per_layer = [], min(per_layer, n_components(of_model))
     for layer in layers:
         plain = components(layer_value_vectors(of_model, layer), per_layer)
         usual = concept_words(plain.directions, raw, top_k=TOP_K).words
