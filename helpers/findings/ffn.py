@@ -95,7 +95,7 @@ def rotation(base: torch.Tensor, tuned: torch.Tensor, n: int, *, seed: int) -> d
         "k": np.array(ks, dtype=np.int16),
         "angles": _angles_of(before, after, None).astype(np.float32),
         "partner": matching.partner.astype(np.int16),
-        "cosine": matching.cosine.astype(np.float16),
+        "cosine": matching.cosine.astype(np.float32),
         "update": np.array([float(torch.linalg.norm(update) / torch.linalg.norm(base)),
                             update_rank(update)]),
     }  # fmt: skip
@@ -108,7 +108,7 @@ def rotation(base: torch.Tensor, tuned: torch.Tensor, n: int, *, seed: int) -> d
             turned.append(chance.angle)
             moved.append(np.abs(chance.rank_change))
         found[f"{null}_angles"] = np.stack(angles).astype(np.float32)
-        found[f"{null}_matched_angle"] = np.stack(turned).astype(np.float16)
+        found[f"{null}_matched_angle"] = np.stack(turned).astype(np.float32)
         found[f"{null}_rank_change"] = np.stack(moved).astype(np.uint16)
     return found
 

@@ -15,7 +15,7 @@ const opener = (data) => {
   const scores = bytes(data.scores);
   const concept = new Uint16Array(bytes(data.concept).buffer);
   const partner = new Uint16Array(bytes(data.partner).buffer);
-  const [scale, variance, angle, coherence] = ["scale", "variance", "angle", "coherence"].map((key) => floats32(data[key]));
+  const [scale, variance, angle, coherence] = ["scale", "variance", "angle", "coherence"].map((key) => new Float32Array(bytes(data[key]).buffer));
   const [level, taskBits] = [bytes(data.level), bytes(data.taskBits)];
   const vocabulary = data.vocabulary.split("\n");
   const inverse = new Uint16Array(partner.length);
