@@ -3,7 +3,7 @@
  * h(tag, props, ...children)   builds DOM; strings become text nodes, never HTML
  * svg(tag, props, ...children) the same for SVG
  * select / slider / choice     labelled native controls
- * bytes / floats32             unpack base64 arrays
+ * bytes / shares16             unpack base64 arrays (16-bit shares of a maximum become 0..1)
  * shade / diverge              colour-blind-safe colours for 0..1 and -1..1, in light and dark
  * fragment(name)               an explorer's state in the page's address, `#name.key=value&...`
  * exporter(...)                buttons for CSV, SVG, PNG and a link to the view
@@ -71,7 +71,7 @@ const choice = (label, options, value, onchange) => {
 };
 
 const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
-const floats32 = (text) => new Float32Array(bytes(text).buffer);
+const shares16 = (text) => Float64Array.from(new Uint16Array(bytes(text).buffer), (x) => x / 65535);
 const isDark = () => {
   const theme = document.documentElement.dataset.theme;
   if (theme === "dark" || theme === "light") return theme === "dark";

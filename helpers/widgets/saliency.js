@@ -1,6 +1,6 @@
 /* Chapter 1's explorer: which prompt tokens does a response rest on?
  *
- * The page holds the stored importance I of every prompt; S, density and score are computed here,
+ * The page holds the importance of every prompt, as shares of each column's maximum; S, density and score are computed here,
  * exactly as in the glossary, whenever L, b or p move.
  */
 const ROLES = { i: "instruction", c: "context", x: "input", q: "cue", t: "template" };
@@ -55,16 +55,13 @@ const fixed = (value) => (Number.isFinite(value) ? value.toFixed(2) : "–");
 /* One prompt of the packed data, with both models' matrices. */
 const unpacker = (model) => {
   const data = model.get("data");
-  const relativeI = floats32(data.relative);
-  const scales = floats32(data.scale);
-  let [at, column] = [0, 0];
+  const shares = shares16(data.shares);
+  let at = 0;
   const items = data.items.map((item) => {
     const start = {};
     for (const name of ["base", "tuned"]) {
-      const columns = item.m[name].length;
-      start[name] = [at, column, columns];
-      at += item.t.length * columns;
-      column += columns;
+      start[name] = at;
+      at += item.t.length * item.m[name].length;
     }
     return { ...item, start };
   });
@@ -72,10 +69,8 @@ const unpacker = (model) => {
   const open = (item) => {
     const models = {};
     for (const name of ["base", "tuned"]) {
-      const [first, firstColumn, columns] = item.start[name];
-      const I = Float64Array.from({ length: item.t.length * columns }, (_, k) =>
-        relativeI[first + k] * scales[firstColumn + (k % columns)],
-      );
+      const [first, columns] = [item.start[name], item.m[name].length];
+      const I = shares.subarray(first, first + item.t.length * columns);
       models[name] = { I, columns, tokens: text(item.m[name]), followed: item.f[name] };
     }
     return { ...item, tokens: text(item.t), models };

@@ -11,6 +11,7 @@ from collections.abc import Callable
 import numpy as np
 import traitlets
 
+from helpers.density import normalise
 from helpers.widgets.base import BookWidget, module, number_words, pack
 
 MODELS = ("base", "tuned")
@@ -18,28 +19,32 @@ LETTERS = {"instruction": "i", "context": "c", "input": "x", "cue": "q", "templa
 Compute = Callable[[str, Callable[[float], None]], dict]
 
 
+def shares(importance: np.ndarray) -> np.ndarray:
+    """Positive importance as whole 65535ths of each column's maximum, the rest as 0.
+
+    S depends on nothing else. Rounding keeps S at ten levels exactly as it is.
+    """
+    if not importance.size:
+        return np.zeros(importance.shape)
+    positive = np.asarray(importance, dtype=float).clip(min=0)
+    largest = positive.max(0, keepdims=True)
+    steps = np.rint(65535 * positive / np.where(largest > 0, largest, 1))
+    levels = normalise(importance, 10).astype(float)
+    low, high = np.floor((levels - 1) * 6553.5) + 1, np.floor(levels * 6553.5)
+    return np.where(levels > 0, np.clip(steps, low, high), 0)
+
+
 def pack_items(prompts: list[dict]) -> dict:
     """Prompts with both models' importance, as one small JSON object.
 
     Each prompt: id, kind, place, tokens, roles and models, {name: {tokens, importance (N, M),
-    followed}}. Importance becomes floats relative to each column's largest magnitude.
+    followed}}.
     """
     texts = [text for item in prompts for text in (item["tokens"], *_responses(item))]
     words, numbered = number_words(texts)
-    relative, scales, items = [], [], []
+    packed, items = [], []
     for number, item in enumerate(prompts):
-        rows = len(item["tokens"])
-        for name in MODELS:
-            side = item["models"][name]
-            matrix = np.asarray(side["importance"], dtype=np.float64)
-            if matrix.shape != (rows, len(side["tokens"])):
-                raise ValueError(
-                    f"prompt {item['id']!r}, {name}: importance has shape {matrix.shape}, tokens ask "
-                    f"for {(rows, len(side['tokens']))}: give one row a prompt token."
-                )
-            scale = np.abs(matrix).max(0) if matrix.size else np.zeros(matrix.shape[1])
-            relative.append((matrix / np.where(scale > 0, scale, 1)).ravel())
-            scales.append(scale)
+        packed += [shares(_matrix(item, name)).ravel() for name in MODELS]
         tokens, base, tuned = numbered[3 * number : 3 * number + 3]
         items.append(
             {key: item[key] for key in ("id", "kind", "place")}
@@ -47,12 +52,18 @@ def pack_items(prompts: list[dict]) -> dict:
             | {"m": {"base": base, "tuned": tuned}}
             | {"f": {name: item["models"][name]["followed"] for name in MODELS}}
         )
-    return {
-        "words": words,
-        "items": items,
-        "relative": pack(np.concatenate(relative), "<f4"),
-        "scale": pack(np.concatenate(scales), "<f4"),
-    }
+    return {"words": words, "items": items, "shares": pack(np.concatenate(packed), "<u2")}
+
+
+def _matrix(item: dict, name: str) -> np.ndarray:
+    side = item["models"][name]
+    matrix, wanted = np.asarray(side["importance"]), (len(item["tokens"]), len(side["tokens"]))
+    if matrix.shape != wanted:
+        raise ValueError(
+            f"prompt {item['id']!r}, {name}: importance has shape {matrix.shape}, its tokens ask for "
+            f"{wanted}: give one row a prompt token."
+        )
+    return matrix
 
 
 def _responses(item: dict) -> list[list[str]]:

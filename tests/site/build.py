@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,26 +13,35 @@ SITE = ROOT / "book" / "_build" / "html"
 SOURCES = ("book", "helpers", "data", "_config.yml")
 
 
-def _newest_source() -> float:
-    files = [
-        path
-        for name in SOURCES
-        for path in ([ROOT / name] if (ROOT / name).is_file() else (ROOT / name).rglob("*"))
-        if path.is_file() and "_build" not in path.parts and "__pycache__" not in path.parts
-    ]
-    return max(path.stat().st_mtime for path in files)
+def _fingerprint(names: tuple[str, ...]) -> str:
+    """Hash of the files that a page, or an executed notebook, is made from."""
+    digest = hashlib.sha256()
+    for name in names:
+        root = ROOT / name
+        files = [root] if root.is_file() else sorted(p for p in root.rglob("*") if p.is_file())
+        for path in files:
+            if not {"_build", "__pycache__"} & set(path.parts):
+                digest.update(str(path.relative_to(ROOT)).encode() + path.read_bytes())
+    return digest.hexdigest()
 
 
 def build() -> Path:
-    """Build the site unless it is newer than everything it is made from; its folder."""
-    stamp = SITE / ".built"
-    if stamp.exists() and stamp.stat().st_mtime > _newest_source():
+    """Build the site unless it was built from just these files; its folder.
+
+    Executed notebooks are kept while the package and the data are the same: the cache of Jupyter Book
+    knows only the notebooks.
+    """
+    stamp, executed = SITE.parent / "built-from", SITE.parent / "executed-with"
+    sources, used = _fingerprint(SOURCES), _fingerprint(("helpers", "data"))
+    if stamp.exists() and stamp.read_text() == sources and SITE.exists():
         return SITE
-    stamp.unlink(missing_ok=True)
+    if not executed.exists() or executed.read_text() != used:
+        shutil.rmtree(SITE.parent, ignore_errors=True)
     program = Path(sys.executable).with_name("jupyter-book")
-    command = [str(program), "build", "book", "--config", "_config.yml"]
+    command = [str(program), "build", "book", "--config", "_config.yml", "--path-output", "book"]
     subprocess.run([*command, "-W", "--keep-going"], cwd=ROOT, check=True)
-    stamp.touch()
+    executed.write_text(used)
+    stamp.write_text(sources)
     return SITE
 
 

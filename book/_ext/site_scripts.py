@@ -1,0 +1,33 @@
+"""Leave out what the theme loads and no page uses.
+
+- sphinx-thebe declares a global in a script that is included twice, which is an error on every page;
+- Font Awesome's script (1.5 MB) draws the icons that its style sheet draws already.
+"""
+
+import re
+from pathlib import Path
+
+UNUSED = ("fontawesome.js", "sphinx-thebe", "thebe")
+
+
+def leave_out(app, pagename, templatename, context, doctree):
+    scripts = context.get("script_files", [])
+    context["script_files"] = [s for s in scripts if not any(name in str(s) for name in UNUSED)]
+
+
+def strip_tags(app, exception):
+    """The theme's templates name Font Awesome's script themselves: remove the tag from each page."""
+    if exception or app.builder.format != "html":
+        return
+    tag = re.compile(
+        r"\s*<(?:script|link)[^>]*(?:fontawesome\.js|thebe)[^>]*?(?:></script>|/?>)|<script>[^<]*THEBE_JS_URL[^<]*</script>"
+    )
+    for page in Path(app.outdir).rglob("*.html"):
+        text = page.read_text(encoding="utf-8")
+        page.write_text(tag.sub("", text), encoding="utf-8")
+
+
+def setup(app):
+    app.connect("html-page-context", leave_out, priority=900)
+    app.connect("build-finished", strip_tags)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

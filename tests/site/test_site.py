@@ -1,0 +1,108 @@
+"""The built site in a real browser, cut off from every other host."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import urljoin, urlsplit
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from build import ROOT
+from harness import Watched
+
+pytestmark = pytest.mark.xdist_group("site")
+CHAPTERS = sorted(path.stem for path in (ROOT / "book" / "chapters").glob("*.ipynb"))
+PAGES = [
+    "intro.html",
+    "glossary.html",
+    "references.html",
+    *(f"chapters/{c}.html" for c in CHAPTERS),
+]
+
+
+@pytest.fixture
+def visit(chromium, site):
+    """Open a page; its weight and its problems are on the second value."""
+    pages = []
+
+    def visitor(address, *, width=1300):
+        page = chromium.new_page(viewport={"width": width, "height": 900})
+        watched, watched_bytes = Watched(page, site), []
+        page.on("response", lambda r: watched_bytes.append(len(r.body()) if r.ok else 0))
+        page.goto(site + address, wait_until="load")
+        page.wait_for_load_state("networkidle")
+        watched.weight = sum(watched_bytes)
+        pages.append(page)
+        return page, watched
+
+    yield visitor
+    for page in pages:
+        page.close()
+
+
+@pytest.mark.parametrize("address", PAGES)
+def test_a_page_is_whole_light_and_asks_no_other_host(visit, address):
+    page, watched = visit(address)
+    assert watched.problems == []
+    assert watched.weight <= 2.5e6
+    assert page.locator("h1").count() == 1
+
+
+@pytest.mark.parametrize("address", PAGES)
+def test_nothing_serious_stands_in_the_way_of_access(visit, address):
+    page, _ = visit(address)
+    found = Axe().run(page).response["violations"]
+    serious = [v for v in found if v["impact"] in ("serious", "critical")]
+    assert [(v["id"], [n["target"] for n in v["nodes"]][:4]) for v in serious] == []
+
+
+@pytest.mark.parametrize("address", PAGES)
+def test_a_phone_shows_the_page_without_sideways_scrolling(visit, address):
+    page, _ = visit(address, width=390)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+@pytest.mark.parametrize("address", PAGES)
+def test_links_and_anchors_within_the_site_resolve(visit, site, address):
+    page, _ = visit(address)
+    links = page.eval_on_selector_all("a[href]", "all => all.map(a => a.getAttribute('href'))")
+    here = urljoin(site, address)
+    broken = []
+    for link in {urljoin(here, link) for link in links}:
+        if not link.startswith(site) or "explorer" in link:
+            continue
+        path, anchor = urlsplit(link).path.lstrip("/"), urlsplit(link).fragment
+        file = Path(ROOT / "book/_build/html" / (path or "index.html"))
+        if not file.is_file():
+            broken.append(link)
+        elif anchor and f'id="{anchor}"' not in file.read_text(encoding="utf-8"):
+            broken.append(link)
+    assert broken == []
+
+
+def test_mathematics_is_set_with_the_sites_own_files(visit):
+    page, _ = visit("glossary.html")
+    page.locator(".katex").first.wait_for()
+    assert page.locator(".katex-error").count() == 0
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_a_chapter_shows_its_explorer_and_no_unfilled_number(visit, chapter):
+    page, _ = visit(f"chapters/{chapter}.html")
+    page.locator(".explorer[data-mounted]").first.wait_for()
+    assert page.locator(".explorer[role=alert]").count() == 0
+    text = page.locator("article").inner_text()
+    assert "glue:" not in text and "Traceback" not in text
+
+
+def test_the_saliency_explorer_works_in_the_published_page(visit):
+    page, watched = visit("chapters/01-instruction-recognition.html#saliency.prompt=code-08")
+    explorer = page.locator(".ex-saliency")
+    explorer.wait_for()
+    assert explorer.get_by_label("Prompt", exact=True).input_value() == "code-08"
+    before = explorer.locator("[data-score=base]").text_content()
+    explorer.get_by_label("b, threshold").evaluate(
+        "(e) => { e.value = 0; e.dispatchEvent(new Event('input', {bubbles: true})); }"
+    )
+    assert explorer.locator("[data-score=base]").text_content() != before
+    assert watched.problems == []
