@@ -38,6 +38,7 @@ class Watched:
             "console", lambda m: m.type == "error" and self.problems.append(f"console: {m.text}")
         )
         page.on("pageerror", lambda error: self.problems.append(f"error: {error}"))
+        page.on("response", lambda r: r.ok or self.problems.append(f"{r.status}: {r.url}"))
         page.on("requestfailed", lambda r: self.problems.append(f"failed: {r.url}"))
 
         def guard(route):
