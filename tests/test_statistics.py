@@ -78,7 +78,9 @@ def test_a_difference_that_is_all_length_vanishes_at_equal_length():
 
 
 def test_holm_multiplies_the_smallest_by_the_number_of_tests(samples):
-    found = [compare_paired(samples[0], samples[0] + d * samples[1], **ABOUT) for d in (0.1, 0.3, 0)]
+    found = [
+        compare_paired(samples[0], samples[0] + d * samples[1], **ABOUT) for d in (0.1, 0.3, 0)
+    ]
     corrected = holm(found)
     smallest = min(c.p_value for c in found)
     assert min(c.p_holm for c in corrected) == pytest.approx(3 * smallest)
@@ -87,7 +89,15 @@ def test_holm_multiplies_the_smallest_by_the_number_of_tests(samples):
 
 def test_the_table_names_everything_a_reader_needs(samples):
     shown = table(holm([compare_paired(*samples, **ABOUT)]), names=("LLaMA", "Vicuna"))
-    assert {"n", "LLaMA", "Vicuna", "difference [95 % CI]", "g", "p (Holm)", "null hypothesis"} <= set(shown)
+    assert {
+        "n",
+        "LLaMA",
+        "Vicuna",
+        "difference [95 % CI]",
+        "g",
+        "p (Holm)",
+        "null hypothesis",
+    } <= set(shown)
     assert show_p(1e-9) == "< 0.0001" and show_p(None) == ""
 
 

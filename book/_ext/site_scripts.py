@@ -10,7 +10,7 @@ from pathlib import Path
 # What scrolls can be reached by keyboard; a list of citations has no list items.
 MENDED = {
     '<table border="1" class="dataframe">': '<table border="1" class="dataframe" tabindex="0">',
-    'citation-list" role="list"': 'citation-list"',
+    '<div role="list" class="citation-list">': '<div class="citation-list">',
 }
 UNUSED = ("fontawesome.js", "sphinx-thebe", "thebe")
 
