@@ -12,13 +12,11 @@ from build import ROOT
 from harness import Watched
 
 pytestmark = pytest.mark.xdist_group("site")
-CHAPTERS = sorted(path.stem for path in (ROOT / "book" / "chapters").glob("*.ipynb"))
-PAGES = [
-    "intro.html",
-    "glossary.html",
-    "references.html",
-    *(f"chapters/{c}.html" for c in CHAPTERS),
-]
+FILES = re.findall(
+    r"(?:root|file): (\S+)", (ROOT / "book" / "_toc.yml").read_text(encoding="utf-8")
+)
+PAGES = [f"{file}.html" for file in FILES]
+CHAPTERS = [file.split("/")[1] for file in FILES if file.startswith("chapters/")]
 
 
 @pytest.fixture
