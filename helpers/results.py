@@ -22,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from filelock import FileLock
 from safetensors import SafetensorError
 from safetensors.numpy import load as load_arrays
 from safetensors.numpy import save as save_arrays
@@ -96,8 +97,9 @@ def _encode(value: Value) -> tuple[str, bytes]:
 class Store:
     """Results of one pair in one folder.
 
-    `expected` holds what every part must have been made from (weight hashes, say): a part made
-    from something else counts as absent.
+    `expected` holds what every part must have been made from (weight hashes, say), and `made_from`
+    in a call what that one part must have been made from besides (the hash of its inputs, say): a
+    part made from something else counts as absent.
     """
 
     folder: Path
@@ -118,7 +120,7 @@ class Store:
             )
             return {}
 
-    def _problem(self, name: str) -> tuple[str | None, bytes]:
+    def _problem(self, name: str, made_from: dict | None = None) -> tuple[str | None, bytes]:
         """Why part `name` cannot be used (None when it can), and its bytes."""
         entry = self.manifest().get(name)
         if entry is None:
@@ -129,15 +131,15 @@ class Store:
         content = path.read_bytes()
         if hashlib.sha256(content).hexdigest() != entry["sha256"]:
             return f"{path} does not match its SHA-256 in {MANIFEST}", b""
-        made_from = entry.get("made_from", {})
-        for key, value in self.expected.items():
-            if made_from.get(key) != value:
-                return f"{path} was made from another {key} ({made_from.get(key)})", b""
+        recorded = entry.get("made_from", {})
+        for key, value in (self.expected | (made_from or {})).items():
+            if recorded.get(key) != value:
+                return f"{path} was made from another {key} ({recorded.get(key)})", b""
         return None, content
 
-    def has(self, name: str) -> bool:
+    def has(self, name: str, made_from: dict | None = None) -> bool:
         """Whether part `name` is there, whole, and made from what is expected."""
-        problem, _ = self._problem(name)
+        problem, _ = self._problem(name, made_from)
         if problem not in (None, "absent"):
             warnings.warn(f"{problem}: it counts as absent.", DamagedResultWarning, stacklevel=2)
         return problem is None
@@ -160,30 +162,46 @@ class Store:
         except SafetensorError as error:
             raise MissingResult(f"{name!r} in {self.folder} is not a safetensors file.") from error
 
-    def write(self, name: str, value: Value, **about: object) -> None:
+    def write(
+        self, name: str, value: Value, *, made_from: dict | None = None, **about: object
+    ) -> None:
         """Write a part and its entry in the manifest; `about` is kept beside it (settings, seed)."""
         suffix, content = _encode(value)
         file = name + suffix
         write_whole(self.folder / file, content)
-        self._enter(name, {"file": file, "sha256": hashlib.sha256(content).hexdigest()}, about)
-
-    def _enter(self, name: str, entry: dict, about: dict) -> None:
-        parts = self.manifest()
-        parts[name] = entry | {
-            "made_from": self.expected,
+        entry = {
+            "file": file,
+            "sha256": hashlib.sha256(content).hexdigest(),
+            "made_from": self.expected | (made_from or {}),
             "about": about,
             "code": code_version(),
             "versions": library_versions(),
             "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         }
+        with FileLock(self._lock()):
+            self._write_manifest(self.manifest() | {name: entry})
+
+    def _lock(self) -> Path:
+        """One lock a folder, outside it: two runs may fill one store at the same time."""
+        key = hashlib.sha256(str(self.folder.resolve()).encode()).hexdigest()[:16]
+        return Path(tempfile.gettempdir()) / f"instruction-shift-{key}.lock"
+
+    def _write_manifest(self, parts: dict[str, dict]) -> None:
         content = {"pair": self.folder.name, "parts": dict(sorted(parts.items()))}
         text = json.dumps(content, indent=1, ensure_ascii=False, default=str)
         write_whole(self.folder / MANIFEST, text.encode())
 
-    def get(self, name: str, make: Callable[[], Value], **about: object) -> Value:
+    def get(
+        self,
+        name: str,
+        make: Callable[[], Value],
+        *,
+        made_from: dict | None = None,
+        **about: object,
+    ) -> Value:
         """Part `name`, computed by `make` and written when it is not there."""
-        if not self.has(name):
-            self.write(name, make(), **about)
+        if not self.has(name, made_from):
+            self.write(name, make(), made_from=made_from, **about)
         return self.read(name)
 
 

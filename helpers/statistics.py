@@ -43,10 +43,14 @@ class Comparison:
 def _sample(values: Sequence[float], name: str, least: int = 3) -> Values:
     sample = np.asarray(values, dtype=float)
     if sample.ndim != 1 or len(sample) < least:
-        raise BadSample(f"{name} has shape {sample.shape}: give one axis of {least} values or more.")
+        raise BadSample(
+            f"{name} has shape {sample.shape}: give one axis of {least} values or more."
+        )
     if not np.isfinite(sample).all():
         count = int((~np.isfinite(sample)).sum())
-        raise BadSample(f"{name} holds {count} NaN or infinite values: drop those items, and say so.")
+        raise BadSample(
+            f"{name} holds {count} NaN or infinite values: drop those items, and say so."
+        )
     return sample
 
 
@@ -239,7 +243,9 @@ _COLUMNS: dict[str, Callable[[Comparison], object]] = {
 }
 
 
-def table(comparisons: Sequence[Comparison], *, names: tuple[str, str] = ("base", "tuned")) -> pd.DataFrame:
+def table(
+    comparisons: Sequence[Comparison], *, names: tuple[str, str] = ("base", "tuned")
+) -> pd.DataFrame:
     """Comparisons as a table for display; `names` are the headings of the two means."""
     rows = [{name: show(found) for name, show in _COLUMNS.items()} for found in comparisons]
     return pd.DataFrame(rows).rename(columns=dict(zip(("base", "tuned"), names, strict=True)))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from conftest import GOLDEN, build
+from tiny import GOLDEN, build
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from helpers import attribution

@@ -8,7 +8,9 @@ interrupted run loses a minute at most.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+import json
+from dataclasses import asdict, dataclass
 from itertools import product
 
 import numpy as np
@@ -211,11 +213,14 @@ def compute(
     """Fill the store with everything chapter 1 shows; what is there already is kept."""
     prompts = prompts or read_prompts()
     about = {"levels": LEVELS, "threshold": THRESHOLD, "p": P, "max_tokens": max_tokens}
-    store.get("recognition/prompts", lambda: make_prompts(pair, prompts), **about)
+    source = {"inputs": inputs_hash([asdict(prompt) for prompt in prompts])}
+    store.get("recognition/prompts", lambda: make_prompts(pair, prompts), made_from=source, **about)
     for setting, role in product(SETTINGS, ROLES):
+        asked = [code.ids for code in encoded(prompts, pair, setting)]
         store.get(
             f"recognition/{setting}/responses-{role}",
             lambda s=setting, r=role: make_responses(pair, prompts, s, r, max_tokens),
+            made_from={"inputs": inputs_hash([asked, max_tokens])},
             **about,
         )
     # Own responses in the template first: the chapter's main comparison.
@@ -224,11 +229,21 @@ def compute(
     todo = [(*c, n) for c in conditions for n in range(len(blocks(prompts)))]
     for setting, model, author, number in tqdm(todo, desc="importance", disable=not progress):
         name = part_name(setting, model, author, number)
-        if store.has(name):
-            continue
         block = blocks(prompts)[number]
+        codes = encoded(block, pair, setting)
         answers = read_responses(store, setting, author).set_index("id").loc[[p.id for p in block]]
-        store.write(
-            name, _explain_block(pair, model, encoded(block, pair, setting), answers), **about
-        )
-    store.write("recognition/scores", make_scores(store, prompts), **about)
+        made_from = {"inputs": block_hash(codes, answers)}
+        if not store.has(name, made_from):
+            found = _explain_block(pair, model, codes, answers)
+            store.write(name, found, made_from=made_from, **about)
+    store.write("recognition/scores", make_scores(store, prompts), made_from=source, **about)
+
+
+def inputs_hash(inputs: object) -> str:
+    """SHA-256 of what a part is computed from, so that a changed prompt is computed again."""
+    return hashlib.sha256(json.dumps(inputs, default=list).encode()).hexdigest()
+
+
+def block_hash(codes: list[Encoded], answers: pd.DataFrame) -> str:
+    return inputs_hash([[code.ids, [int(i) for i in ids]]
+                        for code, ids in zip(codes, answers["ids"], strict=True)])  # fmt: skip

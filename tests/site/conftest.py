@@ -9,7 +9,6 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from build import build
 from filelock import FileLock
-from harness import browser
 
 
 class _Quiet(SimpleHTTPRequestHandler):
@@ -26,9 +25,3 @@ def site(tmp_path_factory):
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_address[1]}/"
     server.shutdown()
-
-
-@pytest.fixture(scope="session")
-def chromium():
-    with browser() as started:
-        yield started

@@ -1,13 +1,7 @@
-"""One browser for all explorer tests of a worker."""
+"""Pages of explorers on which nothing may go wrong."""
 
 import pytest
-from harness import Watched, browser
-
-
-@pytest.fixture(scope="session")
-def chromium():
-    with browser() as started:
-        yield started
+from harness import Watched
 
 
 @pytest.fixture
