@@ -177,6 +177,28 @@ def load(
     return Pair(name, base, tuned, tokenizer)
 
 
+def load_models(
+    base: str | Path,
+    tuned: str | Path,
+    *,
+    name: str = "own",
+    template: Template = TEMPLATE,
+    dtype: torch.dtype = torch.float32,
+) -> Pair:
+    """A pair of two model folders (or Hub ids); both must have one tokenizer and one shape."""
+    tokenizers = [AutoTokenizer.from_pretrained(str(source)) for source in (base, tuned)]
+    first, second = (tokenizer.get_vocab() for tokenizer in tokenizers)
+    if first != second:
+        differing = {token for token, _ in first.items() ^ second.items()}
+        raise PairMismatch(
+            f"pair {name!r}: the tokenizers of base {str(base)!r} and tuned {str(tuned)!r} differ in "
+            f"{len(differing)} tokens ({min(differing)!r} is one): a response of one model cannot be "
+            "read by the other. Choose a tuned model that kept its base's tokenizer."
+        )
+    models = (_load_model(Path(source), dtype) for source in (base, tuned))
+    return Pair(name, *models, tokenizers[0], template)
+
+
 def fingerprint(name: str = DEFAULT_PAIR) -> dict[str, str]:
     """Hashes of what a pair is made from; the store keeps them beside every result."""
     adapter = adapter_folder(name) / "adapter_model.safetensors"
