@@ -134,7 +134,7 @@ class Store:
         recorded = entry.get("made_from", {})
         for key, value in (self.expected | (made_from or {})).items():
             if recorded.get(key) != value:
-                return f"{path} was made from another {key} ({recorded.get(key)})", b""
+                return f"{path} was made from other {key} ({recorded.get(key)})", b""
         return None, content
 
     def has(self, name: str, made_from: dict | None = None) -> bool:

@@ -105,7 +105,7 @@ def test_a_changed_prompt_is_computed_again_and_no_other(pair, filled, tmp_path)
     recognition_files = {name: (tmp_path / e["file"]).stat().st_mtime_ns
                          for name, e in store.manifest().items()}  # fmt: skip
     changed = [*PROMPTS[:4], prompt(4, "meadow")]
-    with pytest.warns(DamagedResultWarning, match="another inputs"):
+    with pytest.warns(DamagedResultWarning, match="other inputs"):
         store = fill(pair, tmp_path, changed)
     again = {
         name
