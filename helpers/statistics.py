@@ -230,7 +230,6 @@ def show_p(value: float | None) -> str:
 
 
 _COLUMNS: dict[str, Callable[[Comparison], object]] = {
-    "comparison": lambda c: c.label,
     "n": lambda c: c.n,
     "base": lambda c: f"{c.mean_a:.3f}",
     "tuned": lambda c: f"{c.mean_b:.3f}",
@@ -238,14 +237,18 @@ _COLUMNS: dict[str, Callable[[Comparison], object]] = {
     "g": lambda c: "" if np.isnan(c.effect_size) else f"{c.effect_size:+.2f}",
     "p": lambda c: show_p(c.p_value),
     "p (Holm)": lambda c: show_p(c.p_holm),
-    "test": lambda c: c.test,
-    "null hypothesis": lambda c: c.null_hypothesis,
+    "null hypothesis (test)": lambda c: f"{c.null_hypothesis} ({c.test})",
 }
 
 
 def table(
     comparisons: Sequence[Comparison], *, names: tuple[str, str] = ("base", "tuned")
 ) -> pd.DataFrame:
-    """Comparisons as a table for display; `names` are the headings of the two means."""
+    """Comparisons as a table for display; `names` are the headings of the two means.
+
+    A column that no comparison fills (no effect size, no correction) is left out.
+    """
     rows = [{name: show(found) for name, show in _COLUMNS.items()} for found in comparisons]
-    return pd.DataFrame(rows).rename(columns=dict(zip(("base", "tuned"), names, strict=True)))
+    shown = pd.DataFrame(rows, index=[found.label for found in comparisons])
+    shown = shown.loc[:, (shown != "").any()]
+    return shown.rename(columns=dict(zip(("base", "tuned"), names, strict=True)))

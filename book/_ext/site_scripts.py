@@ -7,8 +7,10 @@
 import re
 from pathlib import Path
 
+OUTPUT = '<div class="cell_output docutils container"'
 # What scrolls can be reached by keyboard; a list of citations has no list items.
 MENDED = {
+    f"{OUTPUT}>\n<img": f'{OUTPUT} tabindex="0">\n<img',
     '<table border="1" class="dataframe">': '<table border="1" class="dataframe" tabindex="0">',
     '<div role="list" class="citation-list">': '<div class="citation-list">',
 }
@@ -17,7 +19,9 @@ UNUSED = ("fontawesome.js", "sphinx-thebe", "thebe")
 
 def leave_out(app, pagename, templatename, context, doctree):
     scripts = context.get("script_files", [])
-    context["script_files"] = [s for s in scripts if not any(name in str(s) for name in UNUSED)]
+    context["script_files"] = [
+        s for s in scripts if not any(name in str(s) for name in UNUSED)
+    ]
 
 
 def strip_tags(app, exception):
@@ -25,6 +29,7 @@ def strip_tags(app, exception):
     if exception or app.builder.format != "html":
         return
     tag = re.compile(
+        r"(?s:<script[^>]*x-thebe-config.*?</script>)|"
         r"\s*<(?:script|link)[^>]*(?:fontawesome\.js|thebe)[^>]*?(?:></script>|/?>)|<script>[^<]*THEBE_JS_URL[^<]*</script>"
     )
     for page in Path(app.outdir).rglob("*.html"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import matplotlib
+import pandas as pd
 import seaborn as sns
 
 # Blue and orange of about equal lightness: told apart with every common colour blindness.
@@ -10,7 +11,8 @@ COLOURS = {"base": "#4c6f94", "tuned": "#c1622d"}
 
 
 def use_book_style() -> None:
-    """Set seaborn's and matplotlib's defaults for a chapter."""
+    """Set seaborn's, matplotlib's and pandas' defaults for a chapter."""
+    pd.set_option("display.max_colwidth", None)
     sns.set_theme(
         context="notebook",
         style="ticks",

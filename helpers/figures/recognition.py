@@ -23,7 +23,7 @@ def _visible(token: str) -> str:
 def heat_maps(base: Explained, tuned: Explained) -> Figure:
     """Normalised importance of one prompt for both models, instruction tokens in bold."""
     widths = [max(4, len(base.response)), max(4, len(tuned.response))]
-    size = (min(13, 3.4 + 0.3 * sum(widths)), 0.8 + 0.2 * len(base.tokens))
+    size = (min(9, 2.6 + 0.2 * sum(widths)), 1.0 + 0.2 * len(base.tokens))
     figure, axes = plt.subplots(1, 2, figsize=size, width_ratios=widths, sharey=True)
     for axis, name, item in zip(axes, COLOURS, (base, tuned), strict=True):
         sns.heatmap(
@@ -65,7 +65,7 @@ def distributions(wide: pd.DataFrame, *, label: str = "instruction score") -> Fi
 
 def intervals(comparisons: Sequence[Comparison], *, label: str) -> Figure:
     """Mean differences tuned minus base with 95 % bootstrap intervals, one line a comparison."""
-    figure, axis = plt.subplots(figsize=(8, 0.9 + 0.36 * len(comparisons)))
+    figure, axis = plt.subplots(figsize=(5.2, 0.9 + 0.36 * len(comparisons)))
     rows = np.arange(len(comparisons))[::-1]
     for row, found in zip(rows, comparisons, strict=True):
         clear = found.low > 0 or found.high < 0
@@ -84,5 +84,5 @@ def by_length(wide: pd.DataFrame, lengths: pd.DataFrame) -> Figure:
     for name, colour in COLOURS.items():
         axis.scatter(lengths[name], wide[name], s=12, color=colour, alpha=0.6, label=name)
     axis.set(xlabel="response length (tokens)", ylabel="instruction score")
-    axis.legend(title="model")
+    axis.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
     return figure

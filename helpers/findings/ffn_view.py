@@ -211,14 +211,14 @@ def live_check(
 
 def paper_table(
     found: Rotation, compared: list[Comparison], by_role: pd.DataFrame, baseline: pd.DataFrame
-) -> list[dict[str, str]]:
-    """Rows of the table: the paper, our run, what differs and why."""
+) -> pd.DataFrame:
+    """The table of the chapter's end: the paper, our run, what differs and why."""
     named = {one.label: one for one in compared}
     angle, null = found.angle[:, -1].mean(), found.null["norm"][:, :, -1].mean()
     levels = "; ".join(f"{x} {named[x].difference:+.3f}" for x in LEVELS)
     tasks = "; ".join(f"{x} {named[x].difference:+.3f}" for x in TASKS)
     strict = [by_role.loc[role, "beyond_random"] for role in ROLES]
-    return [
+    rows = [
         {
             "question": "Did knowledge rotate?",
             "paper": "yes, inferred from shares of tasks; no null",
@@ -248,3 +248,4 @@ def paper_table(
             "what differs": "all components counted, with a random-direction baseline",
         },
     ]
+    return pd.DataFrame(rows).set_index("question").rename_axis(None)

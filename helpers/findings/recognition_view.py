@@ -27,6 +27,7 @@ from helpers.statistics import (
     compare_independent,
     compare_paired,
     holm,
+    mcnemar,
     show_p,
 )
 
@@ -192,6 +193,23 @@ def lengths(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def median_lengths(table: pd.DataFrame, setting: str = "template") -> dict[str, int]:
+    """Median response length of each model on its own responses, in whole tokens."""
+    return own(table, setting).groupby("model")["response_tokens"].median().astype(int).to_dict()
+
+
+def following(table: pd.DataFrame, setting: str = "template") -> Comparison:
+    """Share of prompts with a rule that each model followed (exact McNemar)."""
+    judged = own(table, setting).dropna(subset=["followed"])
+    wide = judged.pivot(index="id", columns="model", values="followed").astype(bool)
+    return mcnemar(
+        wide["base"],
+        wide["tuned"],
+        label="share that followed",
+        null_hypothesis="both models follow equally often",
+    )
+
+
 def equal_length(table: pd.DataFrame, setting: str = "template") -> Comparison:
     """The paired difference that remains at equal response length (covariate analysis)."""
     rows = own(table, setting)
@@ -221,14 +239,14 @@ def at_least(wide: pd.DataFrame, table: pd.DataFrame, tokens: int) -> pd.DataFra
 
 def paper_table(
     main: Comparison, matched: Comparison, following: Comparison, shared: list[Comparison]
-) -> list[dict]:
+) -> pd.DataFrame:
     """The paper's claims beside our numbers, and what differs."""
 
     def show(found: Comparison) -> str:
         interval = f"[{found.low:+.3f}, {found.high:+.3f}]"
         return f"{found.difference:+.3f} {interval}, n = {found.n}, p = {show_p(found.p_value)}"
 
-    return [
+    rows = [
         {
             "the paper's claim": "the tuned model's instruction score is higher than its base's",
             "ours": show(main),
@@ -250,6 +268,7 @@ def paper_table(
             "what differs and why": "rules that code checks; both models",
         },
     ]
+    return pd.DataFrame(rows).set_index("the paper's claim").rename_axis(None)
 
 
 def live_check(name: str, store: Store, prompt_id: str) -> pd.DataFrame | str:

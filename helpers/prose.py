@@ -1,0 +1,24 @@
+"""Numbers for the text of a chapter: what a sentence says is what a cell computed."""
+
+from __future__ import annotations
+
+from helpers.statistics import Comparison
+
+
+def say(**values: object) -> None:
+    """Give the chapter's text its numbers, by name (`{glue:text}` reads them)."""
+    from myst_nb import glue
+
+    for name, value in values.items():
+        glue(name, value, display=False)
+
+
+def say_comparisons(digits: int = 3, **found: Comparison) -> None:
+    """Difference and interval of each comparison, as `difference_NAME` and `interval_NAME`."""
+    for name, one in found.items():
+        interval = f"{one.low:+.{digits}f} to {one.high:+.{digits}f}"
+        say(**{f"difference_{name}": f"{one.difference:+.{digits}f}", f"interval_{name}": interval})
+
+
+def percent(share: float, digits: int = 0) -> str:
+    return f"{100 * share:.{digits}f} %"
