@@ -201,8 +201,8 @@ def nltk_data(*names: str) -> None:
 
 def brown_class(tag: str) -> str:
     """Part of speech of a tag of the Brown corpus ("" for punctuation)."""
-    found = next((name for start, name in BROWN_TAGS.items() if tag.startswith(start)), None)
-    return found or ("function" if tag[:1].isalpha() else "")
+    other = "function" if tag[:1].isalpha() else ""
+    return next((name for start, name in BROWN_TAGS.items() if tag.startswith(start)), other)
 
 
 @lru_cache(maxsize=1)
