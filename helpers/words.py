@@ -7,6 +7,7 @@ spelled with a leading space and embedded as the mean over its sub-tokens (metho
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ INSTRUCTION, GENERAL = "instruction", "general"
 # Brown's tags by their first letters; all other words are function words.
 BROWN_TAGS = {"NP": "name", "N": "noun", "J": "adjective", "RB": "adverb", "V": "verb",
               "BE": "verb", "HV": "verb", "DO": "verb", "CD": "number"}  # fmt: skip
+SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
 WORDNET_POS = {"noun": "n", "verb": "v", "adjective": "a", "adverb": "r"}
 
 
@@ -242,8 +244,9 @@ def build_vocabulary(
     tokenise, dropped = NLTKWordTokenizer().tokenize, set(leave_out)
     uses: dict[str, Counter] = defaultdict(Counter)
     total = 0
-    for text in texts:
-        for lemma, pos in annotate(tokenise(text.lower())):
+    # The tokeniser parts a full stop from a word at the end of what it is given only.
+    for sentence in (part for text in texts for part in SENTENCE_END.split(text.lower())):
+        for lemma, pos in annotate(tokenise(sentence)):
             if lemma.isalpha():
                 uses[lemma][pos] += 1
                 total += 1
