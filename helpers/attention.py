@@ -1,0 +1,276 @@
+"""Which pairs of words a head links: word pairs of its dimensions, its knowledge, verb lift.
+
+Source: method.md, section 3; Wu et al. (NAACL 2024), section 3.3. The columns of a head's query and
+key weights are read one dimension at a time: words that drive the query and words that drive the
+key of the same dimension, with the same sign, and that also occur together in language, are a pair.
+
+What this cannot show. Rotary position embeddings mix dimensions in pairs with distance, so a single
+dimension is exact only at distance 0, and any rotation of queries and keys alike would leave the
+head as it is but change its dimensions. `head_activations(..., form="bilinear")` is the check.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+from numpy import ndarray
+from torch import Tensor
+
+from helpers.heads import Bilinear, HeadActivations, bilinear, each_head, head_activations
+
+__all__ = [
+    "Bilinear",
+    "HeadActivations",
+    "Knowledge",
+    "KnowledgeChange",
+    "WordPairs",
+    "WordSpace",
+    "bilinear",
+    "compare_knowledge",
+    "each_head",
+    "head_activations",
+    "head_knowledge",
+    "layer_groups",
+    "verb_counts",
+    "verb_lift",
+    "word_pairs",
+    "word_space",
+]
+TOP_K = 100
+REFERENCE = 3000  # most frequent words that set a word's threshold
+DEVIATIONS = 1.96
+
+
+@dataclass(frozen=True)
+class WordSpace:
+    """Unit word vectors with the similarity above which each word co-occurs with another."""
+
+    unit: Float[Tensor, "word vector"]
+    threshold: Float[Tensor, " word"]
+
+
+@dataclass(frozen=True)
+class WordPairs:
+    """Pairs of words per dimension, as places in the vocabulary.
+
+    Dimensions come in order of falling norm (|Q_r|^2 + |K_r|^2), the pairs of dimension number i
+    are those from `start[i]` to `start[i + 1]`, most similar first.
+    """
+
+    dimensions: Int[ndarray, " dimension"]
+    norms: Float[ndarray, " dimension"]
+    start: Int[ndarray, " dimension+1"]
+    query: Int[ndarray, " pair"]
+    key: Int[ndarray, " pair"]
+    similarity: Float[ndarray, " pair"]
+    n_words: int
+
+    def of(self, number: int) -> slice:
+        """Where the pairs of the dimension with the `number`-th largest norm are."""
+        return slice(int(self.start[number]), int(self.start[number + 1]))
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    """Pairs found in several dimensions of a head; `first` < `second` unless pairs are directed."""
+
+    first: Int[ndarray, " pair"]
+    second: Int[ndarray, " pair"]
+    n_dimensions: Int[ndarray, " pair"]
+    similarity: Float[ndarray, " pair"]
+    n_words: int
+
+    def __len__(self) -> int:
+        return len(self.first)
+
+    @property
+    def code(self) -> Int[ndarray, " pair"]:
+        """One number a pair, rising."""
+        return self.first * self.n_words + self.second
+
+    def where(self, keep: Bool[ndarray, " pair"]) -> Knowledge:
+        parts = (self.first, self.second, self.n_dimensions, self.similarity)
+        return Knowledge(*(part[keep] for part in parts), self.n_words)
+
+
+@dataclass(frozen=True)
+class KnowledgeChange:
+    """Pairs of the tuned head only, of the base head only, and of both (as the tuned has them)."""
+
+    gained: Knowledge
+    lost: Knowledge
+    kept: Knowledge
+
+
+def word_space(
+    word_vectors: Float[ndarray, "word vector"] | Tensor,
+    *,
+    reference: int = REFERENCE,
+    deviations: float = DEVIATIONS,
+) -> WordSpace:
+    """Thresholds, once for all heads: mean + 1.96 sd of a word's cosine with the frequent words.
+
+    The first `reference` words count as the most frequent (all, where there are fewer); a word's
+    cosine with itself is among them, as in the paper's code.
+    """
+    vectors = torch.as_tensor(word_vectors).float()
+    if vectors.ndim != 2 or not len(vectors):
+        raise ValueError(f"word_vectors has shape {tuple(vectors.shape)}: expected (word, vector).")
+    lengths = vectors.norm(dim=1, keepdim=True)
+    bad = int((~(lengths > 0)).sum())
+    if bad:
+        raise ValueError(f"word_vectors: {bad} words have a zero or NaN vector: leave them out.")
+    unit = vectors / lengths
+    frequent = unit[:reference].T
+    limits = []
+    for rows in unit.split(2048):  # never all similarities at once
+        cosine = rows @ frequent
+        limits.append(cosine.mean(dim=1) + deviations * cosine.std(dim=1, correction=0))
+    return WordSpace(unit, torch.cat(limits))
+
+
+def _checked_pairs(query: Tensor, key: Tensor, space: WordSpace, top_k: int) -> None:
+    if query.shape != key.shape or query.ndim != 2:
+        raise ValueError(
+            f"query has shape {tuple(query.shape)}, key {tuple(key.shape)}: expected (word, "
+            "dimension) for both, of one head."
+        )
+    if not len(query):
+        raise ValueError("query and key hold no word: give a vocabulary of one word or more.")
+    if len(space.unit) != len(query):
+        raise ValueError(
+            f"word_vectors are for {len(space.unit)} words, the activations for {len(query)}: use "
+            "the vectors of the same vocabulary, in its order."
+        )
+    if not 1 <= top_k <= len(query):
+        raise ValueError(
+            f"top_k={top_k} words a side were asked of a vocabulary of {len(query)}: choose 1 to "
+            f"{len(query)}."
+        )
+
+
+def _block_pairs(
+    query: Float[Tensor, "dimension word"],
+    key: Float[Tensor, "dimension word"],
+    space: WordSpace,
+    top_k: int,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """(row, query word, key word, similarity) of a few dimensions, most similar first in each."""
+    words = [side.abs().topk(top_k, dim=1).indices for side in (query, key)]
+    sign = [side.gather(1, own).sign() for side, own in zip((query, key), words, strict=True)]
+    unit = [space.unit[own] for own in words]
+    limit = [space.threshold[own] for own in words]
+    similarity = torch.bmm(unit[0], unit[1].transpose(1, 2))
+    keep = similarity > torch.maximum(limit[0][:, :, None], limit[1][:, None, :])
+    keep &= sign[0][:, :, None] * sign[1][:, None, :] > 0
+    keep &= words[0][:, :, None] != words[1][:, None, :]
+    row, i, j = keep.nonzero(as_tuple=True)
+    found = similarity[row, i, j]
+    order = torch.argsort(found, descending=True, stable=True)
+    order = order[torch.argsort(row[order], stable=True)]
+    row, i, j = row[order], i[order], j[order]
+    return row, words[0][row, i], words[1][row, j], found[order]
+
+
+def word_pairs(
+    query: Float[Tensor, "word dimension"],
+    key: Float[Tensor, "word dimension"],
+    word_vectors: WordSpace | Float[ndarray, "word vector"] | Tensor,
+    *,
+    top_k: int = TOP_K,
+    block: int = 32,
+) -> WordPairs:
+    """Word pairs of every dimension of one head (method.md, section 3, steps 1 to 3).
+
+    Give a `word_space` where several heads are read, so that thresholds are computed once. Works on
+    `block` dimensions at a time; similarities are batched products of the gathered vectors.
+    """
+    space = word_vectors if isinstance(word_vectors, WordSpace) else word_space(word_vectors)
+    query, key = torch.as_tensor(query), torch.as_tensor(key)
+    _checked_pairs(query, key, space, top_k)
+    norms = query.square().sum(dim=0) + key.square().sum(dim=0)
+    if not torch.isfinite(norms).all():
+        raise ValueError("query or key hold NaN or infinite activations: load it in float32.")
+    order = norms.argsort(descending=True, stable=True)
+    query, key = (side.T[order] for side in (query, key))
+    blocks = zip(query.split(block), key.split(block), strict=True)
+    found = [_block_pairs(q, k, space, top_k) for q, k in blocks]
+    counts = [torch.bincount(part[0], minlength=min(block, len(order) - block * i))
+              for i, part in enumerate(found)]  # fmt: skip
+    start = np.concatenate([[0], torch.cat(counts).cumsum(0).cpu().numpy()])
+    words = [torch.cat([part[i] for part in found]).cpu().numpy() for i in (1, 2, 3)]
+    return WordPairs(order.cpu().numpy(), norms[order].cpu().numpy(), start, *words, query.shape[1])
+
+
+# --- knowledge
+
+
+def head_knowledge(pairs: WordPairs, *, least: int = 2, directed: bool = False) -> Knowledge:
+    """Pairs found in `least` dimensions or more of a head.
+
+    A pair counts once a dimension, whichever of its words is the query; `directed` keeps (query,
+    key) apart from (key, query). The paper's code counts both directions inside one dimension as
+    two, which makes knowledge of pairs that only one dimension holds (method.md, section 6).
+    """
+    if least < 1:
+        raise ValueError(f"least={least}: a pair must be found in 1 dimension or more.")
+    first, second = pairs.query, pairs.key
+    if not directed:
+        first, second = np.minimum(first, second), np.maximum(first, second)
+    number = np.repeat(np.arange(len(pairs.dimensions)), np.diff(pairs.start))
+    code = first.astype(np.int64) * pairs.n_words + second
+    _, once = np.unique(code * len(pairs.dimensions) + number, return_index=True)
+    found, at, counts = np.unique(code[once], return_index=True, return_counts=True)
+    kept = counts >= least
+    first, second = np.divmod(found[kept], pairs.n_words)
+    similarity = pairs.similarity[once][at[kept]]
+    return Knowledge(first, second, counts[kept], similarity, pairs.n_words)
+
+
+def compare_knowledge(base: Knowledge, tuned: Knowledge) -> KnowledgeChange:
+    """Which pairs a head gained, lost and kept."""
+    if base.n_words != tuned.n_words:
+        raise ValueError(
+            f"base has pairs of {base.n_words} words, tuned of {tuned.n_words}: read both with one "
+            "vocabulary."
+        )
+    known = np.isin(tuned.code, base.code)
+    lost = ~np.isin(base.code, tuned.code)
+    return KnowledgeChange(tuned.where(~known), base.where(lost), tuned.where(known))
+
+
+def verb_counts(knowledge: Knowledge, verbs: Int[ndarray, " verb"]) -> Int[ndarray, " verb"]:
+    """In how many pairs of a head's knowledge each verb (a place in the vocabulary) occurs."""
+    uses = np.bincount(
+        np.concatenate([knowledge.first, knowledge.second]), minlength=knowledge.n_words
+    )
+    return uses[verbs]
+
+
+def layer_groups(n_layers: int, groups: int = 4) -> Int[ndarray, " layer"]:
+    """The group of each layer: quarters as nearly equal as can be, lowest first."""
+    if not 1 <= groups <= n_layers:
+        raise ValueError(f"groups={groups}: {n_layers} layers make 1 to {n_layers} groups.")
+    return np.arange(n_layers) * groups // n_layers
+
+
+def verb_lift(
+    base: Int[ndarray, "head verb"], tuned: Int[ndarray, "head verb"]
+) -> Float[ndarray, " verb"]:
+    """Share, among heads where a verb's counts differ, of heads where the tuned model counts more.
+
+    Give the `verb_counts` of all heads of a group of layers. NaN where no head differs: such a verb
+    has no lift, neither 0 nor one half.
+    """
+    base, tuned = np.asarray(base), np.asarray(tuned)
+    if base.shape != tuned.shape or base.ndim != 2:
+        raise ValueError(
+            f"base has shape {base.shape}, tuned {tuned.shape}: expected (head, verb) for both, of "
+            "the same heads and verbs."
+        )
+    differs = (base != tuned).sum(axis=0)
+    more = (tuned > base).sum(axis=0)
+    return np.divide(more, differs, out=np.full(base.shape[1], np.nan), where=differs > 0)
