@@ -81,6 +81,11 @@ def bilinear(
     )
 
 
+def _excited(weight: Tensor, word_embeddings: Tensor) -> Float[Tensor, "word dimension"]:
+    """E W, with each dimension's words side by side in memory, as their ranking reads them."""
+    return (weight.T @ word_embeddings.T).T
+
+
 def head_activations(
     model: PreTrainedModel | Weights,
     layer: int,
@@ -104,7 +109,7 @@ def head_activations(
         raise ValueError(
             f"form={form!r}, rank={rank}: use 'dimensions', or 'bilinear' with a rank."
         )
-    return HeadActivations(word_embeddings @ query, word_embeddings @ key)
+    return HeadActivations(_excited(query, word_embeddings), _excited(key, word_embeddings))
 
 
 def each_head(
@@ -124,6 +129,6 @@ def each_head(
                     of_model, layer, head, word_embeddings, form=form, rank=rank
                 )
             else:
-                query = word_embeddings @ of_model.query(layer, head).float()
+                query = _excited(of_model.query(layer, head).float(), word_embeddings)
                 found = HeadActivations(query, found.key)
             yield layer, head, found
