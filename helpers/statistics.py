@@ -226,7 +226,7 @@ def show_p(value: float | None) -> str:
     """A p-value for reading; never a bare 0."""
     if value is None or np.isnan(value):
         return ""
-    return "< 0.0001" if value < 1e-4 else f"{value:.4f}" if value < 0.1 else f"{value:.2f}"
+    return "<\u00a00.0001" if value < 1e-4 else f"{value:.4f}" if value < 0.1 else f"{value:.2f}"
 
 
 _COLUMNS: dict[str, Callable[[Comparison], object]] = {

@@ -111,7 +111,7 @@ def test_the_explorer_takes_the_store_as_it_is(store):
     assert shown.vocabulary == vocabulary()
     found = ffn.read_concepts(store, 2, "tuned")
     np.testing.assert_array_equal(shown.words[1, 2], found.words)
-    assert set(pack_components(shown)) >= {"words", "scores", "partner"}
+    assert set(pack_components(shown)) >= {"words", "steps", "partner"}
 
 
 def test_no_update_turns_nothing():

@@ -17,12 +17,11 @@ from helpers.findings.release import (
     PAIR,
     compute,
     main,
-    middle_ratio,
     place,
-    position_profile,
     score_of,
 )
 from helpers.pairs import ROLES
+from helpers.positions import middle_ratio, position_profile
 from helpers.release import RefusedFile
 from helpers.results import Store, open_store
 from helpers.statistics import BadSample

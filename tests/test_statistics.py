@@ -96,9 +96,9 @@ def test_the_table_names_everything_a_reader_needs(samples):
         "difference [95 % CI]",
         "g",
         "p (Holm)",
-        "null hypothesis",
+        "null hypothesis (test)",
     } <= set(shown)
-    assert show_p(1e-9) == "< 0.0001" and show_p(None) == ""
+    assert show_p(1e-9) == "<\u00a00.0001" and show_p(None) == ""
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ def strip_tags(app, exception):
     if exception or app.builder.format != "html":
         return
     tag = re.compile(
-        r"(?s:<script[^>]*x-thebe-config.*?</script>)|"
+        r"\s*<script[^>]*x-thebe-config[^>]*>[^<]*</script>|"
         r"\s*<(?:script|link)[^>]*(?:fontawesome\.js|thebe)[^>]*?(?:></script>|/?>)|<script>[^<]*THEBE_JS_URL[^<]*</script>"
     )
     for page in Path(app.outdir).rglob("*.html"):

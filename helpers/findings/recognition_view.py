@@ -180,17 +180,23 @@ def token_density(item: Explained) -> np.ndarray:
 
 
 def lengths(table: pd.DataFrame) -> pd.DataFrame:
-    """Response lengths in tokens: quartiles, empty and short ones, by setting and model."""
-    rows = []
+    """Response lengths in tokens: quartiles, empty and short ones, one row a setting and model."""
+    rows, names = [], []
     for setting, role in product(table["setting"].unique(), ROLES):
         values = own(table, setting).query("model == @role")["response_tokens"]
         low, middle, high = values.quantile([0.25, 0.5, 0.75])
         rows.append(
-            dict(setting=setting, model=role, n=len(values), lower_quartile=low, median=middle)
-            | dict(upper_quartile=high, empty=int((values == 0).sum()))
-            | dict(below_five=int((values < 5).sum()))
+            {
+                "n": len(values),
+                "lower quartile": low,
+                "median": middle,
+                "upper quartile": high,
+                "empty": int((values == 0).sum()),
+                "under 5": int((values < 5).sum()),
+            }
         )
-    return pd.DataFrame(rows)
+        names.append(f"{role}, {setting}")
+    return pd.DataFrame(rows, index=names)
 
 
 def median_lengths(table: pd.DataFrame, setting: str = "template") -> dict[str, int]:

@@ -24,13 +24,14 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import Bool, UInt8
 from tqdm.auto import tqdm
 
 from helpers import spans as text_spans
-from helpers.density import density, instruction_score, relative_density
+from helpers.density import density, instruction_score
 from helpers.findings.recognition import LEVELS, THRESHOLD, P
 from helpers.pairs import ROLES
+from helpers.positions import middle_ratio, position_profile
 from helpers.release import COMMIT, FetchFailed, RefusedFile, Release, Released, fetch, open_release
 from helpers.results import Store, open_store
 from helpers.spans import Found
@@ -103,32 +104,6 @@ def score_of(
     if not normalised.size or not mask.any():
         return float("nan")
     return instruction_score(density(np.where(normalised > threshold, normalised, 0), p), mask)
-
-
-def position_profile(
-    density: Float[np.ndarray, " prompt"], bins: int = 10
-) -> Float[np.ndarray, " bins"]:
-    """Mean of a_n / max a in equal bins by relative position: token n of N falls in bin n bins // N.
-
-    The prompt must have a token for every bin (`len(density) >= bins`). method.md, section 2.
-    """
-    if len(density) < bins:
-        raise ValueError(f"density has {len(density)} tokens: give {bins} or more for {bins} bins.")
-    where = np.arange(len(density)) * bins // len(density)
-    return np.bincount(where, relative_density(density), bins) / np.bincount(where, minlength=bins)
-
-
-def middle_ratio(profile: Float[np.ndarray, " bins"]) -> float:
-    """Mean of the middle over the mean of both ends; NaN where the ends are zero.
-
-    With 10 bins: bins 4 to 7 over bins 1, 2, 9 and 10, that is 30 to 70 % of the prompt over its
-    first and last 20 %. Other bin counts take the bins that lie wholly inside these stretches.
-    """
-    edges = np.linspace(0, 1, len(profile) + 1).round(9)
-    start, stop = edges[:-1], edges[1:]
-    middle = profile[(start >= 0.3) & (stop <= 0.7)]
-    ends = profile[(stop <= 0.2) | (start >= 0.8)]
-    return float(middle.mean() / ends.mean()) if ends.mean() > 0 else float("nan")
 
 
 def _profile_rows(released: Released, shorter: int) -> list[dict]:

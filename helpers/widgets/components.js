@@ -9,15 +9,31 @@ const CELL = [3, 14];
 const MARGIN = { left: 62, top: 6, bottom: 34 };
 
 /* Typed views on the packed arrays, and one function for each thing that is looked up in them. */
-const opener = (data) => {
+const opener = async (data) => {
   const [, layers, components, poles, topK] = data.shape;
-  const words = new Uint16Array(bytes(data.words).buffer);
-  const scores = bytes(data.scores);
-  const concept = new Uint16Array(bytes(data.concept).buffer);
-  const partner = new Uint16Array(bytes(data.partner).buffer);
-  const [scale, variance, angle, coherence] = ["scale", "variance", "angle", "coherence"].map((key) => new Float32Array(bytes(data[key]).buffer));
-  const [level, taskBits] = [bytes(data.level), bytes(data.taskBits)];
-  const vocabulary = data.vocabulary.split("\n");
+  const each = poles * topK;
+  const [partner, base, shift, ownWords, concept] = await Promise.all([
+    inflate(data.partner, Uint16Array),
+    inflate(data.words, Uint16Array),
+    inflate(data.shift, Int8Array),
+    inflate(data.ownWords, Uint16Array),
+    inflate(data.concept, Uint16Array),
+  ]);
+  const [steps, level, taskBits] = await Promise.all([data.steps, data.level, data.taskBits].map((text) => inflate(text)));
+  const [scale, variance, angle] = await Promise.all([data.scale, data.variance, data.angle].map(inflateLevels));
+  const coherence = Float32Array.from(await inflate(data.coherence, Int16Array), (x) => x / 100);
+  const [vocabulary, concepts] = await Promise.all([data.vocabulary, data.concepts].map(inflateText));
+  /* A tuned component's words: places in its base partner's lists, or words of its own. */
+  const words = new Uint16Array(2 * base.length);
+  words.set(base);
+  for (let at = 0, own = 0; at < base.length; at += 1) {
+    const row = Math.floor(at / each);
+    const target = base.length + (row - (row % components) + partner[row]) * each + (at % each);
+    if (shift[at] === -128) { words[target] = ownWords[own]; own += 1; } else words[target] = base[at + shift[at]];
+  }
+  /* Scores fall within a list by whole 127ths of its highest. */
+  const scores = new Uint8Array(steps.length);
+  for (let at = 0; at < steps.length; at += 1) scores[at] = (at % topK ? scores[at - 1] : 127) - steps[at];
   const inverse = new Uint16Array(partner.length);
   partner.forEach((other, at) => { inverse[at - (at % components) + other] = at % components; });
   const cell = (m, l, c) => (m * layers + l) * components + c;
@@ -26,9 +42,9 @@ const opener = (data) => {
     return {
       words: Array.from({ length: topK }, (_, k) => ({
         text: vocabulary[words[at * topK + k]],
-        score: (scores[at * topK + k] / 255) * scale[at] * (p ? -1 : 1),
+        score: (scores[at * topK + k] / 127) * scale[at] * (p ? -1 : 1),
       })),
-      concept: data.concepts[concept[at]],
+      concept: concepts[concept[at]],
       level: data.levels[level[at]],
       tasks: data.tasks.filter((_, i) => (taskBits[at] >> i) & 1),
       coherence: coherence[at],
@@ -53,9 +69,9 @@ const opener = (data) => {
   };
 };
 
-const render = ({ model, el }) => {
+const render = async ({ model, el }) => {
   const data = model.get("data");
-  const all = opener(data);
+  const all = await opener(data);
   const link = fragment("components");
   const whole = (key, high) => {
     const value = Number(link.get(key, 0));

@@ -1,7 +1,8 @@
 """Chapter 4's explorer: every component of every layer of both models, with its words.
 
-Words are 16-bit indices into the vocabulary and scores bytes, so that 324,000 of each fit into the
-page; filters, the map and the matched component are worked out in the browser.
+324,000 words and as many scores fit into the page: words are 16-bit indices, those of a tuned
+component by reference to its partner's, and everything is deflated. Filters, the map and the matched
+component are worked out in the browser.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import traitlets
 from jaxtyping import Float, Int
 
 from helpers.annotate import LEVELS, NO_LEVEL, TASKS
-from helpers.widgets.base import BookWidget, module, pack
+from helpers.widgets.base import BookWidget, module, squeeze, squeeze_levels, squeeze_text
 
 MODELS = ("base", "tuned")
 LEVEL_NAMES = (NO_LEVEL, *LEVELS)
@@ -74,31 +75,57 @@ def from_store(store) -> Explorable:
     )
 
 
+def refer(words: np.ndarray, partner: np.ndarray) -> dict:
+    """Words of both models: the base's as they are, the tuned ones as places in the partner's.
+
+    Most words of a tuned component stand in its base partner's lists too: there a byte says how
+    many places further (30 lists' places at most); -128 stands for a word of its own.
+    """
+    rows = np.arange(words.shape[1])[:, None]
+    base = words[0].reshape(*words.shape[1:3], -1)
+    tuned = words[1][rows, partner].reshape(base.shape)
+    same = tuned[..., :, None] == base[..., None, :]
+    known = same.any(axis=-1)
+    shift = np.where(known, same.argmax(axis=-1) - np.arange(base.shape[-1]), -128)
+    return {
+        "words": squeeze(base, "<u2"),
+        "shift": squeeze(shift, "i1"),
+        "ownWords": squeeze(tuned[~known], "<u2"),
+    }
+
+
+def score_steps(scores: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """Falling scores as steps of 127ths of each list's highest: small numbers deflate well."""
+    levels = np.round(127 * np.abs(scores) / np.where(scale > 0, scale, 1)[..., None]).astype(int)
+    return -np.diff(levels, axis=-1, prepend=127)
+
+
 def pack_components(shown: Explorable) -> dict:
-    """One JSON object with base64 arrays; scores are bytes relative to each list's highest."""
+    """One JSON object with deflated arrays."""
     if max(len(shown.vocabulary), len(shown.concepts)) > 2**16:
         raise ValueError(
             f"vocabulary has {len(shown.vocabulary)} words: indices of 16 bits reach 65,536."
         )
-    size = np.abs(shown.scores)
-    scale = size.max(axis=-1)
+    if shown.words.shape[3] * shown.words.shape[4] > 100:
+        raise ValueError(f"words has shape {shown.words.shape}: at most 100 words a component.")
+    scale = np.abs(shown.scores).max(axis=-1)
     return {
         "shape": list(shown.words.shape),
-        "vocabulary": "\n".join(shown.vocabulary),
-        "concepts": list(shown.concepts),
+        "vocabulary": squeeze_text(shown.vocabulary),
+        "concepts": squeeze_text(shown.concepts),
         "levels": list(LEVEL_NAMES),
         "tasks": list(TASKS),
         "limit": round(shown.limit, 3),
-        "words": pack(shown.words, "<u2"),
-        "scores": pack(np.round(255 * size / np.where(scale > 0, scale, 1)[..., None]), "u1"),
-        "scale": pack(scale, "<f4"),
-        "variance": pack(shown.variance, "<f4"),
-        "partner": pack(shown.partner, "<u2"),
-        "angle": pack(shown.angle, "<f4"),
-        "concept": pack(shown.concept, "<u2"),
-        "level": pack(shown.level, "u1"),
-        "taskBits": pack(shown.tasks, "u1"),
-        "coherence": pack(shown.coherence, "<f4"),
+        **refer(shown.words, shown.partner),
+        "steps": squeeze(score_steps(shown.scores, scale), "u1"),
+        "scale": squeeze_levels(scale),
+        "variance": squeeze_levels(shown.variance, 65535),
+        "partner": squeeze(shown.partner, "<u2"),
+        "angle": squeeze_levels(shown.angle),
+        "concept": squeeze(shown.concept, "<u2"),
+        "level": squeeze(shown.level, "u1"),
+        "taskBits": squeeze(shown.tasks, "u1"),
+        "coherence": squeeze(np.round(100 * shown.coherence), "<i2"),
     }
 
 

@@ -3,6 +3,7 @@
  * h(tag, props, ...children)   builds DOM; strings become text nodes, never HTML
  * svg(tag, props, ...children) the same for SVG
  * select / slider / choice     labelled native controls
+ * inflate, inflateLevels, inflateText   the same for deflated arrays (squeeze, squeeze_levels ...)
  * bytes / shares16             unpack base64 arrays (16-bit shares of a maximum become 0..1)
  * shade / diverge              colour-blind-safe colours for 0..1 and -1..1, in light and dark
  * fragment(name)               an explorer's state in the page's address, `#name.key=value&...`
@@ -72,6 +73,18 @@ const choice = (label, options, value, onchange) => {
 
 const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
 const shares16 = (text) => Float64Array.from(new Uint16Array(bytes(text).buffer), (x) => x / 65535);
+/* Undo helpers.widgets.base.squeeze: inflate, then put the bytes of each number together again. */
+const inflate = async (text, Kind = Uint8Array) => {
+  const stream = new Blob([bytes(text)]).stream().pipeThrough(new DecompressionStream("deflate"));
+  const planes = new Uint8Array(await new Response(stream).arrayBuffer());
+  const [size, n] = [Kind.BYTES_PER_ELEMENT, planes.length / Kind.BYTES_PER_ELEMENT];
+  if (size === 1) return new Kind(planes.buffer);
+  const whole = new Uint8Array(planes.length);
+  for (let at = 0; at < n; at += 1) for (let k = 0; k < size; k += 1) whole[at * size + k] = planes[k * n + at];
+  return new Kind(whole.buffer);
+};
+const inflateLevels = async ({ step, levels }) => Float32Array.from(await inflate(levels, Uint16Array), (x) => x * step);
+const inflateText = async (text) => new TextDecoder().decode(await inflate(text)).split("\n");
 const isDark = () => {
   const theme = document.documentElement.dataset.theme;
   if (theme === "dark" || theme === "light") return theme === "dark";

@@ -78,6 +78,11 @@ const unpacker = (model) => {
   return { items, open };
 };
 
+/* Begin where tuning shows: followed by the tuned model alone, with the longest response. */
+const opening = (items) => items
+  .filter((item) => item.f.tuned && !item.f.base)
+  .reduce((best, item) => (item.m.tuned.length > (best?.m.tuned.length ?? 0) ? item : best), null) ?? items[0];
+
 const render = ({ model, el }) => {
   const link = fragment("saliency");
   let { items, open } = unpacker(model);
@@ -86,7 +91,7 @@ const render = ({ model, el }) => {
     return Number.isFinite(value) && value >= low && value <= high ? value : fallback;
   };
   const state = {
-    id: link.get("prompt", items[0].id),
+    id: link.get("prompt", opening(items).id),
     view: MODELS.some(([key]) => key === link.get("model")) ? link.get("model") : "tuned",
     L: bounded("L", 2, 20, 10),
     b: bounded("b", 0, 9, 7),
@@ -96,7 +101,7 @@ const render = ({ model, el }) => {
     side: null, // "response" or "prompt": what is picked
     pick: null,
   };
-  if (!items.some((item) => item.id === state.id)) state.id = items[0].id;
+  if (!items.some((item) => item.id === state.id)) state.id = opening(items).id;
   let prompt = open(items.find((item) => item.id === state.id));
   let found = {};
 

@@ -14,6 +14,7 @@ def open_page(chromium):
         watched = Watched(page, path.parent.as_uri())
         opened.append((page, watched, expect_problems))
         page.goto(path.as_uri() + fragment)
+        page.wait_for_selector(".explorer[data-mounted], .explorer[role=alert]")
         return page
 
     yield opener

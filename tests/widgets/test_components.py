@@ -57,7 +57,7 @@ def test_both_models_show_the_words_of_the_matched_component(page_file, open_pag
             words = [SHOWN.vocabulary[i] for i in SHOWN.words[model, 2, component, pole]]
             assert [text for text, _ in found] == words
             scores = np.array([float(score) for _, score in found])
-            np.testing.assert_allclose(scores, SHOWN.scores[model, 2, component, pole], atol=0.004)
+            np.testing.assert_allclose(scores, SHOWN.scores[model, 2, component, pole], atol=0.0045)
     assert f"{SHOWN.angle[2, 7]:.1f}"[:2] in page.get_by_text("Matched components").inner_text()
 
 

@@ -1,0 +1,59 @@
+"""How fast the explorers answer, in the browser that the tests use: milliseconds a moved control.
+
+    python benchmarks/explorers.py
+
+The page of each explorer holds the stored results of the embedded pair, as the book's does.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "widgets"))
+
+from harness import browser, widget_page
+
+from helpers.findings import recognition_view
+from helpers.results import open_store
+from helpers.widgets.components import ComponentExplorer, from_store
+from helpers.widgets.saliency import SaliencyExplorer
+
+LIMIT = 50  # milliseconds
+MOVE = """(input) => Array.from({length: 12}, (_, k) => {
+  const start = performance.now();
+  input.value = Number(input.min) + (k % (Number(input.max) - Number(input.min) + 1));
+  input.dispatchEvent(new Event("input", {bubbles: true}));
+  return performance.now() - start;
+})"""
+
+
+def measure(widget) -> dict[str, list[float]]:
+    """Time of each of twelve moves of every slider."""
+    with tempfile.TemporaryDirectory() as folder, browser() as chromium:
+        page = chromium.new_page(viewport={"width": 1300, "height": 900})
+        page.goto(widget_page(Path(folder), widget).as_uri())
+        page.wait_for_selector(".explorer[data-mounted]")
+        sliders = page.locator("input[type=range]").all()
+        names = [slider.evaluate("e => e.labels[0]?.textContent ?? e.id") for slider in sliders]
+        return {name: slider.evaluate(MOVE) for name, slider in zip(names, sliders, strict=True)}
+
+
+def main() -> None:
+    store = open_store()
+    explorers = {
+        "saliency": SaliencyExplorer(recognition_view.explorer_items(store)),
+        "components": ComponentExplorer(from_store(store)),
+    }
+    for name, widget in explorers.items():
+        for slider, times in measure(widget).items():
+            middle = statistics.median(times)
+            verdict = "within" if middle < LIMIT else "OVER"
+            print(f"{name:11s} {slider:14s} median {middle:5.1f} ms, slowest {max(times):5.1f} ms: "
+                  f"{verdict} {LIMIT} ms")  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+"""Where in a prompt density lies, and one instruction at five places of the same context.
+
+A position profile is an observation: instructions tend to stand first, so position and content are
+confounded. The placement experiment separates them: the same instruction before, at a quarter, half
+and three quarters of, and after the same context (method.md, section 2).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+from helpers.density import relative_density
+from helpers.following import BadRule, check_rule, follows
+from helpers.prompts import Prompt, PromptError, Segment
+from helpers.results import data_folder
+
+PLACES = ("before", "quarter", "half", "three quarters", "after")
+SHARES = dict(zip(PLACES, (0.0, 0.25, 0.5, 0.75, 1.0), strict=True))
+
+
+def position_profile(
+    density: Float[np.ndarray, " prompt"], bins: int = 10
+) -> Float[np.ndarray, " bins"]:
+    """Mean of a_n / max a in equal bins by relative position: token n of N falls in bin n bins // N.
+
+    The prompt must have a token for every bin (`len(density) >= bins`). method.md, section 2.
+    """
+    if len(density) < bins:
+        raise ValueError(f"density has {len(density)} tokens: give {bins} or more for {bins} bins.")
+    where = np.arange(len(density)) * bins // len(density)
+    return np.bincount(where, relative_density(density), bins) / np.bincount(where, minlength=bins)
+
+
+def middle_ratio(profile: Float[np.ndarray, " bins"]) -> float:
+    """Mean of the middle over the mean of both ends; NaN where the ends are zero.
+
+    With 10 bins: bins 4 to 7 over bins 1, 2, 9 and 10, that is 30 to 70 % of the prompt over its
+    first and last 20 %. Other bin counts take the bins that lie wholly inside these stretches.
+    """
+    edges = np.linspace(0, 1, len(profile) + 1).round(9)
+    start, stop = edges[:-1], edges[1:]
+    middle = profile[(start >= 0.3) & (stop <= 0.7)]
+    ends = profile[(stop <= 0.2) | (start >= 0.8)]
+    return float(middle.mean() / ends.mean()) if ends.mean() > 0 else float("nan")
+
+
+@dataclass(frozen=True)
+class Item:
+    """One instruction and one context, cut into sentences; `expected` is an answer that follows."""
+
+    id: str
+    kind: str
+    instruction: str
+    sentences: tuple[str, ...]
+    expected: str
+    rule: dict
+
+    def __post_init__(self) -> None:
+        if len(self.sentences) < 4:
+            raise ValueError(f"{len(self.sentences)} sentences cannot be cut at quarters: give 4")
+        check_rule(self.rule)
+        if not follows(self.rule, self.expected):
+            raise ValueError(f"expected {self.expected!r} does not follow the rule: change one")
+
+    def at(self, place: str) -> Prompt:
+        """The prompt with the instruction at a place, between two sentences of the context."""
+        if place not in SHARES:
+            raise ValueError(f"place={place!r} is unknown: use one of {', '.join(PLACES)}.")
+        cut = round(SHARES[place] * len(self.sentences))
+        parts = (" ".join(self.sentences[:cut]), " ".join(self.sentences[cut:]))
+        segments = [Segment("context", text) for text in parts if text]
+        segments.insert(1 if parts[0] else 0, Segment("instruction", self.instruction))
+        return Prompt(self.id, self.kind, tuple(segments), self.rule)
+
+
+def _parse(record: object) -> Item:
+    wanted = {"id": str, "kind": str, "instruction": str, "sentences": list, "expected": str}
+    wanted["rule"] = dict
+    if not isinstance(record, dict):
+        raise ValueError("the line is no JSON object")
+    for key, kind in wanted.items():
+        if not isinstance(record.get(key), kind):
+            raise ValueError(f"{key!r} is missing or no {kind.__name__}")
+    if not all(isinstance(text, str) and text.strip() for text in record["sentences"]):
+        raise ValueError("a sentence is empty or no text")
+    return Item(**{key: record[key] for key in wanted} | {"sentences": tuple(record["sentences"])})
+
+
+def read_items(path: str | Path | None = None) -> list[Item]:
+    """Items of a JSONL file, the book's own unless another is named; bad lines are named."""
+    file = Path(path) if path else data_folder() / "placement.jsonl"
+    if not file.exists():
+        raise PromptError(f"{file} does not exist: give the path of a JSONL file of items.")
+    items: dict[str, Item] = {}
+    for number, line in enumerate(file.read_bytes().split(b"\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            item = _parse(json.loads(line.decode("utf-8")))
+        except (BadRule, ValueError) as error:
+            raise PromptError(f"{file}, line {number}: {error}.") from error
+        if item.id in items:
+            raise PromptError(f"{file}, line {number}: id {item.id!r} was used before: change it.")
+        items[item.id] = item
+    if not items:
+        raise PromptError(f"{file} holds no item: write one JSON object a line.")
+    return list(items.values())
