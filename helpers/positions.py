@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from helpers.density import relative_density
 from helpers.following import BadRule, check_rule, follows
@@ -36,16 +36,20 @@ def position_profile(
     return np.bincount(where, relative_density(density), bins) / np.bincount(where, minlength=bins)
 
 
+def stretches(bins: int) -> tuple[Bool[np.ndarray, " bins"], Bool[np.ndarray, " bins"]]:
+    """Which of equal bins lie in the middle (30 to 70 %), and which at the ends (20 % each)."""
+    edges = np.linspace(0, 1, bins + 1).round(9)
+    start, stop = edges[:-1], edges[1:]
+    return (start >= 0.3) & (stop <= 0.7), (stop <= 0.2) | (start >= 0.8)
+
+
 def middle_ratio(profile: Float[np.ndarray, " bins"]) -> float:
     """Mean of the middle over the mean of both ends; NaN where the ends are zero.
 
-    With 10 bins: bins 4 to 7 over bins 1, 2, 9 and 10, that is 30 to 70 % of the prompt over its
-    first and last 20 %. Other bin counts take the bins that lie wholly inside these stretches.
+    With 10 bins: bins 4 to 7 over bins 1, 2, 9 and 10. Other bin counts take the bins that lie
+    wholly inside these stretches (see `stretches`).
     """
-    edges = np.linspace(0, 1, len(profile) + 1).round(9)
-    start, stop = edges[:-1], edges[1:]
-    middle = profile[(start >= 0.3) & (stop <= 0.7)]
-    ends = profile[(stop <= 0.2) | (start >= 0.8)]
+    middle, ends = (profile[part] for part in stretches(len(profile)))
     return float(middle.mean() / ends.mean()) if ends.mean() > 0 else float("nan")
 
 

@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from helpers import release
-from helpers.findings import release_profiles_view as profiles_view
+from helpers.findings import profiles_view
 from helpers.findings import release_view as view
 from helpers.findings.release import (
     FIRST,
@@ -230,12 +230,13 @@ def test_a_planted_difference_is_found_and_none_where_there_is_none(tmp_path):
         assert found.difference == pytest.approx(0.5, abs=0.1) and found.p_holm < 1e-6
     for found in view.followed_at_equal_length(view.scores(store)):
         assert found.difference == pytest.approx(0.5, abs=0.1) and found.low > 0.3
+    profiles = profiles_view.released(store)
     for make in (profiles_view.middle_ratios, profiles_view.ratio_of_means):
-        for found in make(store):
+        for found in make(profiles):
             assert found.difference == pytest.approx(0.3, abs=0.02) and found.p_holm < 0.001
-    middle, ends = profiles_view.stretches(store)[:2]
+    middle, ends = profiles_view.stretches(profiles)[:2]
     assert middle.difference == pytest.approx(0.3, abs=0.02) and ends.low < 0 < ends.high
-    same = planted_store(tmp_path / "b", base=0.5, tuned=0.5)
+    same = profiles_view.released(planted_store(tmp_path / "b", base=0.5, tuned=0.5))
     assert all(found.p_holm > 0.01 for found in profiles_view.ratio_of_means(same))
     assert all(found.p_holm > 0.01 for found in profiles_view.middle_ratios(same))
 
@@ -391,9 +392,10 @@ RATIOS = {
 
 
 def test_middle_ratios_are_rederived_from_the_profiles(store):
-    each = {found.label: found for found in profiles_view.middle_ratios(store)}
-    averaged = {found.label: found for found in profiles_view.ratio_of_means(store)}
-    part = profiles_view.profile_table(store)
+    profiles = profiles_view.released(store)
+    each = {found.label: found for found in profiles_view.middle_ratios(profiles)}
+    averaged = {found.label: found for found in profiles_view.ratio_of_means(profiles)}
+    part = profiles_view.select(profiles)
     for kind, (n, *golden) in RATIOS.items():
         fresh, means = {}, {}
         for role in ROLES:
@@ -412,14 +414,16 @@ def test_middle_ratios_are_rederived_from_the_profiles(store):
 
 
 def test_prompts_without_a_profile_are_counted(store):
-    counted = profiles_view.used(store).set_index("data set")
+    counted = profiles_view.used(
+        profiles_view.released(store), profiles_view.score_rows(store)
+    ).set_index("data set")
     left_out = [column for column in counted.columns if "under" in column]
     assert (counted["profiles"] + counted[left_out].sum(axis=1) == counted["prompts"]).all()
     assert counted["profiles"].to_dict() == {"LIMA": 167, "MT-Bench": 74, "Self-Instruct": 212}
 
 
 def test_bands_hold_the_mean_of_the_stored_profiles(store):
-    bands = profiles_view.profiles(store)
+    bands = profiles_view.bands(profiles_view.released(store))
     assert (
         len(bands) == 3 * 2 * 10
         and ((bands["low"] < bands["mean"]) & (bands["mean"] < bands["high"])).all()
@@ -437,7 +441,7 @@ def test_the_grid_agrees_with_the_scores_where_they_share_a_setting(store, table
 
 def test_a_setting_that_is_not_stored_is_named(store):
     with pytest.raises(ValueError, match="'bins': 7"):
-        profiles_view.profile_table(store, bins=7)
+        profiles_view.select(profiles_view.released(store), bins=7)
 
 
 def test_a_score_needs_a_response_and_an_instruction():

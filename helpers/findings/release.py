@@ -29,19 +29,23 @@ from tqdm.auto import tqdm
 
 from helpers import spans as text_spans
 from helpers.density import density, instruction_score
+from helpers.findings.profiles import (
+    BINS,
+    LEAST_PROMPT,
+    LEAST_RESPONSE,
+    POWERS,
+    THRESHOLDS,
+    profile_of,
+)
 from helpers.findings.recognition import LEVELS, THRESHOLD, P
 from helpers.pairs import ROLES
-from helpers.positions import middle_ratio, position_profile
 from helpers.release import COMMIT, FetchFailed, RefusedFile, Release, Released, fetch, open_release
 from helpers.results import Store, open_store
 from helpers.spans import Found
 
 PAIR = "llama-vicuna-7b"
 KINDS = {"user": "Self-Instruct", "lima": "LIMA", "mtbench": "MT-Bench"}
-THRESHOLDS, POWERS = (0, 5, 7, 9), (2, 4, 8)
 FIRST = (5, 10, 20, 40, 80, 160)
-BINS = (5, 10, 20)
-LEAST_PROMPT, LEAST_RESPONSE = 20, 5
 # Why a prompt is left out of comparisons, in the order in which it is looked at.
 REASONS = ("span not found", "empty response", "response under 5 tokens")
 
@@ -107,13 +111,13 @@ def score_of(
 
 
 def _profile_rows(released: Released, shorter: int) -> list[dict]:
-    """Profiles of one prompt and model, the main setting first; none for short ones."""
+    """Profiles of one prompt and model; none for short ones."""
     if len(released.prompt) < LEAST_PROMPT or len(released.response) < LEAST_RESPONSE:
         return []
     normalised, kept = released.normalised, ~text_spans.labels(released.prompt)
     everything = np.ones(len(kept), dtype=bool)
-    settings = [(bins, THRESHOLD, P, "own", "all") for bins in BINS]
-    settings += [(10, b, p, "own", "all") for b in THRESHOLDS for p in POWERS if (b, p) != (7, 4)]
+    settings = [(bins, THRESHOLD, p, "own", "all") for bins in BINS for p in POWERS]
+    settings += [(10, b, p, "own", "all") for b in THRESHOLDS for p in POWERS if b != THRESHOLD]
     if shorter >= LEAST_RESPONSE:
         settings.append((10, THRESHOLD, P, "matched", "all"))
     if kept.sum() >= LEAST_PROMPT:
@@ -121,11 +125,9 @@ def _profile_rows(released: Released, shorter: int) -> list[dict]:
     rows = []
     for bins, threshold, p, response, tokens in settings:
         levels = normalised[:, :shorter] if response == "matched" else normalised
-        values = density(np.where(levels > threshold, levels, 0), p)
-        profile = position_profile(values[everything if tokens == "all" else kept], bins)
+        mask = everything if tokens == "all" else kept
         row = dict(bins=bins, threshold=threshold, p=p, response=response, tokens=tokens)
-        ratio = middle_ratio(profile)
-        rows.append(row | dict(middle_ratio=ratio, profile=profile.astype(np.float32)))
+        rows.append(row | profile_of(levels, mask, bins=bins, threshold=threshold, p=p))
     return rows
 
 

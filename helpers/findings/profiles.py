@@ -1,0 +1,88 @@
+"""Finding 2, position profiles: of one stored matrix, and of all prompts of our own pair.
+
+method.md, section 2. A profile needs a prompt of 20 tokens or more and responses of 5 or more from
+both models. Our prompts are profiled in two settings ("data sets": in the template, and as plain
+text), for each model's own response, the first tokens of it that the other's response has too, and
+the response of either model as a shared one. The tables have the columns of the released pair's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import product
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Bool, UInt8
+
+from helpers.density import density, normalise
+from helpers.findings.recognition import LEVELS, THRESHOLD, Explained, P
+from helpers.findings.recognition_view import explained
+from helpers.pairs import ROLES
+from helpers.positions import middle_ratio, position_profile
+from helpers.results import Store
+
+LEAST_PROMPT, LEAST_RESPONSE = 20, 5
+BINS, POWERS, THRESHOLDS = (5, 10, 20), (2, 4, 8), (0, 5, 7, 9)
+OURS = {"template": "ours, in the template", "plain": "ours, plain text"}
+# (bins, b, p): the main setting first.
+GRID = [(10, THRESHOLD, P)]
+GRID += [(n, THRESHOLD, p) for n, p in product(BINS, POWERS) if (n, p) != (10, P)]
+GRID += [(10, b, P) for b in THRESHOLDS if b != THRESHOLD]
+NO_TEMPLATE = "no template"
+
+
+def profile_of(
+    normalised: UInt8[np.ndarray, "prompt response"],
+    kept: Bool[np.ndarray, " prompt"],
+    *,
+    bins: int = 10,
+    threshold: int = THRESHOLD,
+    p: float = P,
+) -> dict:
+    """Profile over the kept tokens of one S (without a threshold), and its middle ratio."""
+    values = density(np.where(normalised > threshold, normalised, 0), p)
+    profile = position_profile(values[kept], bins)
+    return dict(middle_ratio=middle_ratio(profile), profile=profile.astype(np.float32))
+
+
+def _pairs(store: Store, setting: str, response: str) -> Iterator[tuple[Explained, Explained]]:
+    """Both models on every prompt: on their own responses, or on one author's."""
+    authors = ROLES if response in ("own", "matched") else (response, response)
+    sides = [explained(store, setting, *one) for one in zip(ROLES, authors, strict=True)]
+    return zip(*sides, strict=True)
+
+
+def _variants(setting: str, response: str) -> list[tuple[int, int, float, str]]:
+    """(bins, b, p, tokens): the whole grid on own responses, the main setting on the others."""
+    grid = GRID if response == "own" else GRID[:1]
+    found = [(*one, "all") for one in grid]
+    return found + ([(*GRID[0], NO_TEMPLATE)] if setting == "template" else [])
+
+
+def _prompt_rows(both: tuple[Explained, Explained], setting: str, response: str) -> list[dict]:
+    rows, roles = [], np.array(both[0].roles)
+    shorter = min(len(one.response) for one in both)
+    if len(roles) < LEAST_PROMPT or shorter < LEAST_RESPONSE:
+        return rows
+    columns = slice(shorter) if response == "matched" else slice(None)
+    levels = [normalise(one.importance, LEVELS)[:, columns] for one in both]
+    for bins, b, p, tokens in _variants(setting, response):
+        kept = np.ones(len(roles), bool) if tokens == "all" else roles != "template"
+        if kept.sum() < LEAST_PROMPT:
+            continue
+        label = dict(id=both[0].id, kind=OURS[setting], place=both[0].place)
+        label |= dict(bins=bins, threshold=b, p=p, response=response, tokens=tokens)
+        for role, one in zip(ROLES, levels, strict=True):
+            found = profile_of(one, kept, bins=bins, threshold=b, p=p)
+            rows.append(label | dict(model=role) | found)
+    return rows
+
+
+def make_profiles(store: Store) -> pd.DataFrame:
+    """All profiles of our pair, from the stored matrices of chapter 1 (a few seconds)."""
+    rows = []
+    for setting, response in product(OURS, ("own", "matched", *ROLES)):
+        for both in _pairs(store, setting, response):
+            rows += _prompt_rows(both, setting, response)
+    return pd.DataFrame(rows)

@@ -1,0 +1,237 @@
+"""What chapter 2 reads of position profiles: bands, middle ratios, comparisons, robustness.
+
+method.md, section 2. Every function takes a table of profiles (`released` or `ours`), in which
+`base` and `tuned` are LLaMA-7B and Vicuna-7B or our own pair. A profile averages a_n / max a in equal
+bins by relative position; the middle ratio is that of one prompt (`middle_ratios`) or of the averaged
+profile (`ratio_of_means`), which no single prompt can sway.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+
+from helpers.findings.profiles import LEAST_PROMPT, LEAST_RESPONSE, NO_TEMPLATE, OURS, make_profiles
+from helpers.findings.recognition_view import paired, scores
+from helpers.findings.release import KINDS
+from helpers.findings.release_view import numbers
+from helpers.pairs import ROLES
+from helpers.positions import stretches as stretches_of
+from helpers.results import Store
+from helpers.statistics import (
+    RESAMPLES,
+    Comparison,
+    bootstrap_interval,
+    compare_paired,
+    holm,
+    show_p,
+)
+
+MAIN = dict(bins=10, threshold=7, p=4, response="own", tokens="all")
+DATA_SETS = (*KINDS.values(), *OURS.values())
+VARIANTS = {
+    "as in the text": {},
+    "5 bins": {"bins": 5},
+    "20 bins": {"bins": 20},
+    "p = 2": {"p": 2},
+    "p = 8": {"p": 8},
+    "b = 0": {"threshold": 0},
+    "b = 5": {"threshold": 5},
+    "b = 9": {"threshold": 9},
+    "equal response length": {"response": "matched"},
+    "on the base's responses": {"response": "base"},
+    "on the tuned model's responses": {"response": "tuned"},
+    "without template or labels": {"tokens": (NO_TEMPLATE, "no labels")},
+}
+
+
+def released(store: Store) -> pd.DataFrame:
+    """Profiles of LLaMA-7B and Vicuna-7B."""
+    return store.read("positions/profiles")
+
+
+def ours(store: Store) -> pd.DataFrame:
+    """Profiles of our own pair (a second or two)."""
+    return make_profiles(store)
+
+
+def select(table: pd.DataFrame, **setting) -> pd.DataFrame:
+    """Profiles in one setting (`MAIN` unless said otherwise), of prompts that have both models'."""
+    chosen, left = MAIN | setting, table
+    for name, value in chosen.items():
+        left = left[left[name].isin(value if isinstance(value, tuple) else (value,))]
+    if left.empty:
+        raise ValueError(f"The table holds no profile in the setting {chosen}.")
+    return left[left.groupby(["kind", "id"])["model"].transform("size") == len(ROLES)]
+
+
+def by_data_set(table: pd.DataFrame, make: Callable[[pd.DataFrame, str], Comparison]) -> list:
+    """One comparison a data set, Holm-corrected together."""
+    parts = ((kind, table[table["kind"] == kind]) for kind in DATA_SETS)
+    return holm([make(part, kind) for kind, part in parts if len(part)])
+
+
+def score_rows(store: Store) -> pd.DataFrame:
+    """The score table with our settings as data sets, on own responses."""
+    table = scores(store)
+    table = table[table["model"] == table["author"]]
+    settings = table["setting"].map(OURS)
+    return table.assign(kind=table["kind"].where(table["kind"].isin(KINDS.values()), settings))
+
+
+def used(table: pd.DataFrame, lengths: pd.DataFrame, **setting) -> pd.DataFrame:
+    """How many prompts of each data set enter the comparison, and why the others do not.
+
+    `lengths` has a row a prompt and model (see `score_rows`).
+    """
+    chosen, rows = select(table, **setting), []
+    for kind, part in lengths.groupby("kind", sort=False):
+        tokens = paired(part, column="response_tokens")
+        short = part.drop_duplicates("id").set_index("id")["prompt_tokens"] < LEAST_PROMPT
+        short = short.loc[tokens.index]
+        brief = ~short & (tokens[list(ROLES)].min(axis=1) < LEAST_RESPONSE)
+        profiles = chosen[chosen["kind"] == kind]
+        row = {"data set": kind, "prompts": len(tokens)}
+        row |= {f"prompt under {LEAST_PROMPT} tokens": int(short.sum())}
+        row |= {f"a response under {LEAST_RESPONSE} tokens": int(brief.sum())}
+        row |= {"profiles": profiles["id"].nunique()}
+        no_ratio = profiles.loc[profiles["middle_ratio"].isna(), "id"].nunique()
+        rows.append(row | {"no ratio (ends are zero)": no_ratio})
+    return pd.DataFrame(rows)
+
+
+def bands(table: pd.DataFrame, *, by: str = "kind", **setting) -> pd.DataFrame:
+    """Mean profile by group, model and bin, with a 95 % bootstrap band over prompts."""
+    rows = []
+    for (group, model), part in select(table, **setting).groupby([by, "model"], sort=False):
+        values = np.stack(list(part["profile"])).astype(float)
+        for number, column in enumerate(values.T, 1):
+            low, high = bootstrap_interval(column, seed=number)
+            row = {by: group, "model": model, "bin": number, "n": len(values)}
+            rows.append(row | dict(mean=column.mean(), low=low, high=high))
+    return pd.DataFrame(rows)
+
+
+def middle_ratios(table: pd.DataFrame, **setting) -> list[Comparison]:
+    """Base against tuned: the middle ratio of each prompt, paired.
+
+    Prompts with a profile that is zero at both ends have no ratio and are left out: `n` shows it.
+    """
+
+    def make(part: pd.DataFrame, kind: str) -> Comparison:
+        wide = paired(part, column="middle_ratio")
+        return compare_paired(
+            *(numbers(wide[role]) for role in ROLES),
+            label=kind,
+            null_hypothesis="both models have the same mean middle ratio",
+        )
+
+    return by_data_set(select(table, **setting), make)
+
+
+def _stretches(table: pd.DataFrame) -> pd.DataFrame:
+    """Mean relative density in the middle and at the ends, a row a prompt and model."""
+    values = np.stack(list(table["profile"])).astype(float)
+    middle, ends = stretches_of(values.shape[1])
+    return table.assign(middle=values[:, middle].mean(1), ends=values[:, ends].mean(1))
+
+
+def stretches(table: pd.DataFrame, **setting) -> list[Comparison]:
+    """Base against tuned, the parts of the ratio one by one: density in the middle, at the ends."""
+    parts, found = _stretches(select(table, **setting)), []
+    for kind in (kind for kind in DATA_SETS if (parts["kind"] == kind).any()):
+        for where, name in (("middle", "in the middle"), ("ends", "at the ends")):
+            wide = paired(parts[parts["kind"] == kind], column=where)
+            values = [numbers(wide[role]) for role in ROLES]
+            null = f"both models have the same mean relative density {name}"
+            found.append(compare_paired(*values, label=f"{kind}: {name}", null_hypothesis=null))
+    return holm(found)
+
+
+def ratio_of_means(table: pd.DataFrame, *, seed: int = 0, **setting) -> list[Comparison]:
+    """Base against tuned: middle ratio of the averaged profile.
+
+    The interval resamples prompts; the p-value swaps the two models within prompts at random.
+    """
+    parts = _stretches(select(table, **setting))
+    return by_data_set(parts, lambda part, kind: _ratio_of_means(part, kind, seed))
+
+
+def _sums(part: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """(prompts, 2) of middle and ends, for base and tuned."""
+    wide = {where: paired(part, column=where) for where in ("middle", "ends")}
+    return tuple(np.column_stack([wide[w][role] for w in wide]).astype(float) for role in ROLES)
+
+
+def _ratio(sums: np.ndarray) -> np.ndarray:
+    return sums[..., 0] / sums[..., 1]
+
+
+def _ratio_of_means(part: pd.DataFrame, label: str, seed: int) -> Comparison:
+    generator = np.random.default_rng(seed)
+    base, tuned = _sums(part)
+    n = len(base)
+    draws = generator.multinomial(n, np.full(n, 1 / n), RESAMPLES)
+    low, high = np.percentile(_ratio(draws @ tuned) - _ratio(draws @ base), [2.5, 97.5])
+    swap = generator.integers(0, 2, (RESAMPLES, n)) @ (base - tuned)
+    by_chance = _ratio(tuned.sum(0) + swap) - _ratio(base.sum(0) - swap)
+    means = _ratio(base.sum(0)), _ratio(tuned.sum(0))
+    difference = float(means[1] - means[0])
+    as_large = int((np.abs(by_chance) >= abs(difference) - 1e-12).sum())
+    return Comparison(
+        label=label,
+        n=n,
+        mean_a=float(means[0]),
+        mean_b=float(means[1]),
+        difference=difference,
+        effect_size=float("nan"),
+        low=float(low),
+        high=float(high),
+        p_value=(as_large + 1) / (RESAMPLES + 1),
+        test="permutation within prompts, two-sided",
+        null_hypothesis="the two models' profiles can be exchanged within a prompt",
+    )
+
+
+def ratios(table: pd.DataFrame, *, seed: int = 0, **setting) -> pd.DataFrame:
+    """Middle ratio of each averaged profile, with its own 95 % bootstrap interval over prompts."""
+    parts, rows = _stretches(select(table, **setting)), []
+    for kind in (kind for kind in DATA_SETS if (parts["kind"] == kind).any()):
+        for role, sums in zip(ROLES, _sums(parts[parts["kind"] == kind]), strict=True):
+            generator = np.random.default_rng(seed)
+            draws = generator.multinomial(len(sums), np.full(len(sums), 1 / len(sums)), RESAMPLES)
+            low, high = np.percentile(_ratio(draws @ sums), [2.5, 97.5])
+            row = dict(kind=kind, model=role, n=len(sums), ratio=float(_ratio(sums.sum(0))))
+            rows.append(row | dict(low=float(low), high=float(high)))
+    return pd.DataFrame(rows)
+
+
+def sensitivity(table: pd.DataFrame, label: str) -> list[Comparison]:
+    """The ratio of the averaged profile in every setting that the table holds, one family."""
+    found, stored = [], table[["response", "tokens"]].drop_duplicates()
+    for name, setting in VARIANTS.items():
+        wanted = setting.get("response", "own"), setting.get("tokens", "all")
+        tokens = wanted[1] if isinstance(wanted[1], tuple) else (wanted[1],)
+        if ((stored["response"] == wanted[0]) & stored["tokens"].isin(tokens)).any():
+            parts = _stretches(select(table, **setting).assign(kind=label))
+            found.append(_ratio_of_means(parts, name, seed=0))
+    return holm(found)
+
+
+def robustness(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """One small table: base, tuned, difference and Holm-corrected p in each setting and pair."""
+    columns = {}
+    for name, table in tables.items():
+        found = {one.label: one for one in sensitivity(table, name)}
+        for label, one in found.items():
+            columns.setdefault((name, "n"), {})[label] = str(one.n)
+            columns.setdefault((name, "base → tuned"), {})[label] = (
+                f"{one.mean_a:.2f} → {one.mean_b:.2f}"
+            )
+            columns.setdefault((name, "difference [95 % CI]"), {})[label] = (
+                f"{one.difference:+.2f} [{one.low:+.2f}, {one.high:+.2f}]"
+            )
+            columns.setdefault((name, "p (Holm)"), {})[label] = show_p(one.p_holm)
+    return pd.DataFrame(columns).reindex(list(VARIANTS)).fillna("")
