@@ -1,0 +1,272 @@
+"""What chapter 2 reads of the placement experiment: measures, comparisons, models of effects.
+
+The item is the unit: it stands at five places, in both models. Only items that both models have
+finished are used; `missing` says how many are not. Density needs many response tokens, and expected
+answers are short, so the share of plain importance is the main measure (method.md, sections 1, 2, 5).
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+import pandas as pd
+from jaxtyping import UInt8
+from statsmodels.tools.sm_exceptions import ConvergenceWarning, SingularMatrixWarning
+
+from helpers.density import density, instruction_score, relative_density
+from helpers.findings.positions import RESPONSES, blocks, part_name, read_block
+from helpers.findings.recognition import THRESHOLD, P
+from helpers.pairs import ROLES
+from helpers.positions import PLACES
+from helpers.results import MissingResult, Store
+from helpers.statistics import (
+    BadSample,
+    Comparison,
+    bootstrap_interval,
+    compare_paired,
+    holm,
+    show_p,
+)
+
+MIDDLE, ENDS = PLACES[1:4], (PLACES[0], PLACES[-1])
+MEASURES = {
+    "share": "share of importance on the instruction",
+    "density": "mean relative density of the instruction",
+    "score": "instruction score",
+}
+MATCHED = "matched"  # own responses, both cut to the shorter one's length
+
+
+@dataclass(frozen=True)
+class Placed:
+    """One item at one place, one model, one response: S without a threshold, and its labels."""
+
+    id: str
+    kind: str
+    place: str
+    model: str
+    response: str
+    tokens: tuple[str, ...]
+    roles: tuple[str, ...]
+    normalised: UInt8[np.ndarray, "prompt response"]
+    share: float
+    followed: bool
+
+    @property
+    def mask(self) -> np.ndarray:
+        return np.array([role == "instruction" for role in self.roles])
+
+
+def _ids(store: Store) -> list[str]:
+    return list(store.read("positions/items")["id"].unique())
+
+
+def complete(store: Store) -> list[tuple[int, list[str]]]:
+    """Number and item ids of the blocks that both models have finished."""
+    held = store.manifest()
+    found = [
+        (number, block)
+        for number, block in enumerate(blocks(_ids(store)))
+        if all(part_name(role, number) in held for role in ROLES)
+    ]
+    if not found:
+        raise MissingResult(
+            f"The store {store.folder} holds no finished item of the placement experiment. Compute "
+            "it with `python -m helpers.compute --finding positions`."
+        )
+    return found
+
+
+def missing(store: Store) -> int:
+    """How many items are not finished by both models."""
+    return len(_ids(store)) - sum(len(block) for _, block in complete(store))
+
+
+def placed(store: Store) -> list[Placed]:
+    """Every finished item at every place, for both models and both responses."""
+    items = store.read("positions/items").set_index(["id", "place"])
+    answers = {r: store.read(f"positions/responses-{r}").set_index(["id", "place"]) for r in ROLES}
+    found = []
+    for (number, block), role in product(complete(store), ROLES):
+        cells = product(block, PLACES, RESPONSES)
+        for (id, place, response), read in zip(cells, read_block(store, role, number), strict=True):
+            item = items.loc[(id, place)]
+            labels = dict(id=id, kind=item["kind"], place=place, model=role, response=response)
+            text = dict(tokens=tuple(item["tokens"]), roles=tuple(item["roles"]))
+            followed = bool(answers[role].loc[(id, place), "followed"])
+            found.append(
+                Placed(**labels, **text, followed=followed, normalised=read[0], share=read[1])
+            )
+    return found
+
+
+def measure(one: Placed, columns: slice = slice(None)) -> dict:
+    """Density and score of the instruction over some response tokens; NaN where there is none."""
+    levels = one.normalised[:, columns]
+    row = dict(id=one.id, kind=one.kind, place=one.place, model=one.model, response=one.response)
+    row |= dict(response_tokens=levels.shape[1], instruction_tokens=int(one.mask.sum()))
+    row |= dict(share=one.share, density=np.nan, score=np.nan, followed=one.followed)
+    if levels.size:
+        values = density(np.where(levels > THRESHOLD, levels, 0), P)
+        row["density"] = float(relative_density(values)[one.mask].mean())
+        row["score"] = instruction_score(values, one.mask)
+    return row
+
+
+def measures(store: Store) -> pd.DataFrame:
+    """One row an item, place, model and response (own, expected, and own cut to equal length).
+
+    The share of importance of a cut response is not stored: it is missing there.
+    """
+    everything = placed(store)
+    rows = [measure(one) for one in everything]
+    own = {(one.id, one.place, one.model): one for one in everything if one.response == "own"}
+    for (id, place, _), one in own.items():
+        shorter = min(own[(id, place, role)].normalised.shape[1] for role in ROLES)
+        rows.append(measure(one, slice(shorter)) | dict(response=MATCHED, share=np.nan))
+    return pd.DataFrame(rows)
+
+
+def grid(table: pd.DataFrame, column: str, response: str = "expected") -> pd.DataFrame:
+    """Items by (model, place) of one measure; items that lack a value anywhere are left out."""
+    rows = table[table["response"] == response]
+    wide = rows.pivot(index="id", columns=["model", "place"], values=column).astype(float)
+    wide = wide.dropna()
+    if len(wide) < 3:
+        raise BadSample(
+            f"{column} of {response} responses: {len(wide)} items have all places and both models, "
+            "3 are needed."
+        )
+    return wide
+
+
+def by_place(table: pd.DataFrame, column: str, response: str = "expected") -> pd.DataFrame:
+    """Mean of a measure by place and model, with a 95 % bootstrap interval over items."""
+    wide, rows = grid(table, column, response), []
+    for model, place in product(ROLES, PLACES):
+        values = wide[(model, place)]
+        low, high = bootstrap_interval(values)
+        row = dict(model=model, place=place, n=len(values), mean=values.mean())
+        rows.append(row | dict(low=low, high=high))
+    return pd.DataFrame(rows)
+
+
+def base_against_tuned(table: pd.DataFrame, column: str, response: str = "expected") -> list:
+    """Both models at each place, paired by item."""
+    wide = grid(table, column, response)
+    return holm(
+        [
+            compare_paired(
+                wide[("base", place)],
+                wide[("tuned", place)],
+                label=place,
+                null_hypothesis=f"both models have the same mean at this place ({column})",
+            )
+            for place in PLACES
+        ]
+    )
+
+
+def against_before(table: pd.DataFrame, column: str, response: str = "expected") -> list:
+    """Within each model, every other place against the place before the context."""
+    wide = grid(table, column, response)
+    return holm(
+        [
+            compare_paired(
+                wide[(model, PLACES[0])],
+                wide[(model, place)],
+                label=f"{model}: {place}",
+                null_hypothesis=f"the place makes no difference to the mean ({column})",
+            )
+            for model, place in product(ROLES, PLACES[1:])
+        ]
+    )
+
+
+def _stretches(wide: pd.DataFrame) -> dict[str, tuple[pd.Series, pd.Series]]:
+    """Means of an item at the ends and in the middle, by model."""
+    mean = lambda model, places: wide[[(model, p) for p in places]].mean(axis=1)  # noqa: E731
+    return {model: (mean(model, ENDS), mean(model, MIDDLE)) for model in ROLES}
+
+
+def dips(wide: pd.DataFrame, column: str) -> list[tuple[Comparison, np.ndarray]]:
+    """Middle against ends in each model, and whether the two differ in that; with item differences."""
+    parts, found = _stretches(wide), []
+    for model, (ends, middle) in parts.items():
+        null = f"the mean is the same in the middle as at the ends ({column})"
+        label = f"{model}: middle against ends"
+        found.append((ends, middle, label, null))
+    changes = [middle - ends for ends, middle in parts.values()]
+    null = f"tuning leaves the difference of middle and ends as it was ({column})"
+    found.append((*changes, "base against tuned: middle minus ends", null))
+    return [
+        (compare_paired(a, b, label=label, null_hypothesis=null), (b - a).to_numpy())
+        for a, b, label, null in found
+    ]
+
+
+def against_each_end(table: pd.DataFrame, column: str, response: str = "expected") -> list:
+    """The middle against either end alone: only where it is below both is there a dip.
+
+    What stands last is nearest to the response, so a mean over both ends can mislead.
+    """
+    wide, found = grid(table, column, response), []
+    for model, end in product(ROLES, ENDS):
+        middle = wide[[(model, place) for place in MIDDLE]].mean(axis=1)
+        null = f"the mean is the same in the middle as {end} the context ({column})"
+        label = f"{model}: middle against {end}"
+        found.append(compare_paired(wide[(model, end)], middle, label=label, null_hypothesis=null))
+    return holm(found)
+
+
+def middle_against_ends(table: pd.DataFrame, column: str, response: str = "expected") -> list:
+    """The dip in the middle of each model, and the change of it by tuning (paired, Holm)."""
+    return holm([one for one, _ in dips(grid(table, column, response), column)])
+
+
+def _fit(long: pd.DataFrame):
+    """Fitted model and the items' standard deviation, relative to the residuals'."""
+    import statsmodels.formula.api as smf
+
+    formula = "value ~ C(place, Sum) * C(model, Sum)"
+    # In units of its own spread: small numbers stop the optimiser early. Wald tests stay the same.
+    scaled = long.assign(value=long["value"] / (long["value"].std() or 1.0))
+    with warnings.catch_warnings():
+        # Both concern an item variance of 0, which the table shows.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        warnings.simplefilter("ignore", SingularMatrixWarning)
+        try:
+            fit = smf.mixedlm(formula, scaled, groups="id").fit(reml=False, method="powell")
+            return fit, float(np.sqrt(fit.cov_re.iloc[0, 0] / fit.scale))
+        except np.linalg.LinAlgError:
+            # Without variance between items the model is ordinary least squares.
+            return smf.ols(formula, scaled).fit(use_t=False), 0.0
+
+
+def mixed_model(table: pd.DataFrame, column: str, response: str = "expected") -> pd.DataFrame:
+    """Place, model and their interaction with a random intercept an item (Wald tests).
+
+    Linear mixed-effects model, effects coded as sums to zero, maximum likelihood.
+    """
+    wide = grid(table, column, response)
+    long = wide.stack(["model", "place"], future_stack=True).rename("value").reset_index()
+    fit, spread = _fit(long)
+    tests = fit.wald_test_terms(scalar=True).table
+    names = ("C(place, Sum)", "C(model, Sum)", "C(place, Sum):C(model, Sum)")
+    shown = tests.loc[list(names)]
+    nulls = ("all places have the same mean", "both models have the same mean")
+    return pd.DataFrame(
+        {
+            "items": len(wide),
+            "observations": len(long),
+            "Wald statistic": shown["statistic"].astype(float).round(1).to_numpy(),
+            "df": shown["df_constraint"].astype(int).to_numpy(),
+            "p": [show_p(float(p)) for p in shown["pvalue"]],
+            "sd of items / of residuals": round(spread, 2),
+            "null hypothesis": [*nulls, "places differ by as much in both models"],
+        },
+        index=["place", "model", "place and model together"],
+    )
