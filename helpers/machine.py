@@ -1,13 +1,31 @@
-"""What the machine offers: memory, and how the allocator treats it."""
+"""What the machine offers: memory, devices, processes, and what a result was computed with."""
 
 from __future__ import annotations
 
 import ctypes
+import hashlib
+import os
 import platform
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psutil
 
+from helpers import __version__
+
+if TYPE_CHECKING:
+    import torch
+
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
+GIB = 2**30
+DTYPES = ("float32", "bfloat16", "float16")
+ROOM = 0.8  # share of free memory that weights may take; the rest is for computing
+
+
+class UnusableDevice(ValueError):
+    """The device or the precision that was asked for cannot be had here."""
 
 
 def keep_freed_memory() -> bool:
@@ -26,6 +44,122 @@ def keep_freed_memory() -> bool:
     return bool(mallopt(_M_MMAP_MAX, 0)) and bool(mallopt(_M_TRIM_THRESHOLD, -1))
 
 
-def free_memory() -> int:
-    """Bytes that can be taken without swapping."""
+def free_memory(device: str = "cpu") -> int:
+    """Bytes that can be taken on a device without swapping."""
+    if device.startswith("cuda"):
+        import torch
+
+        return torch.cuda.mem_get_info(device)[0]
     return psutil.virtual_memory().available
+
+
+def rank() -> tuple[int, int]:
+    """Number of this process and of all, as `accelerate launch` and `torchrun` set them."""
+    number, processes = (int(os.environ.get(n, d)) for n, d in (("RANK", 0), ("WORLD_SIZE", 1)))
+    if not 0 <= number < processes:
+        raise UnusableDevice(
+            f"RANK={number} of WORLD_SIZE={processes}: ranks count from 0 to one less than the "
+            "number of processes; unset both to run alone."
+        )
+    return number, processes
+
+
+def code_version() -> str:
+    """Version of this package, with a hash of its Python files (a checkout changes under it)."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.rglob("*.py")):
+        digest.update(path.read_bytes())
+    return f"{__version__}+{digest.hexdigest()[:10]}"
+
+
+def library_versions() -> dict[str, str]:
+    versions = {"python": platform.python_version()}
+    for name in ("torch", "transformers", "numpy", "peft"):
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            versions[name] = "absent"
+    return versions
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where the two models go: all on `device`, one at a time there, or spread over devices."""
+
+    device: str
+    dtype: str
+    layout: str  # "together", "in turns" or "spread"
+    free: int
+    parameters: int
+
+    def __str__(self) -> str:
+        size = self.parameters * bytes_of(self.dtype) / GIB
+        how = {
+            "together": "both models at once",
+            "in turns": "one model at a time, because both do not fit",
+            "spread": "spread over devices and memory, because one model does not fit",
+        }[self.layout]
+        return (
+            f"{self.device} ({self.free / GIB:.1f} GiB free), {self.dtype}: "
+            f"{size:.2f} GiB of weights a model, {how}."
+        )
+
+
+def bytes_of(dtype: str) -> int:
+    return 4 if dtype == "float32" else 2
+
+
+def _device(asked: str) -> str:
+    import torch
+
+    cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
+    if asked == "auto":
+        own = int(os.environ.get("LOCAL_RANK", 0)) % max(torch.cuda.device_count(), 1)
+        return f"cuda:{own}" if cuda else "mps" if mps else "cpu"
+    kind = asked.split(":")[0]
+    if {"cpu": True, "cuda": cuda, "mps": mps}.get(kind) is not True:
+        there = ["cpu", *(["cuda"] if cuda else []), *(["mps"] if mps else [])]
+        raise UnusableDevice(f"device={asked!r} is not here: use auto or {', '.join(there)}.")
+    number = asked.partition(":")[2] or "0"
+    if kind == "cuda" and not (number.isdigit() and int(number) < torch.cuda.device_count()):
+        raise UnusableDevice(
+            f"device={asked!r}: this machine has {torch.cuda.device_count()} CUDA devices, "
+            "counted from cuda:0."
+        )
+    return f"cuda:{number}" if kind == "cuda" else asked
+
+
+def _half(device: str) -> str:
+    """The two-byte format a device computes in natively."""
+    import torch
+
+    if device.startswith("cuda"):
+        native = torch.cuda.get_device_capability(device)[0] >= 8
+        return "bfloat16" if native else "float16"
+    return "float16" if device == "mps" else "bfloat16"
+
+
+def place(parameters: int, *, device: str = "auto", dtype: str = "auto") -> Placement:
+    """Choose device, precision and layout for two models of `parameters` weights each.
+
+    float32 where both models fit in it: the results are then those of the book. Otherwise the
+    two-byte format of the device. If both do not fit at once, they take turns; if one does not fit,
+    it is spread over all devices (`device_map="auto"`).
+    """
+    if dtype not in ("auto", *DTYPES):
+        raise UnusableDevice(f"dtype={dtype!r} is unknown: use auto or {', '.join(DTYPES)}.")
+    where = _device(device)
+    free = free_memory(where)
+    room = ROOM * free
+    if dtype == "auto":
+        dtype = "float32" if 2 * parameters * 4 <= room else _half(where)
+    size = parameters * bytes_of(dtype)
+    # One model alone may take more of the memory: nothing else has to stay there.
+    layout = "together" if 2 * size <= room else "in turns" if size <= 0.92 * free else "spread"
+    return Placement(where, dtype, layout, free, parameters)
+
+
+def torch_dtype(name: str) -> torch.dtype:
+    import torch
+
+    return getattr(torch, name)

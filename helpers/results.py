@@ -4,29 +4,39 @@ A part of a store is a table (`NAME.parquet`) or named arrays (`NAME.safetensors
 lists each part's SHA-256 and how it was made. A part whose file does not match the manifest is
 named in a warning and counts as absent, so that the next run computes it again; nothing that was
 damaged, or put there by someone else, is ever read as a result.
+
+Several processes, on one machine or several, may fill one store: each takes a claim on a part before
+it computes it (see `helpers.locks`), so `Store.fill` and `Store.get` share the work out among however
+many processes there are, and go on with what a dead one left.
 """
 
 from __future__ import annotations
 
 import hashlib
+import io
 import json
-import os
-import platform
-import tempfile
+import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from importlib import metadata, resources
+from importlib import resources
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from filelock import FileLock
 from safetensors import SafetensorError
 from safetensors.numpy import load as load_arrays
 from safetensors.numpy import save as save_arrays
+from tqdm.auto import tqdm
 
+from helpers.locks import Claims, UnwritableStore, explained, write_whole
+from helpers.machine import code_version, library_versions, rank
+
+__all__ = [
+    "DamagedResultWarning", "MissingResult", "Part", "Store", "UnwritableStore", "data_folder",
+    "library_versions", "open_store", "write_whole",
+]  # fmt: skip
 Value = pd.DataFrame | dict[str, np.ndarray]
 MANIFEST = "manifest.json"
 
@@ -47,42 +57,6 @@ def data_folder() -> Path:
     return Path(str(resources.files("helpers"))) / "_data"
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Write `content` so that `path` holds all of it or is as it was before."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(scratch, 0o644)
-        os.replace(scratch, path)
-    except BaseException:
-        Path(scratch).unlink(missing_ok=True)
-        raise
-
-
-def code_version() -> str:
-    """Version of this package, with a hash of its Python files (a checkout changes under it)."""
-    digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.rglob("*.py")):
-        digest.update(path.read_bytes())
-    from helpers import __version__
-
-    return f"{__version__}+{digest.hexdigest()[:10]}"
-
-
-def library_versions() -> dict[str, str]:
-    versions = {"python": platform.python_version()}
-    for name in ("torch", "transformers", "numpy", "peft"):
-        try:
-            versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            versions[name] = "absent"
-    return versions
-
-
 def _encode(value: Value) -> tuple[str, bytes]:
     if isinstance(value, pd.DataFrame):
         return ".parquet", value.to_parquet(index=False, compression="zstd")
@@ -91,6 +65,16 @@ def _encode(value: Value) -> tuple[str, bytes]:
     raise TypeError(
         f"value is a {type(value).__name__}: the store takes a pandas DataFrame or a dict of arrays."
     )
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part to compute: `make` gives its value, from inputs whose hashes are `made_from`."""
+
+    name: str
+    make: Callable[[], Value]
+    made_from: dict[str, str] = field(default_factory=dict)
+    about: dict[str, object] = field(default_factory=dict)
 
 
 @dataclass
@@ -105,13 +89,17 @@ class Store:
     folder: Path
     expected: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def claims(self) -> Claims:
+        return Claims(self.folder)
+
     def manifest(self) -> dict[str, dict]:
         path = self.folder / MANIFEST
         if not path.exists():
             return {}
         try:
             return json.loads(path.read_text(encoding="utf-8"))["parts"]
-        except (ValueError, KeyError, UnicodeDecodeError):
+        except (ValueError, KeyError, TypeError, UnicodeDecodeError):
             warnings.warn(
                 f"{path} is not a manifest: all parts of this store count as absent and will be "
                 "computed again.",
@@ -132,10 +120,15 @@ class Store:
         if hashlib.sha256(content).hexdigest() != entry["sha256"]:
             return f"{path} does not match its SHA-256 in {MANIFEST}", b""
         recorded = entry.get("made_from", {})
-        for key, value in (self.expected | (made_from or {})).items():
+        for key, value in self._wanted(made_from).items():
             if recorded.get(key) != value:
                 return f"{path} was made from other {key} ({recorded.get(key)})", b""
         return None, content
+
+    def _wanted(self, made_from: dict | None) -> dict[str, str | None]:
+        # Parts say in which precision they were computed unless it was float32.
+        precision = {"dtype": None} if self.expected else {}
+        return precision | self.expected | (made_from or {})
 
     def has(self, name: str, made_from: dict | None = None) -> bool:
         """Whether part `name` is there, whole, and made from what is expected."""
@@ -154,8 +147,6 @@ class Store:
                 f"`python -m helpers.compute --pair {self.folder.name}`."
             )
         if self.manifest()[name]["file"].endswith(".parquet"):
-            import io
-
             return pd.read_parquet(io.BytesIO(content))
         try:
             return load_arrays(content)
@@ -168,7 +159,6 @@ class Store:
         """Write a part and its entry in the manifest; `about` is kept beside it (settings, seed)."""
         suffix, content = _encode(value)
         file = name + suffix
-        write_whole(self.folder / file, content)
         entry = {
             "file": file,
             "sha256": hashlib.sha256(content).hexdigest(),
@@ -178,18 +168,58 @@ class Store:
             "versions": library_versions(),
             "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         }
-        with FileLock(self._lock()):
-            self._write_manifest(self.manifest() | {name: entry})
-
-    def _lock(self) -> Path:
-        """One lock a folder, outside it: two runs may fill one store at the same time."""
-        key = hashlib.sha256(str(self.folder.resolve()).encode()).hexdigest()[:16]
-        return Path(tempfile.gettempdir()) / f"instruction-shift-{key}.lock"
+        with explained(self.folder):
+            write_whole(self.folder / file, content)
+            with self.claims.alone():
+                self._write_manifest(self.manifest() | {name: entry})
 
     def _write_manifest(self, parts: dict[str, dict]) -> None:
         content = {"pair": self.folder.name, "parts": dict(sorted(parts.items()))}
         text = json.dumps(content, indent=1, ensure_ascii=False, default=str)
         write_whole(self.folder / MANIFEST, text.encode())
+
+    def _settle(self, part: Part) -> bool:
+        """Make one part if nobody has made it or is making it; whether it is there now."""
+        if self.has(part.name, part.made_from):
+            return True
+        token = self.claims.take(part.name)
+        if token is None:
+            return False
+        try:  # it may have been finished between the look and the claim
+            if not self.has(part.name, part.made_from):
+                self.write(part.name, part.make(), made_from=part.made_from, **part.about)
+        finally:
+            self.claims.release(part.name, token)
+        return True
+
+    def fill(self, parts: Iterable[Part], *, desc: str = "", progress: bool = False) -> None:
+        """Make all parts that are not there, sharing them with every other process that does.
+
+        Returns when all are there, whoever made them. Parts that others are making are passed over
+        and looked at again later, so those of a process that died are made in the end.
+        """
+        parts = list(parts)
+        left = [part for part in parts if not self.has(part.name, part.made_from)]
+        number, processes = rank()
+        start = len(left) * number // processes
+        left = left[start:] + left[:start]  # each process begins elsewhere
+        with tqdm(
+            total=len(parts), initial=len(parts) - len(left), desc=desc, disable=not progress
+        ) as bar:
+            while left:
+                waiting = []
+                for part in left:
+                    if self._settle(part):
+                        bar.update()
+                    else:
+                        waiting.append(part)
+                if len(waiting) == len(left):
+                    self._wait(waiting[0], bar)
+                left = waiting
+
+    def _wait(self, part: Part, bar: tqdm) -> None:
+        bar.set_postfix_str(f"waiting for {self.claims.owner(part.name)}")
+        time.sleep(0.2)
 
     def get(
         self,
@@ -200,8 +230,7 @@ class Store:
         **about: object,
     ) -> Value:
         """Part `name`, computed by `make` and written when it is not there."""
-        if not self.has(name, made_from):
-            self.write(name, make(), made_from=made_from, **about)
+        self.fill([Part(name, make, made_from or {}, about)])
         return self.read(name)
 
 

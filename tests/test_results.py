@@ -50,7 +50,7 @@ def test_a_foreign_file_is_not_read(store):
 def test_results_of_other_weights_count_as_absent(store):
     store.write("part", {"x": np.ones(1)})
     other = open_store("tiny", store.folder, expected={"base": "xyz"})
-    with pytest.warns(DamagedResultWarning, match="another base"):
+    with pytest.warns(DamagedResultWarning, match="other base"):
         assert not other.has("part")
 
 

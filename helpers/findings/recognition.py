@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import product
 
 import numpy as np
@@ -24,7 +26,7 @@ from helpers.following import follows
 from helpers.pairs import ROLES, Pair
 from helpers.prompts import Encoded, Prompt, encode, read_prompts
 from helpers.responses import respond
-from helpers.results import Store
+from helpers.results import Part, Store
 
 SETTINGS = ("template", "plain")
 BLOCK = 24
@@ -215,28 +217,58 @@ def compute(
     about = {"levels": LEVELS, "threshold": THRESHOLD, "p": P, "max_tokens": max_tokens}
     source = {"inputs": inputs_hash([asdict(prompt) for prompt in prompts])}
     store.get("recognition/prompts", lambda: make_prompts(pair, prompts), made_from=source, **about)
-    for setting, role in product(SETTINGS, ROLES):
-        asked = [code.ids for code in encoded(prompts, pair, setting)]
-        store.get(
-            f"recognition/{setting}/responses-{role}",
-            lambda s=setting, r=role: make_responses(pair, prompts, s, r, max_tokens),
-            made_from={"inputs": inputs_hash([asked, max_tokens])},
-            **about,
-        )
+    store.fill(
+        [_responses(pair, prompts, max_tokens, about, s, r) for s, r in product(SETTINGS, ROLES)]
+    )
     # Own responses in the template first: the chapter's main comparison.
     conditions = [(s, m, a) for s in SETTINGS for own in (True, False) for m, a in
                   product(ROLES, ROLES) if (m == a) is own]  # fmt: skip
-    todo = [(*c, n) for c in conditions for n in range(len(blocks(prompts)))]
-    for setting, model, author, number in tqdm(todo, desc="importance", disable=not progress):
-        name = part_name(setting, model, author, number)
-        block = blocks(prompts)[number]
-        codes = encoded(block, pair, setting)
-        answers = read_responses(store, setting, author).set_index("id").loc[[p.id for p in block]]
-        made_from = {"inputs": block_hash(codes, answers)}
-        if not store.has(name, made_from):
-            found = _explain_block(pair, model, codes, answers)
-            store.write(name, found, made_from=made_from, **about)
-    store.write("recognition/scores", make_scores(store, prompts), made_from=source, **about)
+    parts = [
+        part
+        for condition in conditions
+        for part in _blocks(pair, store, prompts, about, *condition)
+    ]
+    store.fill(parts, desc="importance", progress=progress)
+    made = {part.name: store.manifest()[part.name]["sha256"] for part in parts}
+    store.get(
+        "recognition/scores",
+        lambda: make_scores(store, prompts),
+        made_from=source | {"importance": inputs_hash(made)},
+        **about,
+    )
+
+
+def _responses(
+    pair: Pair, prompts: list[Prompt], max_tokens: int, about: dict, setting: str, role: str
+) -> Part:
+    asked = [code.ids for code in encoded(prompts, pair, setting)]
+    return Part(
+        f"recognition/{setting}/responses-{role}",
+        partial(make_responses, pair, prompts, setting, role, max_tokens),
+        {"inputs": inputs_hash([asked, max_tokens])},
+        about,
+    )
+
+
+def _blocks(
+    pair: Pair,
+    store: Store,
+    prompts: list[Prompt],
+    about: dict,
+    setting: str,
+    model: str,
+    author: str,
+) -> Iterator[Part]:
+    """The parts of one condition: importance of every block of prompts."""
+    answers = read_responses(store, setting, author).set_index("id")
+    for number, block in enumerate(blocks(prompts)):
+        codes, own = encoded(block, pair, setting), answers.loc[[p.id for p in block]]
+        yield Part(
+            part_name(setting, model, author, number),
+            partial(_explain_block, pair, model, codes, own),
+            {"inputs": block_hash(codes, own)},
+            about,
+        )
 
 
 def inputs_hash(inputs: object) -> str:
