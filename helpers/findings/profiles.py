@@ -56,8 +56,8 @@ def _pairs(store: Store, setting: str, response: str) -> Iterator[tuple[Explaine
 def _variants(setting: str, response: str) -> list[tuple[int, int, float, str]]:
     """(bins, b, p, tokens): the whole grid on own responses, the main setting on the others."""
     grid = GRID if response == "own" else GRID[:1]
-    found = [(*one, "all") for one in grid]
-    return found + ([(*GRID[0], NO_TEMPLATE)] if setting == "template" else [])
+    tokens = ("all", NO_TEMPLATE) if setting == "template" else ("all",)
+    return [(*one, kept) for kept in tokens for one in grid]
 
 
 def _prompt_rows(both: tuple[Explained, Explained], setting: str, response: str) -> list[dict]:

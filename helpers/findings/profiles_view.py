@@ -8,10 +8,12 @@ profile (`ratio_of_means`), which no single prompt can sway.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Float
 
 from helpers.findings.profiles import LEAST_PROMPT, LEAST_RESPONSE, NO_TEMPLATE, OURS, make_profiles
 from helpers.findings.recognition_view import paired, scores
@@ -23,7 +25,6 @@ from helpers.results import Store
 from helpers.statistics import (
     RESAMPLES,
     Comparison,
-    bootstrap_interval,
     compare_paired,
     holm,
     show_p,
@@ -31,6 +32,7 @@ from helpers.statistics import (
 
 MAIN = dict(bins=10, threshold=7, p=4, response="own", tokens="all")
 DATA_SETS = (*KINDS.values(), *OURS.values())
+PLACES = ("first", "middle", "last", "whole prompt", "unknown")  # of the instruction
 VARIANTS = {
     "as in the text": {},
     "5 bins": {"bins": 5},
@@ -102,16 +104,25 @@ def used(table: pd.DataFrame, lengths: pd.DataFrame, **setting) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+@functools.lru_cache(maxsize=2)
+def _weights(n: int, seed: int = 0) -> Float[np.ndarray, "draws n"]:
+    """Weights of n prompts in 10,000 resamples: the same for all bins and settings."""
+    generator = np.random.default_rng(seed)
+    return generator.multinomial(n, np.full(n, 1 / n), RESAMPLES) / n
+
+
 def bands(table: pd.DataFrame, *, by: str = "kind", **setting) -> pd.DataFrame:
     """Mean profile by group, model and bin, with a 95 % bootstrap band over prompts."""
-    rows = []
-    for (group, model), part in select(table, **setting).groupby([by, "model"], sort=False):
+    rows, chosen = [], select(table, **setting)
+    order = dict(zip((*DATA_SETS, *PLACES), range(99), strict=False))
+    chosen = chosen.sort_values(by, key=lambda names: names.map(order), kind="stable")
+    for (group, model), part in chosen.groupby([by, "model"], sort=False):
         values = np.stack(list(part["profile"])).astype(float)
-        for number, column in enumerate(values.T, 1):
-            low, high = bootstrap_interval(column, seed=number)
-            row = {by: group, "model": model, "bin": number, "n": len(values)}
-            rows.append(row | dict(mean=column.mean(), low=low, high=high))
-    return pd.DataFrame(rows)
+        low, high = np.percentile(_weights(len(values)) @ values, [2.5, 97.5], axis=0)
+        numbers = np.arange(1, values.shape[1] + 1)
+        found = dict(bin=numbers, n=len(values), mean=values.mean(0), low=low, high=high)
+        rows.append(pd.DataFrame({by: group, "model": model} | found))
+    return pd.concat(rows, ignore_index=True)
 
 
 def middle_ratios(table: pd.DataFrame, **setting) -> list[Comparison]:
@@ -195,14 +206,12 @@ def _ratio_of_means(part: pd.DataFrame, label: str, seed: int) -> Comparison:
     )
 
 
-def ratios(table: pd.DataFrame, *, seed: int = 0, **setting) -> pd.DataFrame:
+def ratios(table: pd.DataFrame, **setting) -> pd.DataFrame:
     """Middle ratio of each averaged profile, with its own 95 % bootstrap interval over prompts."""
     parts, rows = _stretches(select(table, **setting)), []
     for kind in (kind for kind in DATA_SETS if (parts["kind"] == kind).any()):
         for role, sums in zip(ROLES, _sums(parts[parts["kind"] == kind]), strict=True):
-            generator = np.random.default_rng(seed)
-            draws = generator.multinomial(len(sums), np.full(len(sums), 1 / len(sums)), RESAMPLES)
-            low, high = np.percentile(_ratio(draws @ sums), [2.5, 97.5])
+            low, high = np.percentile(_ratio(_weights(len(sums)) @ sums), [2.5, 97.5])
             row = dict(kind=kind, model=role, n=len(sums), ratio=float(_ratio(sums.sum(0))))
             rows.append(row | dict(low=float(low), high=float(high)))
     return pd.DataFrame(rows)

@@ -1,0 +1,290 @@
+/* Chapter 2's explorer: an instruction at five places of its context, and position profiles.
+ *
+ * Density is computed here from S for any threshold b and any p; shares of plain importance and the
+ * profiles' bands come with the page.
+ */
+const MODELS = [["base", "Base"], ["tuned", "Tuned"]];
+const RESPONSES = [["own", "the model's own"], ["expected", "the expected answer"]];
+const MEASURES = [
+  ["share", "share of importance on the instruction"],
+  ["density", "mean relative density of the instruction"],
+];
+const YLABEL = { share: "share of importance", density: "mean density" };
+const ROLES = { i: "instruction", c: "context", x: "input", q: "cue", t: "template" };
+const NO_SHARE = 65535;
+
+const shown = (token) => token.replaceAll("\n", "⏎").replaceAll("\t", "⇥") || "∅";
+const fixed = (value) => (Number.isFinite(value) ? value.toFixed(3) : "–");
+const mean = (values) => (values.length ? values.reduce((a, b) => a + b, 0) / values.length : NaN);
+
+/* a[n] = sum of a row over its p-norm, then divided by the largest; 0 for an empty row. */
+const relativeDensity = (S, rows, columns, b, p) => {
+  const a = new Float64Array(rows);
+  for (let n = 0; n < rows; n += 1) {
+    let [total, powers] = [0, 0];
+    for (let m = n * columns; m < (n + 1) * columns; m += 1) {
+      if (S[m] > b) {
+        total += S[m];
+        powers += S[m] ** p;
+      }
+    }
+    if (total) a[n] = total / powers ** (1 / p);
+  }
+  const most = Math.max(0, ...a);
+  return most ? a.map((value) => value / most) : a;
+};
+
+/* Typed views on the packed arrays: cell(item, place) and side(item, place, model, response). */
+const opener = async (data) => {
+  const unpack = async (text) => JSON.parse((await inflateText(text)).join("\n"));
+  const [words, roles] = await Promise.all([unpack(data.words), unpack(data.roles)]);
+  const wide = [data.prompt, data.promptLength, data.answer, data.columns, data.share];
+  const [prompt, length, answer, columns, share] = await Promise.all(wide.map((text) => inflate(text, Uint16Array)));
+  const [followed, levels] = await Promise.all([data.followed, data.levels].map((text) => inflate(text)));
+  const running = (sizes) => { let sum = 0; return Array.from(sizes, (size) => { sum += size; return sum - size; }); };
+  const promptAt = running(length);
+  const answerAt = running(columns.filter((_, at) => at % 2 === 0));
+  const levelAt = running(Array.from(columns, (m, at) => m * length[Math.floor(at / 4)]));
+  const P = data.places.length;
+  const text = (numbers) => Array.from(numbers, (n) => words[n]);
+  const cell = (item, place) => {
+    const at = item * P + place;
+    const [start, end] = [promptAt[at], promptAt[at] + length[at]];
+    return { tokens: text(prompt.subarray(start, end)), roles: roles.slice(start, end) };
+  };
+  const side = (item, place, model, response) => {
+    const one = (item * P + place) * 2 + model;
+    const at = one * 2 + response;
+    const rows = length[item * P + place];
+    const own = columns[one * 2];
+    return {
+      rows,
+      columns: columns[at],
+      S: levels.subarray(levelAt[at], levelAt[at] + rows * columns[at]),
+      share: share[at] === NO_SHARE ? NaN : share[at] / 50000,
+      answer: text(answer.subarray(answerAt[one], answerAt[one] + own)),
+      followed: Boolean(followed[one]),
+    };
+  };
+  return { cell, side };
+};
+
+/* A chart of two lines: points [[x, y, low, high]], base solid with dots, tuned dashed with squares. */
+const chart = ({ lines, labels, yLabel, xLabel, largest, mark, name, shadeFrom, shadeTo, width }) => {
+  const [height, left, top, bottom] = [250, 52, 14, 48];
+  const step = [0.01, 0.02, 0.05, 0.1, 0.2].find((one) => largest / one <= 5) ?? 0.25;
+  const ticks = Math.ceil(largest / step);
+  const most = ticks * step;
+  const ink = isDark() ? "#f2f2f2" : "#1a1a1a";
+  const x = (t) => left + 12 + t * (width - left - 28);
+  const y = (value) => top + (1 - value / most) * (height - top - bottom);
+  const label = (text, props) => svg("text", { fill: ink, "font-size": 12, "font-family": "sans-serif", "text-anchor": "middle", ...props }, text);
+  const parts = [svg("rect", { x: x(shadeFrom), y: top, width: x(shadeTo) - x(shadeFrom), height: height - top - bottom, fill: ink, opacity: 0.07 })];
+  for (let k = 0; k <= ticks; k += 1) {
+    const value = step * k;
+    parts.push(svg("line", { x1: left, x2: width - 8, y1: y(value), y2: y(value), stroke: ink, opacity: k ? 0.15 : 0.8 }));
+    parts.push(label(value.toFixed(2), { x: left - 8, y: y(value) + 4, "text-anchor": "end" }));
+  }
+  if (mark !== undefined) parts.push(svg("line", { x1: x(mark), x2: x(mark), y1: top, y2: height - bottom, stroke: ink, "stroke-width": 1.5, "stroke-dasharray": "2 3" }));
+  labels.forEach(([t, text]) => parts.push(label(text, { x: x(t), y: height - bottom + 17 })));
+  parts.push(label(xLabel, { x: (left + width) / 2, y: height - 8 }));
+  parts.push(label(yLabel, { transform: `translate(13 ${(height - bottom + top) / 2}) rotate(-90)` }));
+  lines.forEach((points, which) => {
+    const known = points.filter(([, value]) => Number.isFinite(value));
+    const colour = rgb(which ? TUNED_INK() : BASE_INK());
+    if (known.some(([, , low]) => low !== undefined)) {
+      const edge = [...known.map(([t, , low]) => `${x(t)},${y(low)}`), ...known.map(([t, , , high]) => `${x(t)},${y(high)}`).reverse()];
+      parts.push(svg("polygon", { points: edge.join(" "), fill: colour, opacity: 0.18 }));
+    }
+    parts.push(svg("polyline", { points: known.map(([t, v]) => `${x(t)},${y(v)}`).join(" "), fill: "none", stroke: colour, "stroke-width": 2, "stroke-dasharray": which ? "6 4" : null }));
+    known.forEach(([t, v, , , full]) => {
+      const fill = full === false ? rgb(paper()) : colour;
+      const shape = which ? svg("rect", { x: x(t) - 4, y: y(v) - 4, width: 8, height: 8, fill, stroke: colour, "stroke-width": 2 }) : svg("circle", { cx: x(t), cy: y(v), r: 4.5, fill, stroke: colour, "stroke-width": 2 });
+      parts.push(shape);
+    });
+  });
+  return svg("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": name }, parts);
+};
+
+const render = async ({ model, el }) => {
+  const data = model.get("data");
+  const all = await opener(data);
+  const link = fragment("positions");
+  const bounded = (key, low, high, fallback) => {
+    const value = Number(link.get(key, fallback));
+    return value >= low && value <= high ? value : fallback;
+  };
+  const known = (key, options, fallback) => {
+    const value = link.get(key, fallback);
+    return options.some(([name]) => name === value) ? value : fallback;
+  };
+  const VIEWS = [["placement", "One instruction, five places"], ["profiles", "Position profiles"]];
+  const ITEMS = data.items.map(({ id, kind }) => [id, `${id} (${kind.replaceAll("_", " ")})`]);
+  const PLACES = data.places.map((place) => [place, place]);
+  const SETS = data.sets.map(({ name }) => [name, name]);
+  const BINS = ["5", "10", "20"].map((n) => [n, n]);
+  const POWERS = ["2", "4", "8"].map((n) => [n, n]);
+  const state = {
+    view: known("view", VIEWS, "placement"),
+    item: known("item", ITEMS, data.items[0].id),
+    place: known("place", PLACES, data.places[0]),
+    response: known("response", RESPONSES, "expected"),
+    measure: known("measure", MEASURES, "share"),
+    b: bounded("b", data.least, 9, 7),
+    p: bounded("p", 1, 8, 4),
+    set: known("set", SETS, data.sets[0].name),
+    bins: known("bins", BINS, "10"),
+    power: known("power", POWERS, "4"),
+  };
+  const live = h("p", { class: "ex-say", role: "status", "aria-live": "polite" });
+  const say = (text) => { live.textContent = text; };
+  const canvas = h("div", { class: "ex-scroll", tabindex: "0", role: "region", "aria-label": "Chart" });
+  const tableBox = h("div", {});
+  const legend = h("p", { class: "ex-legend" });
+  const sides = h("div", { class: "ex-row ex-sides" });
+  const room = () => Math.min(640, Math.max(300, canvas.clientWidth - 4));
+  const number = () => data.items.findIndex((item) => item.id === state.item);
+  const which = (options, value) => options.findIndex(([key]) => key === value);
+
+  /* --- one instruction at five places */
+  let found = []; // found[place][model]
+  const compute = () => {
+    const response = which(RESPONSES, state.response);
+    found = data.places.map((_, place) => {
+      const { tokens, roles } = all.cell(number(), place);
+      const models = MODELS.map((_, m) => {
+        const one = all.side(number(), place, m, response);
+        const r = relativeDensity(one.S, one.rows, one.columns, state.b, state.p);
+        const own = Array.from(r).filter((_, n) => roles[n] === "i");
+        return { ...one, r, density: one.columns ? mean(own) : NaN };
+      });
+      return { tokens, roles, models };
+    });
+  };
+  const fillSides = () => {
+    const { tokens, roles, models } = found[which(PLACES, state.place)];
+    sides.replaceChildren(...models.map((one, m) => {
+      const row = h("div", { class: "ex-tokens" }, tokens.flatMap((token, n) => {
+        const parts = shadeParts(one.r[n]);
+        const chip = h("span", { class: `ex-token ${ROLES[roles[n]]}`, dir: "auto" }, shown(token));
+        chip.style.padding = "0";
+        if (one.r[n]) { chip.style.background = rgb(parts); chip.style.color = inkOn(parts); }
+        return token.includes("\n") ? [chip, h("span", { class: "ex-break" })] : [chip];
+      }));
+      row.style.cssText = "gap: 0; line-height: 1.45; font-size: 0.9em";
+      const text = one.answer.join("");
+      const verdict = one.followed ? "followed ✓" : "not followed ✗";
+      const box = h("section", { "aria-label": `${MODELS[m][1]} model` },
+        h("p", {}, h("b", {}, `${MODELS[m][1]} model`), ` · share ${fixed(one.share)} · density ${fixed(one.density)}`),
+        row,
+        h("p", { class: "ex-answer" }, "Response: ", h("q", { dir: "auto" }, text || "(empty)"), ` · ${verdict}`));
+      box.style.cssText = "flex: 1 1 18rem; min-width: 0; align-self: start";
+      return box;
+    }));
+  };
+  const swatch = (t) => { const box = h("i", { "aria-hidden": "true" }); box.style.background = shade(t); return box; };
+  const placementChart = () => {
+    const values = found.map(({ models }) => models.map((one) => one[state.measure]));
+    const largest = Math.max(0.05, ...values.flat().filter(Number.isFinite));
+    const step = 1 / (data.places.length - 1);
+    return chart({
+      lines: MODELS.map((_, m) => values.map((pair, k) => [k * step, pair[m], undefined, undefined, found[k].models[m].followed])),
+      labels: data.places.map((place, k) => [k * step, place]),
+      yLabel: YLABEL[state.measure], xLabel: "place of the instruction in the context", largest, width: room(),
+      mark: which(PLACES, state.place) * step, shadeFrom: step / 2, shadeTo: 1 - step / 2,
+      name: `${MEASURES[which(MEASURES, state.measure)][1]} of ${state.item} at five places, base and tuned model; numbers in the table below.`,
+    });
+  };
+  const placementRows = () => [
+    ["item", "response", "place", "model", "share", "density", "followed", "response text"],
+    ...found.flatMap(({ models }, k) => models.map((one, m) => [
+      state.item, state.response, data.places[k], MODELS[m][0], fixed(one.share), fixed(one.density), one.followed ? "yes" : "no", one.answer.join("")])),
+  ];
+
+  /* --- position profiles */
+  const chosen = () => data.sets.find(({ name }) => name === state.set);
+  const bands = () => chosen().cells[`${state.bins}/${state.power}`];
+  const middleRatio = (values) => {
+    const [n, e] = [values.length, 1e-9];
+    const middle = values.filter((_, k) => k / n >= 0.3 - e && (k + 1) / n <= 0.7 + e);
+    const ends = values.filter((_, k) => (k + 1) / n <= 0.2 + e || k / n >= 0.8 - e);
+    return mean(middle) / mean(ends);
+  };
+  const profileChart = () => {
+    const both = bands();
+    const count = both.base[0].length;
+    const largest = Math.max(...MODELS.flatMap(([name]) => both[name][2]));
+    const width = room();
+    const edges = width < 480 ? [] : [[0.2, "20 %"], [0.8, "80 %"]];
+    return chart({
+      lines: MODELS.map(([name]) => both[name][0].map((value, k) => [(k + 0.5) / count, value, both[name][1][k], both[name][2][k]])),
+      labels: [[0, "start"], [0.3, "30 %"], [0.7, "70 %"], [1, "end"], ...edges],
+      yLabel: "relative density", xLabel: "place in the prompt", largest, width, shadeFrom: 0.3, shadeTo: 0.7,
+      name: `Position profiles of ${state.set}, base and tuned model, with 95 % bands; numbers in the table below.`,
+    });
+  };
+  const profileRows = () => [
+    ["data set", "n", "bins", "p", "model", "bin", "mean", "low", "high"],
+    ...MODELS.flatMap(([name]) => bands()[name][0].map((value, k) =>
+      [state.set, chosen().n, state.bins, state.power, name, k + 1, value, bands()[name][1][k], bands()[name][2][k]])),
+  ];
+
+  /* --- both */
+  const rows = () => (state.view === "placement" ? placementRows() : profileRows());
+  const fillTable = () => {
+    const [head, ...body] = rows();
+    tableBox.replaceChildren(h("table", {},
+      h("thead", {}, h("tr", {}, head.map((text) => h("th", { scope: "col" }, text)))),
+      h("tbody", {}, body.map((row) => h("tr", {}, row.map((text) => h("td", {}, shown(String(text)))))))));
+  };
+  const show = () => {
+    const placement = state.view === "placement";
+    for (const part of [placementControls, sides]) part.style.display = placement ? "" : "none";
+    profileControls.style.display = placement ? "none" : "";
+    if (placement) {
+      compute();
+      fillSides();
+      const { models } = found[which(PLACES, state.place)];
+      legend.replaceChildren("density 0", ...[0, 0.25, 0.5, 0.75, 1].map(swatch), "1 (the prompt's largest) · instruction underlined · chart: base solid with dots, tuned dashed with squares; hollow: not followed");
+      say(`Instruction at “${state.place}”: ${models.map((one, m) => `${MODELS[m][0]} ${state.measure} ${fixed(one[state.measure])}, ${one.followed ? "followed" : "not followed"}`).join("; ")}.`);
+      canvas.replaceChildren(placementChart());
+    } else {
+      const ratio = MODELS.map(([name]) => `${name} ${middleRatio(bands()[name][0]).toFixed(2)}`).join(", ");
+      legend.replaceChildren("base: solid with dots · tuned: dashed with squares · bands: 95 % over prompts · grey: the middle");
+      say(`${state.set}, n = ${chosen().n}; middle ratio: ${ratio}.`);
+      canvas.replaceChildren(profileChart());
+    }
+    fillTable();
+    link.put(state);
+  };
+  const set = (key) => (value) => { state[key] = value; show(); };
+  const expected = h("p", { class: "ex-note" });
+  const chooseItem = (id) => {
+    state.item = id;
+    expected.replaceChildren("Expected answer: ", h("q", { dir: "auto" }, data.items[number()].expected));
+    show();
+  };
+  const placementControls = h("div", {},
+    h("div", { class: "ex-row" }, select("Item", ITEMS, state.item, chooseItem), choice("The instruction stands", PLACES, state.place, set("place"))),
+    h("div", { class: "ex-row" },
+      choice("Explained on", RESPONSES, state.response, set("response")),
+      select("Chart", MEASURES, state.measure, set("measure")),
+      slider("b, threshold", { min: data.least, max: 9, step: 1, value: state.b }, set("b")),
+      slider("p, norm", { min: 1, max: 8, step: 0.5, value: state.p }, set("p"))),
+    expected);
+  const profileControls = h("div", { class: "ex-row" },
+    select("Pair and data set", SETS, state.set, set("set")),
+    choice("Bins", BINS, state.bins, set("bins")),
+    choice("Power p", POWERS, state.power, set("power")));
+  el.append(
+    h("section", { class: "ex ex-positions", "aria-label": "Explorer: an instruction along its context" },
+      choice("Show", VIEWS, state.view, set("view")),
+      placementControls, profileControls, live, canvas, legend, sides,
+      exporter("positions", { rows, picture: () => canvas.querySelector("svg"), say }),
+      h("details", {}, h("summary", {}, "The same as a table"), tableBox)),
+  );
+  chooseItem(state.item);
+  return onTheme(show);
+};
+
+export default { render };
