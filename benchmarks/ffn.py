@@ -18,14 +18,13 @@ import os
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import psutil
 import torch
+from measure import PeakMemory
 from rich.console import Console
 from rich.table import Table
 
@@ -82,29 +81,6 @@ METHODS: dict[str, Callable[[np.ndarray, int], Leading]] = {
     "Lanczos": by_lanczos,
     "randomised": by_randomised,
 }
-
-
-class PeakMemory:
-    """Resident bytes above those at the start, sampled every 2 ms while the block runs."""
-
-    def __enter__(self) -> PeakMemory:
-        self._process, self._done = psutil.Process(), threading.Event()
-        self._start = self.peak = self._process.memory_info().rss
-        self._thread = threading.Thread(target=self._watch)
-        self._thread.start()
-        return self
-
-    def _watch(self) -> None:
-        while not self._done.wait(0.002):
-            self.peak = max(self.peak, self._process.memory_info().rss)
-
-    def __exit__(self, *_: object) -> None:
-        self._done.set()
-        self._thread.join()
-
-    @property
-    def gigabytes(self) -> float:
-        return (self.peak - self._start) / 1e9
 
 
 def measure(method: str, rows: int, hidden: int, n: int, save: Path) -> None:
