@@ -161,26 +161,42 @@ const render = async ({ model, el }) => {
       return { tokens, roles, models };
     });
   };
-  const fillSides = () => {
+  /* The two prompts are built when item or place change; otherwise only their tints are. */
+  const built = { item: null, place: null, chips: [], notes: [], tints: [] };
+  const buildSides = () => {
     const { tokens, roles, models } = found[which(PLACES, state.place)];
+    Object.assign(built, { item: state.item, place: state.place, chips: [], notes: [], tints: models.map(() => tokens.map(() => 0)) });
     sides.replaceChildren(...models.map((one, m) => {
-      const row = h("div", { class: "ex-tokens" }, tokens.flatMap((token, n) => {
-        const parts = shadeParts(one.r[n]);
+      const chips = tokens.map((token, n) => {
         const chip = h("span", { class: `ex-token ${ROLES[roles[n]]}`, dir: "auto" }, shown(token));
         chip.style.padding = "0";
-        if (one.r[n]) { chip.style.background = rgb(parts); chip.style.color = inkOn(parts); }
-        return token.includes("\n") ? [chip, h("span", { class: "ex-break" })] : [chip];
-      }));
+        return chip;
+      });
+      const row = h("div", { class: "ex-tokens" }, chips.flatMap((chip, n) => (tokens[n].includes("\n") ? [chip, h("span", { class: "ex-break" })] : [chip])));
       row.style.cssText = "gap: 0; line-height: 1.45; font-size: 0.9em";
-      const text = one.answer.join("");
-      const verdict = one.followed ? "followed ✓" : "not followed ✗";
+      const note = h("span", {});
+      built.chips.push(chips);
+      built.notes.push(note);
       const box = h("section", { "aria-label": `${MODELS[m][1]} model` },
-        h("p", {}, h("b", {}, `${MODELS[m][1]} model`), ` · share ${fixed(one.share)} · density ${fixed(one.density)}`),
+        h("p", {}, h("b", {}, `${MODELS[m][1]} model`), note),
         row,
-        h("p", { class: "ex-answer" }, "Response: ", h("q", { dir: "auto" }, text || "(empty)"), ` · ${verdict}`));
+        h("p", { class: "ex-answer" }, "Response: ", h("q", { dir: "auto" }, one.answer.join("") || "(empty)"), ` · ${one.followed ? "followed ✓" : "not followed ✗"}`));
       box.style.cssText = "flex: 1 1 18rem; min-width: 0; align-self: start";
       return box;
     }));
+  };
+  const paintSides = () => {
+    if (built.item !== state.item || built.place !== state.place) buildSides();
+    found[which(PLACES, state.place)].models.forEach((one, m) => {
+      built.notes[m].textContent = ` · share ${fixed(one.share)} · density ${fixed(one.density)}`;
+      built.chips[m].forEach((chip, n) => {
+        if (built.tints[m][n] === one.r[n]) return;
+        built.tints[m][n] = one.r[n];
+        const parts = shadeParts(one.r[n]);
+        chip.style.background = one.r[n] ? rgb(parts) : "";
+        chip.style.color = one.r[n] ? inkOn(parts) : "";
+      });
+    });
   };
   const swatch = (t) => { const box = h("i", { "aria-hidden": "true" }); box.style.background = shade(t); return box; };
   const placementChart = () => {
@@ -243,7 +259,7 @@ const render = async ({ model, el }) => {
     profileControls.style.display = placement ? "none" : "";
     if (placement) {
       compute();
-      fillSides();
+      paintSides();
       const { models } = found[which(PLACES, state.place)];
       legend.replaceChildren("density 0", ...[0, 0.25, 0.5, 0.75, 1].map(swatch), "1 (the prompt's largest) · instruction underlined · chart: base solid with dots, tuned dashed with squares; hollow: not followed");
       say(`Instruction at “${state.place}”: ${models.map((one, m) => `${MODELS[m][0]} ${state.measure} ${fixed(one[state.measure])}, ${one.followed ? "followed" : "not followed"}`).join("; ")}.`);
@@ -284,7 +300,7 @@ const render = async ({ model, el }) => {
       h("details", {}, h("summary", {}, "The same as a table"), tableBox)),
   );
   chooseItem(state.item);
-  return onTheme(show);
+  return onTheme(() => { built.item = null; show(); });
 };
 
 export default { render };
