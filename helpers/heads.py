@@ -8,7 +8,7 @@ rotates queries and keys by position, both are exact at distance 0 only.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -116,13 +116,17 @@ def each_head(
     model: PreTrainedModel | Weights,
     word_embeddings: Float[Tensor, "word hidden"],
     *,
+    layers: Iterable[int] | None = None,
     form: Form = "dimensions",
     rank: int | None = None,
 ) -> Iterator[tuple[int, int, HeadActivations]]:
-    """(layer, head, activations) of all heads; keys that query heads share are computed once."""
+    """(layer, head, activations) of all heads of `layers` (all unless given).
+
+    Keys that query heads share are computed once.
+    """
     of_model = model if isinstance(model, Weights) else weights(model)
     shared_by = of_model.n_heads // of_model.n_key_value_heads
-    for layer in range(of_model.n_layers):
+    for layer in range(of_model.n_layers) if layers is None else layers:
         for head in range(of_model.n_heads):
             if form == "bilinear" or head % shared_by == 0:
                 found = head_activations(

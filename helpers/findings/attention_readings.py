@@ -1,0 +1,221 @@
+"""How the number of pairs of each verb changed, for several ways to read heads and for chance.
+
+A verb's lift needs no more than the number of heads in which its count rose and fell. That is kept
+by layer and verb: for pairs found in two dimensions or more (`rose`, `fell`, `change`), the paper's
+knowledge, and for pairs found in one or more (`..._any`), of which there are about thirty times as
+many. Chance is a random update of all query and key projections, as large as the real one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Float, Int
+from numpy import ndarray
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from helpers.architectures import Weights, weights
+from helpers.attention import (
+    TOP_K,
+    WordSpace,
+    each_head,
+    head_knowledge,
+    verb_counts,
+    word_pairs,
+    word_space,
+)
+from helpers.findings.recognition import inputs_hash
+from helpers.heads import Form
+from helpers.pairs import ROLES, Pair
+from helpers.results import Store
+from helpers.rotation import random_updates
+from helpers.words import word_embeddings
+
+if TYPE_CHECKING:
+    from helpers.findings.attention import Lexicon
+
+LEAST = (2, 1)
+NULLS = ("norm", "spectrum")
+BLOCK = 5  # random updates in a part of the store
+SIDES = ("query", "key")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One way to read heads. `vectors` "own": the base model's output embeddings as word vectors."""
+
+    label: str
+    top_k: int = TOP_K
+    vectors: Literal["sentence", "own"] = "sentence"
+    lemmas: bool = False
+    unit: bool = False
+    form: Form = "dimensions"
+
+
+READINGS = {
+    "main": Reading("as in the paper, 100 words a side"),
+    "k20": Reading("20 words a side", top_k=20),
+    "k50": Reading("50 words a side", top_k=50),
+    "k200": Reading("200 words a side", top_k=200),
+    "own-vectors": Reading("word vectors: the base model's own embeddings", vectors="own"),
+    "lemmas": Reading("words in their base form only", lemmas=True),
+    "unit": Reading("word embeddings at unit length", unit=True),
+    "bilinear": Reading("singular pairs instead of dimensions", form="bilinear"),
+}
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What a reading needs, made once: word space, embeddings by model, verbs as places."""
+
+    space: WordSpace
+    embeddings: dict[str, Float[Tensor, "word hidden"]]
+    verbs: Int[ndarray, " verb"]
+
+
+def prepare(pair: Pair, lexicon: Lexicon, reading: Reading) -> Prepared:
+    vocabulary = lexicon.vocabulary
+    kept = np.arange(len(vocabulary))
+    if reading.lemmas:  # verbs stay, whatever their most frequent part of speech makes their lemma
+        kept = np.union1d(kept[vocabulary.is_lemma], lexicon.places)
+    words = [vocabulary.words[i] for i in kept]
+    embed = lambda role, **options: word_embeddings(  # noqa: E731
+        weights(pair.model(role)), pair.tokenizer, words, **options
+    )
+    vectors = lexicon.vectors[kept] if reading.vectors == "sentence" else embed("base", output=True)
+    embeddings = {role: embed(role) for role in ROLES}
+    if reading.unit:
+        embeddings = {
+            role: rows / rows.norm(dim=1, keepdim=True) for role, rows in embeddings.items()
+        }
+    return Prepared(word_space(vectors), embeddings, np.searchsorted(kept, lexicon.places))
+
+
+def count_verbs(
+    of_model: Weights, prepared: Prepared, role: str, reading: Reading
+) -> Int[ndarray, "least head verb"]:
+    """In how many pairs of each head each verb occurs: pairs of 2 dimensions or more, of 1 or more."""
+    counts = []
+    for _, _, own in each_head(of_model, prepared.embeddings[role], form=reading.form):
+        pairs = word_pairs(own.query, own.key, prepared.space, top_k=reading.top_k)
+        known = [head_knowledge(pairs, least=least) for least in LEAST]
+        counts.append([verb_counts(one, prepared.verbs) for one in known])
+    return np.array(counts).transpose(1, 0, 2)
+
+
+def verb_changes(
+    base: Int[ndarray, "least head verb"], tuned: Int[ndarray, "least head verb"], n_layers: int
+) -> pd.DataFrame:
+    """One row a layer and verb: heads where its count rose and fell, and the sum of changes."""
+    change = (tuned - base).reshape(len(LEAST), n_layers, -1, base.shape[-1])
+    columns = {}
+    for suffix, one in zip(("", "_any"), change, strict=True):
+        for name, values in (
+            ("rose", (one > 0).sum(axis=1).astype(np.uint8)),
+            ("fell", (one < 0).sum(axis=1).astype(np.uint8)),
+            ("change", one.sum(axis=1).astype(np.int16)),
+        ):
+            columns[name + suffix] = values.ravel()
+    layer, verb = np.divmod(np.arange(n_layers * base.shape[-1]), base.shape[-1])
+    return pd.DataFrame(
+        {"layer": layer.astype(np.uint8), "verb": verb.astype(np.uint16), **columns}
+    )
+
+
+def make_reading(pair: Pair, lexicon: Lexicon, reading: Reading) -> pd.DataFrame:
+    prepared = prepare(pair, lexicon, reading)
+    models = {role: weights(pair.model(role)) for role in ROLES}
+    counts = [count_verbs(models[role], prepared, role, reading) for role in ROLES]
+    return verb_changes(*counts, models["base"].n_layers)
+
+
+def make_readings(
+    pair: Pair, store: Store, lexicon: Lexicon, readings: dict[str, Reading] | None, progress: bool
+) -> None:
+    todo = (READINGS if readings is None else readings).items()
+    for name, reading in tqdm(todo, desc="readings", disable=not progress):
+        settings = {k: v for k, v in asdict(reading).items() if k != "label"}
+        store.get(
+            f"attention/readings/{name}",
+            lambda reading=reading: make_reading(pair, lexicon, reading),
+            made_from={"words": lexicon.hash, "inputs": inputs_hash(settings)},
+            **settings,
+        )
+
+
+# --- random updates of the same size
+
+
+def projections(of_model: Weights, layer: int, side: str) -> list[Float[Tensor, "hidden head_dim"]]:
+    """Views of each head's columns as the model stores them: what is written here, it uses."""
+    if side == "query":
+        return [of_model.query(layer, head, fold=False) for head in range(of_model.n_heads)]
+    shared_by = of_model.n_heads // of_model.n_key_value_heads
+    return [
+        of_model.key(layer, group * shared_by, fold=False)
+        for group in range(of_model.n_key_value_heads)
+    ]
+
+
+def drawn_updates(
+    pair: Pair, *, draws: int, seed: int, null: str
+) -> Iterator[dict[tuple[int, str], Float[Tensor, "hidden columns"]]]:
+    """Random updates of all query and key projections, each of its real update's norm and rank."""
+    base, tuned = (weights(pair.model(role)) for role in ROLES)
+    sources = {}
+    for layer in range(base.n_layers):
+        for number, side in enumerate(SIDES):
+            both = (torch.cat(projections(one, layer, side), dim=1) for one in (tuned, base))
+            update = next(both) - next(both)
+            own_seed = 10_000 * seed + 2 * layer + number
+            sources[layer, side] = random_updates(update, draws=draws, seed=own_seed, null=null)
+    for _ in range(draws):
+        yield {key: next(source) for key, source in sources.items()}
+
+
+@contextmanager
+def updated(of_model: Weights, updates: dict[tuple[int, str], Tensor]) -> Iterator[Weights]:
+    """The model with updates added to its projections; afterwards they are exactly as before."""
+    kept = {key: [view.clone() for view in projections(of_model, *key)] for key in updates}
+    try:
+        with torch.no_grad():
+            for key, update in updates.items():
+                views = projections(of_model, *key)
+                for view, own in zip(views, update.split(views[0].shape[1], dim=1), strict=True):
+                    view.add_(own.to(view))
+        yield of_model
+    finally:
+        with torch.no_grad():
+            for key, saved in kept.items():
+                for view, own in zip(projections(of_model, *key), saved, strict=True):
+                    view.copy_(own)
+
+
+def make_null(
+    pair: Pair, store: Store, lexicon: Lexicon, *, draws: int, top_k: int, progress: bool
+) -> None:
+    """Changes of verbs under random updates, `draws` of each kind, in blocks of BLOCK."""
+    reading = Reading("random updates", top_k=top_k)
+    made_from = {"words": lexicon.hash, "inputs": inputs_hash([top_k, BLOCK])}
+    blocks = [(null, block) for null in NULLS for block in range(-(-draws // BLOCK))]
+    left = [(n, b) for n, b in blocks if not store.has(f"attention/null/{n}-{b:02d}", made_from)]
+    if not left:
+        return
+    prepared, of_model = prepare(pair, lexicon, reading), weights(pair.base)
+    base = count_verbs(of_model, prepared, "base", reading)
+    for null, block in tqdm(left, desc="random updates", disable=not progress):
+        tables = []
+        for number, updates in enumerate(drawn_updates(pair, draws=BLOCK, seed=block, null=null)):
+            with updated(of_model, updates):
+                counts = count_verbs(of_model, prepared, "base", reading)
+            table = verb_changes(base, counts, of_model.n_layers)
+            tables.append(table.assign(draw=np.uint8(BLOCK * block + number)))
+        found = pd.concat(tables, ignore_index=True)
+        store.write(f"attention/null/{null}-{block:02d}", found, made_from=made_from, seed=block)
