@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
 GIB = 2**30
 DTYPES = ("float32", "bfloat16", "float16")
-ROOM = 0.8  # share of free memory that weights may take; the rest is for computing
+# Shares of free memory that weights may take, two models together and one alone; the rest is for
+# computing (docs/memory.md has the arithmetic).
+ROOM, ROOM_ALONE = 0.8, 0.87
 
 
 class UnusableDevice(ValueError):
@@ -154,8 +156,8 @@ def place(parameters: int, *, device: str = "auto", dtype: str = "auto") -> Plac
     if dtype == "auto":
         dtype = "float32" if 2 * parameters * 4 <= room else _half(where)
     size = parameters * bytes_of(dtype)
-    # One model alone may take more of the memory: nothing else has to stay there.
-    layout = "together" if 2 * size <= room else "in turns" if size <= 0.92 * free else "spread"
+    alone = size <= ROOM_ALONE * free
+    layout = "together" if 2 * size <= room else "in turns" if alone else "spread"
     return Placement(where, dtype, layout, free, parameters)
 
 

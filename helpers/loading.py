@@ -1,0 +1,161 @@
+"""Models from folders, GGUF files and adapters, frozen, with every refusal explained."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
+from transformers import PreTrainedTokenizerBase as Tokenizer
+from transformers.utils import logging as transformers_logging
+
+from helpers.sources import Found, MissingWeights, UntrustedWeights, sha256
+
+
+class UnusableModel(ValueError):
+    """The files are there but make no model that the methods can read; the message says why."""
+
+
+def cache_folder() -> Path:
+    """Where converted weights are kept (set INSTRUCTION_SHIFT_CACHE to move it)."""
+    default = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "instruction-shift"
+    return Path(os.environ.get("INSTRUCTION_SHIFT_CACHE", default))
+
+
+def convert(gguf: Path, target: Path, dtype: torch.dtype = torch.float32) -> None:
+    """Dequantise once and keep plain safetensors; the folder appears whole or not at all."""
+    options = {"gguf_file": gguf.name}
+    tokenizer = AutoTokenizer.from_pretrained(str(gguf.parent), **options)
+    model = AutoModelForCausalLM.from_pretrained(str(gguf.parent), dtype=dtype, **options)
+    # The model now holds plain floats; its mark of quantisation would forbid saving them.
+    if hasattr(model.config, "quantization_config"):
+        del model.config.quantization_config
+    model.hf_quantizer = None
+    model.is_quantized = False
+    target.parent.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(dir=target.parent, prefix="converting-"))
+    try:
+        model.save_pretrained(scratch)
+        tokenizer.save_pretrained(scratch)
+        os.replace(scratch, target)
+    except OSError:
+        shutil.rmtree(scratch, ignore_errors=True)
+        if not (target / "config.json").exists():  # another process may have finished first
+            raise
+
+
+@dataclass(frozen=True)
+class How:
+    """How models are loaded; the same for both of a pair."""
+
+    dtype: torch.dtype = torch.float32
+    device: str = "cpu"
+    spread: bool = False
+    allow_pickle: bool = False
+    trust_remote_code: bool = False
+
+
+def load_model(folder: Path, how: torch.dtype | How) -> PreTrainedModel:
+    how = how if isinstance(how, How) else How(how)
+    transformers_logging.disable_progress_bar()
+    with_safetensors = not how.allow_pickle or any(folder.glob("*.safetensors"))
+    try:
+        model = AutoModelForCausalLM.from_pretrained(
+            str(folder),
+            dtype=how.dtype,
+            use_safetensors=with_safetensors,
+            trust_remote_code=how.trust_remote_code,
+            **({"device_map": "auto"} if how.spread else {}),
+        )
+    except Exception as error:  # whatever the depths raise, tokenizers a bare Exception
+        raise _unusable(folder, error) from error
+    model = model if how.spread else model.to(how.device)
+    return model.eval().requires_grad_(False)
+
+
+def _unusable(folder: Path, error: Exception) -> Exception:
+    """What a failure to load means, in one sentence."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return error
+    text = " ".join(str(error).split())
+    if "trust_remote_code" in text:
+        return UntrustedWeights(
+            f"{folder} needs Python code that comes with the model. If you have read it and trust "
+            "it, allow it with --trust-remote-code (trust_remote_code=True)."
+        )
+    return UnusableModel(
+        f"{folder} cannot be loaded as a language model: {text[:300]} If the files are whole (fetch "
+        "them again to be sure), this version of transformers may not know the architecture."
+    )
+
+
+def apply_adapter(model: PreTrainedModel, adapter: Path) -> PreTrainedModel:
+    """Merge a LoRA adapter into `model`, in place."""
+    files = ("adapter_model.safetensors", "adapter_model.bin")
+    if not any((adapter / name).exists() for name in files):
+        raise MissingWeights(
+            f"No adapter in {adapter}: run `python -m helpers.tuning` to train one, or restore the "
+            "folder from the repository."
+        )
+    try:
+        from peft import PeftModel
+    except ImportError as error:
+        raise MissingWeights("Adapters need peft: pip install peft.") from error
+    try:
+        merged = PeftModel.from_pretrained(model, str(adapter)).merge_and_unload()
+    except (OSError, ValueError, RuntimeError, KeyError, TypeError, SafetensorError) as error:
+        raise UnusableModel(
+            f"The adapter in {adapter} does not fit the base model: {str(error)[:300]} Name the base "
+            "that it was trained on."
+        ) from error
+    return merged.eval().requires_grad_(False)
+
+
+def load_tuned(folder: Path, adapter: Path | None, how: How) -> PreTrainedModel:
+    if adapter is not None and not adapter.exists():
+        apply_adapter(None, adapter)  # says what is missing before the model is loaded
+    model = load_model(folder, how)
+    return model if adapter is None else apply_adapter(model, adapter)
+
+
+def model_folder(found: Found) -> Path:
+    """A folder that transformers loads; GGUF files are converted once and kept in the cache."""
+    if found.kind != "gguf":
+        return found.path
+    target = cache_folder() / f"gguf-{sha256(found.path)[:16]}"
+    if not (target / "config.json").exists():
+        try:
+            convert(found.path, target)
+        except Exception as error:
+            if isinstance(error, OSError) and error.errno is not None:  # the disk, not the file
+                raise
+            raise UnusableModel(
+                f"{found.path} cannot be converted: {str(error)[:300]} GGUF files need `pip install "
+                "gguf`; an architecture that transformers does not convert needs the original."
+            ) from error
+    return target
+
+
+def read_config(folder: Path, how: How):
+    try:
+        config = AutoConfig.from_pretrained(str(folder), trust_remote_code=how.trust_remote_code)
+    except Exception as error:
+        raise _unusable(folder, error) from error
+    if getattr(config, "quantization_config", None):
+        raise UnusableModel(
+            f"{folder} holds quantised weights, which the methods cannot read as numbers: choose the "
+            "model as it was before quantisation."
+        )
+    return config
+
+
+def read_tokenizer(folder: Path, how: How) -> Tokenizer:
+    try:
+        return AutoTokenizer.from_pretrained(str(folder), trust_remote_code=how.trust_remote_code)
+    except Exception as error:
+        raise _unusable(folder, error) from error
