@@ -7,14 +7,12 @@ answers are short, so the share of plain importance is the main measure (method.
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
 import pandas as pd
 from jaxtyping import UInt8
-from statsmodels.tools.sm_exceptions import ConvergenceWarning, SingularMatrixWarning
 
 from helpers.density import density, instruction_score, relative_density
 from helpers.findings.positions import RESPONSES, blocks, part_name, read_block
@@ -28,7 +26,6 @@ from helpers.statistics import (
     bootstrap_interval,
     compare_paired,
     holm,
-    show_p,
 )
 
 MIDDLE, ENDS = PLACES[1:4], (PLACES[0], PLACES[-1])
@@ -87,10 +84,10 @@ def missing(store: Store) -> int:
 
 def placed(store: Store) -> list[Placed]:
     """Every finished item at every place, for both models and both responses."""
-    items = store.read("positions/items").set_index(["id", "place"])
+    done, items = complete(store), store.read("positions/items").set_index(["id", "place"])
     answers = {r: store.read(f"positions/responses-{r}").set_index(["id", "place"]) for r in ROLES}
     found = []
-    for (number, block), role in product(complete(store), ROLES):
+    for (number, block), role in product(done, ROLES):
         cells = product(block, PLACES, RESPONSES)
         for (id, place, response), read in zip(cells, read_block(store, role, number), strict=True):
             item = items.loc[(id, place)]
@@ -225,48 +222,3 @@ def against_each_end(table: pd.DataFrame, column: str, response: str = "expected
 def middle_against_ends(table: pd.DataFrame, column: str, response: str = "expected") -> list:
     """The dip in the middle of each model, and the change of it by tuning (paired, Holm)."""
     return holm([one for one, _ in dips(grid(table, column, response), column)])
-
-
-def _fit(long: pd.DataFrame):
-    """Fitted model and the items' standard deviation, relative to the residuals'."""
-    import statsmodels.formula.api as smf
-
-    formula = "value ~ C(place, Sum) * C(model, Sum)"
-    # In units of its own spread: small numbers stop the optimiser early. Wald tests stay the same.
-    scaled = long.assign(value=long["value"] / (long["value"].std() or 1.0))
-    with warnings.catch_warnings():
-        # Both concern an item variance of 0, which the table shows.
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        warnings.simplefilter("ignore", SingularMatrixWarning)
-        try:
-            fit = smf.mixedlm(formula, scaled, groups="id").fit(reml=False, method="powell")
-            return fit, float(np.sqrt(fit.cov_re.iloc[0, 0] / fit.scale))
-        except np.linalg.LinAlgError:
-            # Without variance between items the model is ordinary least squares.
-            return smf.ols(formula, scaled).fit(use_t=False), 0.0
-
-
-def mixed_model(table: pd.DataFrame, column: str, response: str = "expected") -> pd.DataFrame:
-    """Place, model and their interaction with a random intercept an item (Wald tests).
-
-    Linear mixed-effects model, effects coded as sums to zero, maximum likelihood.
-    """
-    wide = grid(table, column, response)
-    long = wide.stack(["model", "place"], future_stack=True).rename("value").reset_index()
-    fit, spread = _fit(long)
-    tests = fit.wald_test_terms(scalar=True).table
-    names = ("C(place, Sum)", "C(model, Sum)", "C(place, Sum):C(model, Sum)")
-    shown = tests.loc[list(names)]
-    nulls = ("all places have the same mean", "both models have the same mean")
-    return pd.DataFrame(
-        {
-            "items": len(wide),
-            "observations": len(long),
-            "Wald statistic": shown["statistic"].astype(float).round(1).to_numpy(),
-            "df": shown["df_constraint"].astype(int).to_numpy(),
-            "p": [show_p(float(p)) for p in shown["pvalue"]],
-            "sd of items / of residuals": round(spread, 2),
-            "null hypothesis": [*nulls, "places differ by as much in both models"],
-        },
-        index=["place", "model", "place and model together"],
-    )

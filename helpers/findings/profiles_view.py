@@ -184,7 +184,7 @@ def _ratio_of_means(part: pd.DataFrame, label: str, seed: int) -> Comparison:
     generator = np.random.default_rng(seed)
     base, tuned = _sums(part)
     n = len(base)
-    draws = generator.multinomial(n, np.full(n, 1 / n), RESAMPLES)
+    draws = _weights(n)
     low, high = np.percentile(_ratio(draws @ tuned) - _ratio(draws @ base), [2.5, 97.5])
     swap = generator.integers(0, 2, (RESAMPLES, n)) @ (base - tuned)
     by_chance = _ratio(tuned.sum(0) + swap) - _ratio(base.sum(0) - swap)
