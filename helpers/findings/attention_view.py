@@ -1,0 +1,236 @@
+"""Finding 2 as chapter 3 shows it: verb lift with its nulls, where verbs moved, silenced heads.
+
+The verb is the unit. Its lift is the share of heads where its number of pairs rose, among heads
+where it changed (method.md, section 3); a verb that changed in no head has none and is counted out.
+Labels are permuted within strata of frequency: what would be seen if instruction verbs were any
+verbs of their frequency.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Bool, Float, Int
+from numpy import ndarray
+from scipy import stats
+
+from helpers.attention import layer_groups
+from helpers.findings.attention import Lexicon, n_layers
+from helpers.findings.attention_readings import NULLS, READINGS
+from helpers.results import Store
+from helpers.statistics import Comparison, compare_independent, holm, show_p
+
+PERMUTATIONS = 10_000
+FEWEST = 5  # verbs with a lift that a group must have to be tested
+QUARTERS = ("lowest", "second", "third", "highest")
+# Pairs in two dimensions or more (the paper's knowledge), and in one or more.
+COUNTED = {"two or more dimensions": "", "one or more": "_any"}
+NULL_HYPOTHESIS = "instruction verbs change as other verbs of their frequency do"
+
+
+@dataclass(frozen=True)
+class VerbComparison:
+    """Instruction against general verbs; `tested` is None where a group has too few verbs.
+
+    `tested` holds general verbs as a and instruction verbs as b, with the permutation's p-value;
+    `null` is the range of 95 % of relabelled differences, `detectable` the difference that would be
+    found with a power of 80 % at the 5 % level, from the spread of both groups.
+    """
+
+    label: str
+    n_instruction: int
+    n_general: int
+    instruction: float
+    general: float
+    tested: Comparison | None = None
+    null: tuple[float, float] = (np.nan, np.nan)
+    welch_p: float = np.nan
+    detectable: float = np.nan
+
+
+def relabelled(
+    values: Float[ndarray, " verb"],
+    member: Bool[ndarray, " verb"],
+    strata: Int[ndarray, " verb"],
+    *,
+    draws: int = PERMUTATIONS,
+    seed: int = 0,
+) -> Float[ndarray, " draw"]:
+    """Differences of means (members less others) with labels permuted inside each stratum."""
+    rng, inside, n_members = np.random.default_rng(seed), np.zeros(draws), int(member.sum())
+    for stratum in np.unique(strata):
+        own = strata == stratum
+        labels = rng.permuted(np.tile(member[own], (draws, 1)), axis=1)
+        inside += labels @ values[own]
+    return inside / n_members - (values.sum() - inside) / (len(values) - n_members)
+
+
+def permutation_p(observed: float, drawn: Float[ndarray, " draw"]) -> float:
+    """Two-sided, around the mean of the null, which strata can move away from 0; never 0."""
+    centre = drawn.mean()
+    as_far = np.abs(drawn - centre) >= abs(observed - centre) - 1e-12
+    return float((1 + as_far.sum()) / (1 + len(drawn)))
+
+
+def compare_verbs(
+    values: Float[ndarray, " verb"], lexicon: Lexicon, label: str, *, seed: int = 0
+) -> VerbComparison:
+    """Instruction against general verbs, over the verbs that have a value (not NaN)."""
+    kept = np.isfinite(values)
+    member, strata = lexicon.is_instruction[kept], lexicon.verbs["stratum"].to_numpy()[kept]
+    values = values[kept]
+    groups = values[~member], values[member]
+    means = [float(own.mean()) if len(own) else np.nan for own in groups]
+    found = VerbComparison(label, len(groups[1]), len(groups[0]), means[1], means[0])
+    if min(map(len, groups)) < FEWEST:
+        return found
+    drawn = relabelled(values, member, strata, seed=seed)
+    tested = compare_independent(*groups, label=label, null_hypothesis=NULL_HYPOTHESIS, seed=seed)
+    p_value, test = permutation_p(tested.difference, drawn), "permutation within strata, two-sided"
+    error = np.sqrt(sum(own.var(ddof=1) / len(own) for own in groups))
+    welch = stats.ttest_ind(groups[1], groups[0], equal_var=False, alternative="greater")
+    low, high = np.percentile(drawn, [2.5, 97.5])
+    return replace(
+        found,
+        tested=replace(tested, p_value=p_value, test=test),
+        null=(float(low), float(high)),
+        welch_p=float(welch.pvalue),
+        detectable=float((stats.norm.ppf(0.975) + stats.norm.ppf(0.8)) * error),
+    )
+
+
+def corrected(compared: Sequence[VerbComparison]) -> list[VerbComparison]:
+    """With Holm's correction over those that could be tested."""
+    tested = iter(holm([one.tested for one in compared if one.tested]))
+    return [replace(one, tested=next(tested)) if one.tested else one for one in compared]
+
+
+def lifts(
+    changes: pd.DataFrame, n_verbs: int, counted: str = "", layers: Sequence[int] | None = None
+) -> Float[ndarray, " verb"]:
+    """Lift of each verb over some layers; NaN where no head changed."""
+    if layers is not None:
+        changes = changes[changes["layer"].isin(layers)]
+    columns = [f"rose{counted}", f"fell{counted}"]
+    rose, fell = changes.groupby("verb")[columns].sum().reindex(range(n_verbs)).to_numpy(float).T
+    changed = rose + fell
+    return np.divide(rose, changed, out=np.full(n_verbs, np.nan), where=changed > 0)
+
+
+def quarters(store: Store) -> dict[str, list[int]]:
+    """Layers of each quarter, and all of them."""
+    group = layer_groups(n_layers(store))
+    named = {f"{name} quarter": np.flatnonzero(group == i) for i, name in enumerate(QUARTERS)}
+    parts = {f"{n} (layers {own[0]} to {own[-1]})": own.tolist() for n, own in named.items()}
+    return parts | {"all layers": list(range(len(group)))}
+
+
+def by_quarter(store: Store, lexicon: Lexicon, counted: str = "") -> list[VerbComparison]:
+    """The paper's comparison: lift by quarter of the layers and over all, one family."""
+    changes, n = store.read("attention/readings/main"), len(lexicon.verbs)
+    return corrected(
+        [
+            compare_verbs(lifts(changes, n, counted, layers), lexicon, label)
+            for label, layers in quarters(store).items()
+        ]
+    )
+
+
+def robustness(store: Store, lexicon: Lexicon) -> list[VerbComparison]:
+    """Lift over all layers for every reading and by frequency, and net change; one family."""
+    n, found = len(lexicon.verbs), []
+    main = store.read("attention/readings/main")
+    rarer = lexicon.verbs["stratum"].to_numpy() >= lexicon.verbs["stratum"].nunique() / 2
+    for name, counted in COUNTED.items():
+        values = {
+            reading.label: lifts(store.read(f"attention/readings/{key}"), n, counted)
+            for key, reading in READINGS.items()
+        }
+        whole = lifts(main, n, counted)
+        values["the more frequent half of the verbs"] = np.where(rarer, np.nan, whole)
+        values["the rarer half"] = np.where(rarer, whole, np.nan)
+        net = main.groupby("verb")[f"change{counted}"].sum().reindex(range(n), fill_value=0)
+        values["pairs gained less lost, all verbs"] = net.to_numpy(float)
+        found += [compare_verbs(own, lexicon, f"{label}; {name}") for label, own in values.items()]
+    return corrected(found)
+
+
+def _difference(one: VerbComparison) -> str:
+    found = one.tested
+    return "" if found is None else f"{found.difference:+.3f} [{found.low:+.3f}, {found.high:+.3f}]"
+
+
+def table(compared: Sequence[VerbComparison]) -> pd.DataFrame:
+    """For reading; what could not be tested says so."""
+    rows = [
+        {
+            "n instruction / general": f"{one.n_instruction} / {one.n_general}",
+            "instruction": f"{one.instruction:.3f}",
+            "general": f"{one.general:.3f}",
+            "difference [95 % CI]": _difference(one) or "too few verbs",
+            "g": f"{one.tested.effect_size:+.2f}" if one.tested else "",
+            "95 % of relabellings": "{:+.3f} to {:+.3f}".format(*one.null) if one.tested else "",
+            "detectable": f"{one.detectable:.2f}" if one.tested else "",
+            "p": show_p(one.tested.p_value) if one.tested else "",
+            "p (Holm)": show_p(one.tested.p_holm) if one.tested else "",
+            "p (Welch, one-sided)": show_p(one.welch_p) if one.tested else "",
+        }
+        for one in compared
+    ]
+    return pd.DataFrame(rows, index=[one.label for one in compared])
+
+
+# --- against random updates
+
+
+def _summary(changes: pd.DataFrame, lexicon: Lexicon, counted: str) -> dict[str, float]:
+    """Lift of both groups over all layers, and how many counts (verb in head) changed."""
+    own = lifts(changes, len(lexicon.verbs), counted)
+    means = [float(np.nanmean(own[part])) for part in (lexicon.is_instruction,
+                                                       ~lexicon.is_instruction)]  # fmt: skip
+    changed = int(changes[[f"rose{counted}", f"fell{counted}"]].to_numpy(int).sum())
+    return {"instruction": means[0], "general": means[1], "difference": means[0] - means[1],
+            "counts changed": changed}  # fmt: skip
+
+
+def against_random(store: Store, lexicon: Lexicon) -> pd.DataFrame:
+    """One row an update (tuning, and each random draw) and way of counting pairs."""
+    main, rows = store.read("attention/readings/main"), []
+    names = [name for name in store.manifest() if name.startswith("attention/null/")]
+    for label, counted in COUNTED.items():
+        rows.append({"update": "tuning", "pairs": label} | _summary(main, lexicon, counted))
+        for name in names:
+            kind = next(null for null in NULLS if f"/{null}-" in name)
+            for _, drawn in store.read(name).groupby("draw"):
+                row = {"update": f"random, equal {_equal(kind)}", "pairs": label}
+                rows.append(row | _summary(drawn, lexicon, counted))
+    return pd.DataFrame(rows)
+
+
+def _equal(null: str) -> str:
+    return "norm and rank" if null == "norm" else "singular values"
+
+
+def random_table(found: pd.DataFrame) -> pd.DataFrame:
+    """Tuning beside the mean and range of random draws, with the share of draws at least as high."""
+    rows = []
+    for (pairs, update), drawn in found[found["update"] != "tuning"].groupby(["pairs", "update"]):
+        tuning = found[(found["update"] == "tuning") & (found["pairs"] == pairs)].iloc[0]
+        for name, text in (("difference", "{:+.3f}"), ("counts changed", "{:,.0f}")):
+            values = drawn[name]
+            low, high = text.format(values.min()), text.format(values.max())
+            rows.append(
+                {
+                    "pairs held by": pairs,
+                    "quantity": "difference of lift" if name == "difference" else name,
+                    "tuning": text.format(tuning[name]),
+                    "null": update,
+                    "draws": len(drawn),
+                    "their mean (range)": f"{text.format(values.mean())} ({low} to {high})",
+                    "draws at or above tuning": int((values >= tuning[name]).sum()),
+                }
+            )
+    return pd.DataFrame(rows).set_index(["pairs held by", "quantity"])
