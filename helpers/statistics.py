@@ -6,6 +6,7 @@ which question, and keeps everything a reader needs beside the p-value.
 
 from __future__ import annotations
 
+import html
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -229,6 +230,7 @@ def show_p(value: float | None) -> str:
     return "<\u00a00.0001" if value < 1e-4 else f"{value:.4f}" if value < 0.1 else f"{value:.2f}"
 
 
+NULL = "null hypothesis (test)"
 _COLUMNS: dict[str, Callable[[Comparison], object]] = {
     "n": lambda c: c.n,
     "base": lambda c: f"{c.mean_a:.3f}",
@@ -237,8 +239,24 @@ _COLUMNS: dict[str, Callable[[Comparison], object]] = {
     "g": lambda c: "" if np.isnan(c.effect_size) else f"{c.effect_size:+.2f}",
     "p": lambda c: show_p(c.p_value),
     "p (Holm)": lambda c: show_p(c.p_holm),
-    "null hypothesis (test)": lambda c: f"{c.null_hypothesis} ({c.test})",
+    NULL: lambda c: f"{c.null_hypothesis} ({c.test})",
 }
+
+
+class Captioned(pd.DataFrame):
+    """A table for display with a caption, where HTML is shown."""
+
+    _metadata = ["caption"]
+    caption = ""
+
+    @property
+    def _constructor(self):
+        return Captioned
+
+    def _repr_html_(self) -> str:
+        words = html.escape(self.caption)
+        opening = '<table border="1" class="dataframe">'
+        return super()._repr_html_().replace(opening, f"{opening}<caption>{words}</caption>", 1)
 
 
 def table(
@@ -246,9 +264,15 @@ def table(
 ) -> pd.DataFrame:
     """Comparisons as a table for display; `names` are the headings of the two means.
 
-    A column that no comparison fills (no effect size, no correction) is left out.
+    A column that no comparison fills (no effect size, no correction) is left out, and a null
+    hypothesis that all comparisons share becomes the caption.
     """
     rows = [{name: show(found) for name, show in _COLUMNS.items()} for found in comparisons]
-    shown = pd.DataFrame(rows, index=[found.label for found in comparisons])
+    shown = Captioned(rows, index=[found.label for found in comparisons])
     shown = shown.loc[:, (shown != "").any()]
-    return shown.rename(columns=dict(zip(("base", "tuned"), names, strict=True)))
+    shown = shown.rename(columns=dict(zip(("base", "tuned"), names, strict=True)))
+    if shown[NULL].nunique() == 1:
+        shared = f"Null hypothesis and test: {shown[NULL].iloc[0]}."
+        shown = shown.drop(columns=NULL)
+        shown.caption = shared
+    return shown

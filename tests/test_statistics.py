@@ -1,5 +1,7 @@
 """Comparisons: planted effects, the libraries' numbers, honest intervals, refusals."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -13,7 +15,6 @@ from helpers.statistics import (
     compare_paired,
     holm,
     mcnemar,
-    show_p,
     table,
 )
 
@@ -88,17 +89,18 @@ def test_holm_multiplies_the_smallest_by_the_number_of_tests(samples):
 
 
 def test_the_table_names_everything_a_reader_needs(samples):
-    shown = table(holm([compare_paired(*samples, **ABOUT)]), names=("LLaMA", "Vicuna"))
-    assert {
-        "n",
-        "LLaMA",
-        "Vicuna",
-        "difference [95 % CI]",
-        "g",
-        "p (Holm)",
-        "null hypothesis (test)",
-    } <= set(shown)
-    assert show_p(1e-9) == "<\u00a00.0001" and show_p(None) == ""
+    one = compare_paired(*samples, **ABOUT)
+    shown = table(holm([one]), names=("LLaMA", "Vicuna"))
+    assert {"n", "LLaMA", "Vicuna", "difference [95 % CI]", "g", "p", "p (Holm)"} <= set(shown)
+    assert one.null_hypothesis in shown._repr_html_() and one.test in shown._repr_html_()
+
+
+def test_null_hypotheses_that_differ_stand_in_their_rows(samples):
+    first = compare_paired(*samples, **ABOUT)
+    second = replace(first, null_hypothesis="a < b")
+    shown = table([first, second])
+    assert list(shown["null hypothesis (test)"].str.contains("a < b")) == [False, True]
+    assert "<caption></caption>" in shown._repr_html_() and "a &lt; b" in shown._repr_html_()
 
 
 @pytest.mark.parametrize(

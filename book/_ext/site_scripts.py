@@ -19,9 +19,7 @@ UNUSED = ("fontawesome.js", "sphinx-thebe", "thebe")
 
 def leave_out(app, pagename, templatename, context, doctree):
     scripts = context.get("script_files", [])
-    context["script_files"] = [
-        s for s in scripts if not any(name in str(s) for name in UNUSED)
-    ]
+    context["script_files"] = [s for s in scripts if not any(name in str(s) for name in UNUSED)]
 
 
 def strip_tags(app, exception):

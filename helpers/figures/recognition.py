@@ -15,6 +15,8 @@ from helpers.figures import COLOURS
 from helpers.findings.recognition import Explained
 from helpers.statistics import Comparison
 
+SHADES = ("#1b6f5c", "#8a4f9e", "#8c6d1f")  # data sets: dark, and apart from both models' colours
+
 
 def _visible(token: str) -> str:
     return token.replace("\n", "⏎").replace("$", r"\$").strip() or "␣"
@@ -85,4 +87,23 @@ def by_length(wide: pd.DataFrame, lengths: pd.DataFrame) -> Figure:
         axis.scatter(lengths[name], wide[name], s=12, color=colour, alpha=0.6, label=name)
     axis.set(xlabel="response length (tokens)", ylabel="instruction score")
     axis.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
+    return figure
+
+
+def by_first_tokens(found: dict[int, list[Comparison]]) -> Figure:
+    """Difference tuned minus base on the first k response tokens, one line a data set."""
+    figure, axis = plt.subplots(figsize=(6.4, 3.4))
+    labels = [one.label for one in next(iter(found.values()))]
+    for number, (label, marker) in enumerate(zip(labels, "os^", strict=False)):
+        ones = {k: one for k, family in found.items() for one in family if one.label == label}
+        places = np.arange(len(found)) + 0.12 * (number - 1)
+        middle = [one.difference for one in ones.values()]
+        reach = np.abs([[one.low, one.high] for one in ones.values()] - np.array(middle)[:, None])
+        axis.errorbar(
+            places, middle, reach.T, marker=marker, capsize=2, label=label, color=SHADES[number]
+        )
+    axis.axhline(0, color="0.1", linewidth=1)
+    axis.set_xticks(range(len(found)), [str(k) for k in found])
+    axis.set(xlabel="first k response tokens", ylabel="score, Vicuna minus LLaMA")
+    axis.legend(ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1))
     return figure

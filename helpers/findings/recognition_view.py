@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import product
 
 import numpy as np
@@ -204,10 +205,15 @@ def median_lengths(table: pd.DataFrame, setting: str = "template") -> dict[str, 
     return own(table, setting).groupby("model")["response_tokens"].median().astype(int).to_dict()
 
 
+def judged(table: pd.DataFrame, setting: str = "template") -> pd.DataFrame:
+    """Whether each model followed, for prompts with a rule: index id, one column a model."""
+    rows = own(table, setting).dropna(subset=["followed"])
+    return rows.pivot(index="id", columns="model", values="followed").astype(bool)
+
+
 def following(table: pd.DataFrame, setting: str = "template") -> Comparison:
     """Share of prompts with a rule that each model followed (exact McNemar)."""
-    judged = own(table, setting).dropna(subset=["followed"])
-    wide = judged.pivot(index="id", columns="model", values="followed").astype(bool)
+    wide = judged(table, setting)
     return mcnemar(
         wide["base"],
         wide["tuned"],
@@ -244,37 +250,34 @@ def at_least(wide: pd.DataFrame, table: pd.DataFrame, tokens: int) -> pd.DataFra
 
 
 def paper_table(
-    main: Comparison, matched: Comparison, following: Comparison, shared: list[Comparison]
+    ours: dict[str, Sequence[Comparison]], seven: dict[str, Sequence[Comparison]]
 ) -> pd.DataFrame:
-    """The paper's claims beside our numbers, and what differs."""
+    """The paper's claims beside the authors' data re-analysed and our pair, and what differs.
 
-    def show(found: Comparison) -> str:
-        interval = f"[{found.low:+.3f}, {found.high:+.3f}]"
-        return f"{found.difference:+.3f} {interval}, n = {found.n}, p = {show_p(found.p_value)}"
+    Both take comparisons by question: own, matched, shared, followed (an absent one is a dash).
+    """
 
+    def show(found: Sequence[Comparison]) -> str:
+        return "; ".join(f"{c.label} {c.difference:+.3f} (p {show_p(c.p_value)})" for c in found)
+
+    asked = {
+        "own": ("the tuned model's instruction score is higher", "270M parameters instead of 7B"),
+        "matched": ("(length is not controlled)", "responses cut to the shorter one's length"),
+        "shared": ("(each model on its own response)", "one response, two readers"),
+        "followed": (
+            "followed responses score higher than others",
+            "rules that code checks instead of ratings; much shorter responses",
+        ),
+    }
     rows = [
         {
-            "the paper's claim": "the tuned model's instruction score is higher than its base's",
-            "ours": show(main),
-            "what differs and why": "270M parameters instead of 7B; own prompts; paired, two-sided test",
-        },
-        {
-            "the paper's claim": "(length is not controlled)",
-            "ours": show(matched),
-            "what differs and why": "both responses cut to the shorter one's length",
-        },
-        {
-            "the paper's claim": "(each model on its own response)",
-            "ours": "; ".join(f"{found.label}: {show(found)}" for found in shared),
-            "what differs and why": "one response, two readers",
-        },
-        {
-            "the paper's claim": "Vicuna follows, by the ratings of annotators",
-            "ours": show(following),
-            "what differs and why": "rules that code checks; both models",
-        },
+            "the authors' matrices": show(seven.get(key, ())) or "–",
+            "our pair": show(ours.get(key, ())) or "–",
+            "what differs and why": why,
+        }
+        for key, (_, why) in asked.items()
     ]
-    return pd.DataFrame(rows).set_index("the paper's claim").rename_axis(None)
+    return pd.DataFrame(rows, index=[claim for claim, _ in asked.values()])
 
 
 def live_check(name: str, store: Store, prompt_id: str) -> pd.DataFrame | str:

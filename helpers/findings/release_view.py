@@ -66,8 +66,8 @@ def lengths(table: pd.DataFrame) -> pd.DataFrame:
     """Response lengths in tokens: quartiles by data set and model."""
     found = table.groupby(["kind", "model"], sort=False)["response_tokens"]
     quartiles = found.quantile([0.25, 0.5, 0.75]).unstack()
-    quartiles.columns = ["lower_quartile", "median", "upper_quartile"]
-    return found.size().to_frame("n").join(quartiles).reset_index()
+    quartiles.columns = ["lower quartile", "median", "upper quartile"]
+    return found.size().to_frame("n").join(quartiles).rename_axis(["data set", "model"])
 
 
 def rated(table: pd.DataFrame) -> pd.DataFrame:
