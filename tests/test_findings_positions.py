@@ -289,7 +289,7 @@ def test_profiles_of_a_pair_are_those_of_its_matrices(pair, tmp_path, monkeypatc
         values = density(normalise(item.importance, 10, 5), 4)
         row = table.query("kind == 'ours, plain text' and model == @role and threshold == 5")
         np.testing.assert_allclose(row["profile"].item(), position_profile(values), rtol=1e-6)
-    kept = table.query("tokens == 'no template' and bins == 20 and p == 8 and model == 'base'")
+    kept = table.query("kind == @profiles.LEFT_OUT and bins == 20 and p == 8 and model == 'base'")
     item = recognition_view.explained(store, "template", "base", "base")[0]
     values = relative_density(density(normalise(item.importance, 10, 7), 8))
     values = values[np.array(item.roles) != "template"]
@@ -299,7 +299,11 @@ def test_profiles_of_a_pair_are_those_of_its_matrices(pair, tmp_path, monkeypatc
 
 
 # Our pair: prompts with a profile, and the middle ratio of the averaged profiles, base and tuned.
-OURS = {"ours, in the template": (103, 0.796, 0.983), "ours, plain text": (143, 1.067, 0.997)}
+OURS = {
+    "ours, in the template": (103, 0.796, 0.983),
+    "ours, template left out": (94, 1.054, 1.015),
+    "ours, plain text": (143, 1.067, 0.997),
+}
 
 
 def test_our_middle_ratios_are_rederived_from_the_profiles():
@@ -329,12 +333,12 @@ def test_the_robustness_table_has_every_setting_of_each_pair():
         {"7B": released, "ours": ours[ours["kind"] == profiles.OURS["plain"]]}
     )
     assert shown.index.tolist() == list(profiles_view.VARIANTS)
-    empty = shown[("7B", "n")] == ""
-    assert shown.index[empty].tolist() == [
-        "on the base's responses",
-        "on the tuned model's responses",
-    ]
-    main = profiles_view.ratio_of_means(ours)[1]
-    assert shown.loc["as in the text", ("ours", "base → tuned")] == (
-        f"{main.mean_a:.2f} → {main.mean_b:.2f}"
+    ratio, changed = "{}: base → tuned (n)", "{}: difference [95 % CI], p (Holm)"
+    empty = shown[ratio.format("7B")] == ""
+    on_shared = ["on the base's responses", "on the tuned model's responses"]
+    assert shown.index[empty].tolist() == on_shared
+    assert shown.index[shown[changed.format("ours")] == ""].tolist() == ["without labels"]
+    main = profiles_view.ratio_of_means(ours)[-1]
+    assert shown.loc["as in the text", ratio.format("ours")] == (
+        f"{main.mean_a:.2f} → {main.mean_b:.2f} ({main.n})"
     )

@@ -1,9 +1,10 @@
 """Finding 2, position profiles: of one stored matrix, and of all prompts of our own pair.
 
 method.md, section 2. A profile needs a prompt of 20 tokens or more and responses of 5 or more from
-both models. Our prompts are profiled in two settings ("data sets": in the template, and as plain
-text), for each model's own response, the first tokens of it that the other's response has too, and
-the response of either model as a shared one. The tables have the columns of the released pair's.
+both models. Our prompts make three "data sets": in the template, in the template with its tokens left
+out of the profile, and as plain text. Each is profiled for the models' own responses, for the first
+tokens of them that both have, and for the response of either model as a shared one. The tables have
+the columns of the released pair's.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ OURS = {"template": "ours, in the template", "plain": "ours, plain text"}
 GRID = [(10, THRESHOLD, P)]
 GRID += [(n, THRESHOLD, p) for n, p in product(BINS, POWERS) if (n, p) != (10, P)]
 GRID += [(10, b, P) for b in THRESHOLDS if b != THRESHOLD]
-NO_TEMPLATE = "no template"
+LEFT_OUT = "ours, template left out"  # the same responses, profiles without the template's tokens
 
 
 def profile_of(
@@ -54,10 +55,10 @@ def _pairs(store: Store, setting: str, response: str) -> Iterator[tuple[Explaine
 
 
 def _variants(setting: str, response: str) -> list[tuple[int, int, float, str]]:
-    """(bins, b, p, tokens): the whole grid on own responses, the main setting on the others."""
+    """(bins, b, p, data set): the whole grid on own responses, the main setting on the others."""
     grid = GRID if response == "own" else GRID[:1]
-    tokens = ("all", NO_TEMPLATE) if setting == "template" else ("all",)
-    return [(*one, kept) for kept in tokens for one in grid]
+    kinds = (OURS[setting], LEFT_OUT) if setting == "template" else (OURS[setting],)
+    return [(*one, kind) for kind in kinds for one in grid]
 
 
 def _prompt_rows(both: tuple[Explained, Explained], setting: str, response: str) -> list[dict]:
@@ -67,12 +68,12 @@ def _prompt_rows(both: tuple[Explained, Explained], setting: str, response: str)
         return rows
     columns = slice(shorter) if response == "matched" else slice(None)
     levels = [normalise(one.importance, LEVELS)[:, columns] for one in both]
-    for bins, b, p, tokens in _variants(setting, response):
-        kept = np.ones(len(roles), bool) if tokens == "all" else roles != "template"
+    for bins, b, p, kind in _variants(setting, response):
+        kept = np.ones(len(roles), bool) if kind != LEFT_OUT else roles != "template"
         if kept.sum() < LEAST_PROMPT:
             continue
-        label = dict(id=both[0].id, kind=OURS[setting], place=both[0].place)
-        label |= dict(bins=bins, threshold=b, p=p, response=response, tokens=tokens)
+        label = dict(id=both[0].id, kind=kind, place=both[0].place)
+        label |= dict(bins=bins, threshold=b, p=p, response=response, tokens="all")
         for role, one in zip(ROLES, levels, strict=True):
             found = profile_of(one, kept, bins=bins, threshold=b, p=p)
             rows.append(label | dict(model=role) | found)

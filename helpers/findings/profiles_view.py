@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from helpers.findings.profiles import LEAST_PROMPT, LEAST_RESPONSE, NO_TEMPLATE, OURS, make_profiles
+from helpers.findings.profiles import LEAST_PROMPT, LEAST_RESPONSE, LEFT_OUT, OURS, make_profiles
 from helpers.findings.recognition_view import paired, scores
 from helpers.findings.release import KINDS
 from helpers.findings.release_view import numbers
@@ -31,7 +31,7 @@ from helpers.statistics import (
 )
 
 MAIN = dict(bins=10, threshold=7, p=4, response="own", tokens="all")
-DATA_SETS = (*KINDS.values(), *OURS.values())
+DATA_SETS = (*KINDS.values(), OURS["template"], LEFT_OUT, OURS["plain"])
 PLACES = ("first", "middle", "last", "whole prompt", "unknown")  # of the instruction
 VARIANTS = {
     "as in the text": {},
@@ -45,7 +45,7 @@ VARIANTS = {
     "equal response length": {"response": "matched"},
     "on the base's responses": {"response": "base"},
     "on the tuned model's responses": {"response": "tuned"},
-    "without template or labels": {"tokens": (NO_TEMPLATE, "no labels")},
+    "without labels": {"tokens": "no labels"},
 }
 
 
@@ -63,7 +63,7 @@ def select(table: pd.DataFrame, **setting) -> pd.DataFrame:
     """Profiles in one setting (`MAIN` unless said otherwise), of prompts that have both models'."""
     chosen, left = MAIN | setting, table
     for name, value in chosen.items():
-        left = left[left[name].isin(value if isinstance(value, tuple) else (value,))]
+        left = left[left[name] == value]
     if left.empty:
         raise ValueError(f"The table holds no profile in the setting {chosen}.")
     return left[left.groupby(["kind", "id"])["model"].transform("size") == len(ROLES)]
@@ -76,11 +76,16 @@ def by_data_set(table: pd.DataFrame, make: Callable[[pd.DataFrame, str], Compari
 
 
 def score_rows(store: Store) -> pd.DataFrame:
-    """The score table with our settings as data sets, on own responses."""
+    """The score table on own responses, our settings as data sets."""
     table = scores(store)
     table = table[table["model"] == table["author"]]
-    settings = table["setting"].map(OURS)
-    return table.assign(kind=table["kind"].where(table["kind"].isin(KINDS.values()), settings))
+    if table["kind"].isin(KINDS.values()).all():
+        return table
+    labels = store.read("recognition/prompts").query("setting == 'template'").set_index("id")
+    kept = labels["roles"].map(lambda roles: sum(role != "template" for role in roles))
+    left_out = table[table["setting"] == "template"]
+    left_out = left_out.assign(kind=LEFT_OUT, prompt_tokens=left_out["id"].map(kept))
+    return pd.concat([table.assign(kind=table["setting"].map(OURS)), left_out])
 
 
 def used(table: pd.DataFrame, lengths: pd.DataFrame, **setting) -> pd.DataFrame:
@@ -218,29 +223,26 @@ def ratios(table: pd.DataFrame, **setting) -> pd.DataFrame:
 
 
 def sensitivity(table: pd.DataFrame, label: str) -> list[Comparison]:
-    """The ratio of the averaged profile in every setting that the table holds, one family."""
-    found, stored = [], table[["response", "tokens"]].drop_duplicates()
+    """The ratio of the averaged profile in every setting that the table holds, one family.
+
+    All data sets of the table count as one: give a table whose prompts are different ones.
+    """
+    found, stored = [], set(zip(table["response"], table["tokens"], strict=True))
     for name, setting in VARIANTS.items():
-        wanted = setting.get("response", "own"), setting.get("tokens", "all")
-        tokens = wanted[1] if isinstance(wanted[1], tuple) else (wanted[1],)
-        if ((stored["response"] == wanted[0]) & stored["tokens"].isin(tokens)).any():
+        if (setting.get("response", "own"), setting.get("tokens", "all")) in stored:
             parts = _stretches(select(table, **setting).assign(kind=label))
             found.append(_ratio_of_means(parts, name, seed=0))
     return holm(found)
 
 
 def robustness(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """One small table: base, tuned, difference and Holm-corrected p in each setting and pair."""
-    columns = {}
+    """One small table: both ratios and n, and their difference, in each setting and pair."""
+    columns: dict[str, dict[str, str]] = {}
     for name, table in tables.items():
-        found = {one.label: one for one in sensitivity(table, name)}
-        for label, one in found.items():
-            columns.setdefault((name, "n"), {})[label] = str(one.n)
-            columns.setdefault((name, "base → tuned"), {})[label] = (
-                f"{one.mean_a:.2f} → {one.mean_b:.2f}"
-            )
-            columns.setdefault((name, "difference [95 % CI]"), {})[label] = (
-                f"{one.difference:+.2f} [{one.low:+.2f}, {one.high:+.2f}]"
-            )
-            columns.setdefault((name, "p (Holm)"), {})[label] = show_p(one.p_holm)
+        ratio = columns.setdefault(f"{name}: base → tuned (n)", {})
+        change = columns.setdefault(f"{name}: difference [95 % CI], p (Holm)", {})
+        for one in sensitivity(table, name):
+            ratio[one.label] = f"{one.mean_a:.2f} → {one.mean_b:.2f} ({one.n})"
+            interval = f"{one.difference:+.2f} [{one.low:+.2f}, {one.high:+.2f}]"
+            change[one.label] = f"{interval}, {show_p(one.p_holm)}"
     return pd.DataFrame(columns).reindex(list(VARIANTS)).fillna("")

@@ -17,6 +17,7 @@ import traitlets
 
 from helpers.findings.positions import RESPONSES
 from helpers.findings.positions_view import Placed
+from helpers.findings.profiles import BINS, POWERS
 from helpers.pairs import ROLES
 from helpers.positions import PLACES
 from helpers.widgets.base import BookWidget, module, number_words, squeeze
@@ -120,33 +121,23 @@ class PositionExplorer(BookWidget):
 def from_store(own, released) -> PositionExplorer:
     """The explorer of both pairs: `own` is our pair's store, `released` the 7B one."""
     from helpers.findings import positions_view, profiles_view
-    from helpers.findings.profiles import BINS, NO_TEMPLATE, OURS, POWERS
 
     items = own.read("positions/items")
     answers: dict = dict(zip(items["id"], items["expected"], strict=True))
     for role in ROLES:
         for row in own.read(f"positions/responses-{role}").itertuples():
             answers[(row.id, row.place, role)] = list(row.tokens)
-    ours = profiles_view.ours(own)
-    tables = {f"7B: {kind}": part for kind, part in _parts(profiles_view.released(released))}
-    tables |= {kind: part for kind, part in _parts(ours)}
     sets = {}
-    for name, table in tables.items():
-        sets[name] = _bands(profiles_view.bands, table, BINS, POWERS)
-        if name == OURS["template"]:
-            left = _bands(profiles_view.bands, table, BINS, POWERS, tokens=NO_TEMPLATE)
-            sets["ours, template left out"] = left
+    for prefix, table in (
+        ("7B: ", profiles_view.released(released)),
+        ("", profiles_view.ours(own)),
+    ):
+        for kind in (kind for kind in profiles_view.DATA_SETS if (table["kind"] == kind).any()):
+            sets[prefix + kind] = _bands(profiles_view, table[table["kind"] == kind])
     return PositionExplorer(positions_view.placed(own), answers, sets)
 
 
-def _parts(table: pd.DataFrame):
-    from helpers.findings.profiles_view import DATA_SETS
-
-    return ((k, table[table["kind"] == k]) for k in DATA_SETS if (table["kind"] == k).any())
-
-
-def _bands(bands, table: pd.DataFrame, bins, powers, **setting) -> pd.DataFrame:
-    cells = [
-        bands(table, bins=n, p=p, **setting).assign(bins=n, p=p) for n, p in product(bins, powers)
-    ]
-    return pd.concat(cells)
+def _bands(view, table: pd.DataFrame) -> pd.DataFrame:
+    """Bands of one data set for every bin count and p."""
+    cells = product(BINS, POWERS)
+    return pd.concat([view.bands(table, bins=n, p=p).assign(bins=n, p=p) for n, p in cells])
