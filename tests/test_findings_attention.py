@@ -1,0 +1,371 @@
+"""The attention finding on a tiny pair: whole, resumable, true to planted changes and to no change."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from scipy import stats
+from tiny import SMALL, byte_tokenizer
+from transformers import LlamaConfig, LlamaForCausalLM
+
+from helpers.architectures import weights
+from helpers.attention import (
+    each_head,
+    head_knowledge,
+    verb_counts,
+    verb_lift,
+    word_pairs,
+    word_space,
+)
+from helpers.findings import attention, attention_causal, attention_readings
+from helpers.findings import attention_heads_view as heads_view
+from helpers.findings import attention_view as view
+from helpers.findings.attention import Lexicon
+from helpers.findings.attention_readings import READINGS
+from helpers.pairs import Pair
+from helpers.prompts import Prompt, Segment
+from helpers.results import Store
+from helpers.widgets.heads import from_store, pack_heads
+from helpers.words import Vocabulary, word_embeddings
+
+TOP_K, N_WORDS, N_VERBS, N_INSTRUCTION = 12, 80, 48, 12
+HEAD = (1, 2)  # the head that is changed on purpose
+
+
+def words() -> Lexicon:
+    rng = np.random.default_rng(0)
+    spelled = sorted({"".join(rng.choice(list("abcdefghij"), 4)) for _ in range(2 * N_WORDS)})
+    chosen = tuple(rng.permutation(spelled)[:N_WORDS].tolist())
+    lemma = tuple(word if i % 5 else "x" for i, word in enumerate(chosen))
+    vocabulary = Vocabulary(chosen, np.linspace(7, 3, N_WORDS), ("verb",) * N_WORDS, lemma)
+    centres = rng.standard_normal((6, 20))
+    vectors = centres[rng.integers(6, size=N_WORDS)] + 0.5 * rng.standard_normal((N_WORDS, 20))
+    verbs = pd.DataFrame({"word": chosen[:N_VERBS]})
+    verbs["group"] = np.where(np.arange(N_VERBS) % 4 == 0, "instruction", "general")
+    verbs["stratum"] = np.arange(N_VERBS) * 3 // N_VERBS
+    return Lexicon(vocabulary, vectors.astype(np.float32), verbs)
+
+
+LEXICON = words()
+RULE = {"type": "matches", "pattern": ".*"}
+PROMPTS = [
+    Prompt(f"p{i}", "copy", (Segment("instruction", text),), RULE)
+    for i, text in enumerate(["say a", "say b b", "say c c c"])
+] + [Prompt("free", "copy", (Segment("instruction", "no rule"),))]
+OPTIONS = dict(
+    lexicon=LEXICON,
+    readings={name: replace(one, top_k=TOP_K) for name, one in READINGS.items()},
+    top_k=TOP_K,
+    draws=2,
+    prompts=PROMPTS,
+    texts=["a plain text", "another one, longer"],
+    n_heads=2,
+    control_draws=3,
+    max_tokens=3,
+    progress=False,
+)
+
+
+def tiny(seed: int = 0) -> LlamaForCausalLM:
+    torch.manual_seed(seed)
+    settings = SMALL | {"vocab_size": 259, "max_position_embeddings": 256}
+    model = LlamaForCausalLM(LlamaConfig(**settings)).float()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+    return model.eval().requires_grad_(False)
+
+
+@pytest.fixture(scope="module")
+def pair() -> Pair:
+    base, tuned = tiny(), tiny()
+    rng = np.random.default_rng(1)
+    with torch.no_grad():
+        for layer in tuned.model.layers:
+            for part in (layer.self_attn.q_proj, layer.self_attn.k_proj):
+                rows, columns = part.weight.shape
+                low_rank = rng.standard_normal((rows, 2)) @ rng.standard_normal((2, columns))
+                part.weight.add_(torch.from_numpy(0.02 * low_rank).float())
+    return Pair("tiny", base, tuned, byte_tokenizer())
+
+
+@pytest.fixture(scope="module")
+def store(pair, tmp_path_factory) -> Store:
+    filled = Store(tmp_path_factory.mktemp("store"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(attention_readings, "BLOCK", 2)
+        attention.compute(pair, filled, **OPTIONS)
+    return filled
+
+
+def pairs_of(pair: Pair, role: str) -> dict:
+    of_model, space = weights(pair.model(role)), word_space(LEXICON.vectors)
+    embeddings = word_embeddings(of_model, pair.tokenizer, LEXICON.vocabulary.words)
+    return {
+        (layer, head): word_pairs(own.query, own.key, space, top_k=TOP_K)
+        for layer, head, own in each_head(of_model, embeddings)
+    }
+
+
+# --- the store
+
+
+def test_stored_knowledge_is_that_of_the_heads(pair, store):
+    stored = attention.read_heads(store)
+    for role in ("base", "tuned"):
+        for place, pairs in pairs_of(pair, role).items():
+            expected, found = head_knowledge(pairs), stored[place].knowledge(role)
+            np.testing.assert_array_equal(found.code, expected.code)
+            np.testing.assert_array_equal(found.n_dimensions, expected.n_dimensions)
+            np.testing.assert_allclose(found.similarity, expected.similarity, atol=0.003)
+
+
+def test_norms_and_numbers_of_pairs_are_by_the_heads_own_dimensions(pair, store):
+    pairs = pairs_of(pair, "tuned")[HEAD]
+    _, norms, counts = attention.read_layer(store, HEAD[0])
+    np.testing.assert_allclose(norms[1, HEAD[1]][pairs.dimensions], pairs.norms, rtol=1e-5)
+    np.testing.assert_array_equal(counts[1, HEAD[1]][pairs.dimensions], np.diff(pairs.start))
+
+
+def test_lifts_of_the_stored_changes_are_verb_lift_of_the_counts(pair, store):
+    changes = store.read("attention/readings/main")
+    for least, counted in ((2, ""), (1, "_any")):
+        counts = [
+            np.stack(
+                [
+                    verb_counts(head_knowledge(pairs, least=least), LEXICON.places)
+                    for place, pairs in pairs_of(pair, role).items()
+                    if place[0] == 1
+                ]
+            )
+            for role in ("base", "tuned")
+        ]
+        found = view.lifts(changes, N_VERBS, counted, [1])
+        np.testing.assert_allclose(found, verb_lift(*counts))
+        assert np.isfinite(found).sum() >= 5
+
+
+def test_a_second_run_computes_nothing_and_other_words_everything(pair, store, monkeypatch):
+    def fail(*_, **__):
+        raise AssertionError("computed again")
+
+    monkeypatch.setattr(attention_readings, "BLOCK", 2)
+    for module in (attention, attention_readings):
+        monkeypatch.setattr(module, "word_pairs", fail)
+    monkeypatch.setattr(attention_causal, "respond", fail)
+    attention.compute(pair, store, **OPTIONS)
+    other = replace(LEXICON, vectors=LEXICON.vectors + 1)
+    with pytest.raises(AssertionError, match="computed again"), pytest.warns(UserWarning):
+        attention.compute(pair, store, **(OPTIONS | {"lexicon": other}))
+
+
+def test_every_reading_changes_what_it_says(pair):
+    prepared = {
+        name: attention_readings.prepare(pair, LEXICON, READINGS[name])
+        for name in ("main", "lemmas", "unit", "own-vectors")
+    }
+    assert len(prepared["lemmas"].space.unit) < N_WORDS == len(prepared["main"].space.unit)
+    kept = [LEXICON.vocabulary.words[i] for i in LEXICON.places]
+    lemmas = np.array(LEXICON.vocabulary.words)[
+        np.union1d(np.flatnonzero(LEXICON.vocabulary.is_lemma), LEXICON.places)
+    ]
+    assert lemmas[prepared["lemmas"].verbs].tolist() == kept
+    torch.testing.assert_close(prepared["unit"].embeddings["base"].norm(dim=1), torch.ones(N_WORDS))
+    assert prepared["own-vectors"].space.unit.shape[1] == SMALL["hidden_size"]
+
+
+# --- random updates
+
+
+def test_random_updates_have_the_size_of_the_real_one_and_leave_no_trace(pair):
+    of_model = weights(pair.base)
+    before = {name: value.clone() for name, value in pair.base.state_dict().items()}
+    updates = next(attention_readings.drawn_updates(pair, draws=1, seed=3, null="norm"))
+    real = (
+        pair.tuned.model.layers[1].self_attn.q_proj.weight
+        - before["model.layers.1.self_attn.q_proj.weight"]
+    )
+    drawn = updates[1, "query"]
+    torch.testing.assert_close(torch.linalg.norm(drawn), torch.linalg.norm(real))
+    assert torch.linalg.matrix_rank(drawn, rtol=1e-4) == 2
+    with pytest.raises(RuntimeError), attention_readings.updated(of_model, updates):
+        now = pair.base.model.layers[1].self_attn.q_proj.weight
+        torch.testing.assert_close(now - before["model.layers.1.self_attn.q_proj.weight"], drawn.T,
+                                   rtol=1e-4, atol=1e-6)  # fmt: skip
+        raise RuntimeError("stopped in the middle")
+    assert all(torch.equal(value, before[name]) for name, value in pair.base.state_dict().items())
+
+
+def test_the_baseline_holds_every_draw_once(store):
+    found = view.against_random(store, LEXICON)
+    assert found.groupby(["pairs", "update"]).size().to_dict() == {
+        (pairs, update): n
+        for pairs in view.COUNTED
+        for update, n in (
+            ("tuning", 1),
+            ("random, equal norm and rank", 2),
+            ("random, equal singular values", 2),
+        )
+    }
+    table = view.random_table(found)
+    assert (table["draws"] == 2).all() and (table["draws at or above tuning"] <= 2).all()
+
+
+# --- verbs
+
+
+def lifted(effect: float, rng, *, strata_shift: float = 0.0) -> np.ndarray:
+    values = rng.random(N_VERBS) + effect * LEXICON.is_instruction
+    return values + strata_shift * LEXICON.verbs["stratum"].to_numpy()
+
+
+def test_a_planted_lift_of_instruction_verbs_is_found():
+    found = view.compare_verbs(lifted(0.6, np.random.default_rng(0)), LEXICON, "planted")
+    assert (found.n_instruction, found.n_general) == (N_INSTRUCTION, N_VERBS - N_INSTRUCTION)
+    assert found.tested.p_value < 0.001 and found.welch_p < 0.001
+    assert found.tested.low < 0.6 < found.tested.high
+    assert found.null[0] < 0 < found.null[1] < found.tested.difference
+
+
+def test_without_an_effect_p_values_are_uniform():
+    rng = np.random.default_rng(1)
+    member, strata = LEXICON.is_instruction, LEXICON.verbs["stratum"].to_numpy()
+    drawn = []
+    for seed in range(300):
+        values = lifted(0, rng, strata_shift=1.0)
+        observed = values[member].mean() - values[~member].mean()
+        null = view.relabelled(values, member, strata, draws=400, seed=seed)
+        drawn.append(view.permutation_p(observed, null))
+    assert stats.kstest(drawn, "uniform").pvalue > 0.01
+
+
+def test_a_difference_of_frequency_alone_is_no_effect():
+    strata = np.repeat([0, 1], 40)
+    member = np.concatenate([np.arange(40) < 30, np.arange(40) < 4])  # mostly in stratum 0
+    values = 1.0 * strata + 0.1 * np.random.default_rng(2).random(80)
+    observed = values[member].mean() - values[~member].mean()
+    within = view.relabelled(values, member, strata, draws=2000)
+    across = view.relabelled(values, member, np.zeros(80), draws=2000)
+    assert view.permutation_p(observed, across) < 0.01 < 0.1 < view.permutation_p(observed, within)
+
+
+def test_verbs_without_a_lift_are_left_out_and_small_groups_are_not_tested():
+    values = lifted(0, np.random.default_rng(3))
+    values[LEXICON.is_instruction & (np.arange(N_VERBS) > 12)] = np.nan
+    found = view.compare_verbs(values, LEXICON, "few")
+    assert (found.n_instruction, found.n_general) == (4, 36)
+    assert found.tested is None and np.isfinite(found.instruction)
+    shown = view.table(view.corrected([found, view.compare_verbs(np.arange(48.0), LEXICON, "b")]))
+    assert shown.loc["few", "difference [95 % CI]"] == "too few verbs"
+    assert shown.loc["b", "p (Holm)"] != ""
+
+
+def test_the_chapters_tables_come_from_the_store(store):
+    compared = view.robustness(store, LEXICON)
+    assert len(compared) == 2 * (len(READINGS) + 3)
+    holm = [one.tested.p_holm for one in compared if one.tested]
+    assert holm and all(one.tested.p_holm >= one.tested.p_value for one in compared if one.tested)
+    changes = heads_view.verb_map(store, LEXICON)
+    assert changes["instruction"].shape == (2, 4)
+    sums = heads_view.totals(store)
+    moved = heads_view.moved_verbs(store, LEXICON, "general", n=100)
+    assert 0 < moved["pairs gained"].sum() <= 2 * sums["gained"]
+
+
+def test_a_head_that_gained_a_pair_of_an_instruction_verb_is_ranked_first(pair, tmp_path):
+    """Two dimensions of a head of the tuned model answer to a verb and to a word like it."""
+    base, tuned = tiny(), tiny()
+    vectors = np.random.default_rng(4).standard_normal((N_WORDS, 20)).astype(np.float32)
+    of_model = weights(tuned)
+    embeddings = word_embeddings(of_model, pair.tokenizer, LEXICON.vocabulary.words)
+    verb = int(LEXICON.places[LEXICON.is_instruction][0])
+    target = torch.zeros(N_WORDS, 1)
+    target[verb] = 1.0
+    direction = torch.linalg.lstsq(embeddings, target).solution[:, 0]
+    strongest = (embeddings @ direction).abs().topk(3).indices.tolist()
+    other = next(word for word in strongest if word != verb)
+    assert verb in strongest
+    vectors[other] = vectors[verb] + 0.01
+    scale = tuned.model.layers[HEAD[0]].input_layernorm.weight
+    for side in (of_model.query, of_model.key):
+        with torch.no_grad():
+            side(*HEAD, fold=False)[:, :2] = (direction / scale)[:, None]
+    lexicon = replace(LEXICON, vectors=vectors)
+    planted = Pair("planted", base, tuned, pair.tokenizer)
+    found = Store(tmp_path)
+    attention.make_pairs(planted, found, lexicon, 3, False)
+    table = attention_causal.gains(found, lexicon)
+    assert attention_causal.top_heads(table, "instruction", 1) == [HEAD]
+    changed = heads_view.moved_verbs(found, lexicon, "instruction")
+    words = lexicon.vocabulary.words
+    assert words[other] in changed.loc[words[verb], "gained, for example"]
+
+
+# --- silenced heads
+
+
+def test_control_sets_have_as_many_heads_in_the_same_layers_and_none_of_the_chosen():
+    chosen = [(0, 1), (2, 0), (2, 3)]
+    drawn = attention_causal.control_heads(chosen, 4, draws=50)
+    assert len(drawn) == 50 and len({tuple(one) for one in drawn}) > 1
+    for heads in drawn:
+        assert [layer for layer, _ in heads] == [0, 2, 2]
+        assert len(set(heads)) == 3 and not set(heads) & set(chosen)
+
+
+def test_silencing_a_head_removes_its_output_and_nothing_else(pair):
+    of_model, layer, head = weights(pair.tuned), 1, 2
+    given, seen = [], []
+    projection = of_model.attention_output(layer)
+    ids = torch.arange(5, 15)[None]
+
+    def remember(_, inputs, output):
+        given.append(inputs[0])
+        seen.append(output)
+
+    watch = projection.register_forward_hook(remember)
+    plain = pair.tuned(ids).logits
+    with attention_causal.silenced(of_model, [(layer, head)]) as model:
+        changed = model(ids).logits
+    after = pair.tuned(ids).logits
+    watch.remove()
+    cut = given[0].unflatten(-1, (4, -1)).clone()
+    cut[..., head, :] = 0
+    torch.testing.assert_close(seen[1], projection(cut.flatten(-2)))
+    assert not torch.allclose(plain, changed) and torch.equal(plain, after)
+    with (
+        pytest.raises(ValueError, match="no such head"),
+        attention_causal.silenced(of_model, [(2, 0)]),
+    ):
+        pass
+
+
+def test_loss_is_the_mean_of_the_negative_log_likelihoods(pair):
+    ids = [1, 20, 30, 40]
+    rows = torch.log_softmax(pair.tuned(torch.tensor([ids])).logits[0], dim=-1)
+    expected = -np.mean([rows[i, token].item() for i, token in enumerate(ids[1:])])
+    found = attention_causal.text_loss(pair.tuned, [ids, ids[:2]])
+    np.testing.assert_allclose(found[0], expected, rtol=1e-5)
+
+
+def test_every_condition_is_stored_with_its_heads_and_compared(store):
+    found = heads_view.read_silenced(store)
+    assert sorted(found) == ["general", "instruction", "none", *(f"random-0{i}" for i in range(3))]
+    assert all(len(one["followed"]) == 3 and len(one["loss"]) == 2 for one in found.values())
+    assert len(found["none"]["heads"]) == 0 and len(found["instruction"]["heads"]) == 2
+    table = heads_view.silenced_table(found)
+    rank = heads_view.rank_among_draws(table, "instruction")
+    assert (rank["draws"] == 3).all() and (rank["p"] >= 0.25).all()
+
+
+def test_the_explorer_takes_the_store_as_it_is(store):
+    shown = from_store(store, LEXICON)
+    pairs = attention.read_heads(store)[HEAD]
+    number = HEAD[0] * 4 + HEAD[1]
+    known = shown.known[shown.start[number] : shown.start[number + 1]]
+    spelled = [LEXICON.vocabulary.words[i] for i in pairs.first]
+    assert [shown.words[shown.first[i]] for i in known] == spelled
+    np.testing.assert_allclose(shown.similarity[known], pairs.similarity)
+    assert set(pack_heads(shown)) >= {"pairSteps", "known", "heldIn"}
