@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,8 @@ from statsmodels.tools.sm_exceptions import ConvergenceWarning, SingularMatrixWa
 from helpers.findings import following_view, positions_view, profiles_view
 from helpers.findings.positions import RESPONSES, _expected_ids, _explain
 from helpers.findings.positions_view import grid
+from helpers.findings.profiles import OURS
+from helpers.findings.release import KINDS
 from helpers.pairs import ROLES, Pair
 from helpers.positions import Item, read_items
 from helpers.prompts import encode
@@ -80,16 +83,22 @@ def _ratios(table: pd.DataFrame, **setting) -> str:
     return "; ".join(f"{kind}: {text}" for kind, text in zip(kinds, shown, strict=True))
 
 
-def _changes(table: pd.DataFrame, **setting) -> str:
-    found = profiles_view.ratio_of_means(table, **setting)
+def _shown(found: Sequence[Comparison]) -> str:
     return "; ".join(f"{one.label}: {_show(one)}" for one in found)
 
 
 def paper_table(
-    released: pd.DataFrame, ours: pd.DataFrame, measures: pd.DataFrame, followed: pd.DataFrame
+    profiles: pd.DataFrame,
+    changes: Sequence[Comparison],
+    measures: pd.DataFrame,
+    followed: pd.DataFrame,
 ) -> pd.DataFrame:
-    """The authors' matrices analysed again beside our pair, and what differs."""
-    plain = ours[ours["kind"] == profiles_view.OURS["plain"]]
+    """The authors' matrices analysed again beside our pair, and what differs.
+
+    `changes` are the comparisons of the middle ratios, a data set each; p-values are Holm's.
+    """
+    released = profiles[profiles["kind"].isin(KINDS.values())]
+    plain = profiles[profiles["kind"] == OURS["plain"]]
     share = positions_view.against_each_end(measures, "share")
     rates = following_view.middle_against_ends(followed)
     seven = "the authors' 7B pair, re-analysed"
@@ -101,19 +110,19 @@ def paper_table(
             "longer; 270M parameters in place of 7B; plain text in both",
         },
         "change of the ratio by tuning": {
-            seven: _changes(released),
-            "ours": _changes(plain),
+            seven: _shown([one for one in changes if one.label in KINDS.values()]),
+            "ours": _shown([one for one in changes if one.label == OURS["plain"]]),
             "what differs and why": "paired permutation test in both; the authors drew the profiles "
             "without a test",
         },
         "position or content? (importance of one instruction)": {
             seven: "cannot be told: each instruction stands at one place only",
-            "ours": "; ".join(f"{one.label}: {_show(one)}" for one in share),
+            "ours": _shown(share),
             "what differs and why": "the same instruction moved along the same context",
         },
         "position or content? (following)": {
             seven: "cannot be told",
-            "ours": "; ".join(f"{one.label}: {_show(one)}" for one in rates),
+            "ours": _shown(rates),
             "what differs and why": "rules that code checks, at every place",
         },
     }

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -211,6 +212,12 @@ def _ratio_of_means(part: pd.DataFrame, label: str, seed: int) -> Comparison:
     )
 
 
+def pooled(table: pd.DataFrame, label: str, **setting) -> Comparison:
+    """The same over all data sets of the table as one; their prompts must be different ones."""
+    parts = _stretches(select(table, **setting).assign(kind=label))
+    return _ratio_of_means(parts, label, seed=0)
+
+
 def ratios(table: pd.DataFrame, **setting) -> pd.DataFrame:
     """Middle ratio of each averaged profile, with its own 95 % bootstrap interval over prompts."""
     parts, rows = _stretches(select(table, **setting)), []
@@ -223,15 +230,11 @@ def ratios(table: pd.DataFrame, **setting) -> pd.DataFrame:
 
 
 def sensitivity(table: pd.DataFrame, label: str) -> list[Comparison]:
-    """The ratio of the averaged profile in every setting that the table holds, one family.
-
-    All data sets of the table count as one: give a table whose prompts are different ones.
-    """
+    """The pooled ratio in every setting that the table holds, as one family."""
     found, stored = [], set(zip(table["response"], table["tokens"], strict=True))
     for name, setting in VARIANTS.items():
         if (setting.get("response", "own"), setting.get("tokens", "all")) in stored:
-            parts = _stretches(select(table, **setting).assign(kind=label))
-            found.append(_ratio_of_means(parts, name, seed=0))
+            found.append(replace(pooled(table, label, **setting), label=name))
     return holm(found)
 
 
