@@ -19,10 +19,10 @@ from helpers.attention import (
     word_pairs,
     word_space,
 )
-from helpers.findings import attention, attention_causal, attention_readings
+from helpers.findings import attention, attention_causal, attention_pairs, attention_readings
 from helpers.findings import attention_heads_view as heads_view
 from helpers.findings import attention_view as view
-from helpers.findings.attention import Lexicon
+from helpers.findings.attention_pairs import Lexicon
 from helpers.findings.attention_readings import READINGS
 from helpers.pairs import Pair
 from helpers.prompts import Prompt, Segment
@@ -113,7 +113,7 @@ def pairs_of(pair: Pair, role: str) -> dict:
 
 
 def test_stored_knowledge_is_that_of_the_heads(pair, store):
-    stored = attention.read_heads(store)
+    stored = attention_pairs.read_heads(store)
     for role in ("base", "tuned"):
         for place, pairs in pairs_of(pair, role).items():
             expected, found = head_knowledge(pairs), stored[place].knowledge(role)
@@ -124,7 +124,7 @@ def test_stored_knowledge_is_that_of_the_heads(pair, store):
 
 def test_norms_and_numbers_of_pairs_are_by_the_heads_own_dimensions(pair, store):
     pairs = pairs_of(pair, "tuned")[HEAD]
-    _, norms, counts = attention.read_layer(store, HEAD[0])
+    _, norms, counts = attention_pairs.read_layer(store, HEAD[0])
     np.testing.assert_allclose(norms[1, HEAD[1]][pairs.dimensions], pairs.norms, rtol=1e-5)
     np.testing.assert_array_equal(counts[1, HEAD[1]][pairs.dimensions], np.diff(pairs.start))
 
@@ -152,7 +152,7 @@ def test_a_second_run_computes_nothing_and_other_words_everything(pair, store, m
         raise AssertionError("computed again")
 
     monkeypatch.setattr(attention_readings, "BLOCK", 2)
-    for module in (attention, attention_readings):
+    for module in (attention_pairs, attention_readings):
         monkeypatch.setattr(module, "word_pairs", fail)
     monkeypatch.setattr(attention_causal, "respond", fail)
     attention.compute(pair, store, **OPTIONS)
@@ -295,7 +295,7 @@ def test_a_head_that_gained_a_pair_of_an_instruction_verb_is_ranked_first(pair, 
     lexicon = replace(LEXICON, vectors=vectors)
     planted = Pair("planted", base, tuned, pair.tokenizer)
     found = Store(tmp_path)
-    attention.make_pairs(planted, found, lexicon, 3, False)
+    attention_pairs.make_pairs(planted, found, lexicon, 3, False)
     table = attention_causal.gains(found, lexicon)
     assert attention_causal.top_heads(table, "instruction", 1) == [HEAD]
     changed = heads_view.moved_verbs(found, lexicon, "instruction")
@@ -362,7 +362,7 @@ def test_every_condition_is_stored_with_its_heads_and_compared(store):
 
 def test_the_explorer_takes_the_store_as_it_is(store):
     shown = from_store(store, LEXICON)
-    pairs = attention.read_heads(store)[HEAD]
+    pairs = attention_pairs.read_heads(store)[HEAD]
     number = HEAD[0] * 4 + HEAD[1]
     known = shown.known[shown.start[number] : shown.start[number + 1]]
     spelled = [LEXICON.vocabulary.words[i] for i in pairs.first]

@@ -123,3 +123,25 @@ def silenced(table: pd.DataFrame) -> Figure:
     axes[1].set(xlabel="loss on plain text (nats a token)")
     figure.tight_layout()
     return figure
+
+
+def differences(compared: Sequence[VerbComparison]) -> Figure:
+    """Difference of lift with its interval, one line a choice, one panel a way of counting."""
+    tested = [one for one in compared if one.tested and "less lost" not in one.label]
+    kinds = list(dict.fromkeys(one.label.split("; ")[1] for one in tested))
+    names = list(dict.fromkeys(one.label.split("; ")[0] for one in tested))
+    size = (10, 0.32 * len(names) + 1.2)
+    figure, axes = plt.subplots(1, len(kinds), figsize=size, sharey=True, squeeze=False)
+    for axis, kind in zip(axes[0], kinds, strict=True):
+        for one in tested:
+            name, own = one.label.split("; ")
+            if own == kind:
+                at, found = names.index(name), one.tested
+                axis.plot([found.low, found.high], [at, at], color="black", lw=1.2)
+                axis.plot(found.difference, at, "o", color="black", ms=5)
+        axis.axvline(0, color=GREY, lw=0.8, ls=":")
+        axis.set(title=f"Pairs held by {kind}", xlabel="lift, instruction less general verbs")
+    axes[0, 0].set_yticks(range(len(names)), names)
+    axes[0, 0].invert_yaxis()
+    figure.tight_layout()
+    return figure

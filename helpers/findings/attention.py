@@ -1,203 +1,24 @@
 """Finding 2, attention: word pairs of every head in both models, and what silencing heads does.
 
 Per layer the store holds `attention/pairs/LL`: the pairs that some head of either model knows, with
-the dimensions that hold them in each. `attention/readings/NAME` and `attention/null/KIND-BLOCK`
-hold, per layer and verb, in how many heads the verb's number of pairs rose and fell, for every way
-to read the heads and for random updates (helpers.findings.attention_readings);
-`attention/silenced/NAME` holds the causal check (helpers.findings.attention_causal). Each part is
-written as soon as it is there, and tied to the words it was made with.
+the dimensions that hold them in each (helpers.findings.attention_pairs). `attention/readings/NAME`
+and `attention/null/KIND-BLOCK` hold, per layer and verb, in how many heads the verb's number of pairs
+rose and fell, for every way to read the heads and for random updates
+(helpers.findings.attention_readings); `attention/silenced/NAME` holds the causal check
+(helpers.findings.attention_causal). Each part is written as soon as it is there, and tied to the
+words, or prompts, that it was made with.
 """
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass
-from functools import cached_property
-
-import numpy as np
-import pandas as pd
-from jaxtyping import Bool, Float, Int
-from numpy import ndarray
-from torch import Tensor
-from tqdm.auto import tqdm
-
-from helpers.architectures import weights
-from helpers.attention import TOP_K, Knowledge, WordPairs, each_head, word_pairs, word_space
-from helpers.findings import attention_causal, attention_readings
-from helpers.findings.recognition import inputs_hash
-from helpers.pairs import ROLES, Pair
+from helpers.attention import TOP_K
+from helpers.findings.attention_causal import make_silenced
+from helpers.findings.attention_pairs import Lexicon, make_pairs, read_lexicon
+from helpers.findings.attention_readings import Reading, make_null, make_readings
+from helpers.pairs import Pair
 from helpers.results import Store
-from helpers.words import (
-    INSTRUCTION,
-    Vocabulary,
-    read_vectors,
-    read_verbs,
-    read_vocabulary,
-    word_embeddings,
-)
 
-LEAST = 2  # dimensions that make a pair knowledge (method.md, section 3)
 DRAWS = 20  # random updates of each kind
-
-
-@dataclass(frozen=True)
-class Lexicon:
-    """Words, their vectors and the verbs; the book's own unless others are given."""
-
-    vocabulary: Vocabulary
-    vectors: Float[ndarray, "word vector"]
-    verbs: pd.DataFrame
-
-    @cached_property
-    def places(self) -> Int[ndarray, " verb"]:
-        return self.vocabulary.index(self.verbs["word"])
-
-    @cached_property
-    def is_instruction(self) -> Bool[ndarray, " verb"]:
-        return (self.verbs["group"] == INSTRUCTION).to_numpy()
-
-    @cached_property
-    def hash(self) -> str:
-        """SHA-256 of what results depend on: words, vectors, verbs and their groups."""
-        words = inputs_hash([self.vocabulary.words, self.vocabulary.lemma])
-        verbs = inputs_hash(self.verbs[["word", "group"]].to_numpy().tolist())
-        return hashlib.sha256((words + verbs).encode() + self.vectors.tobytes()).hexdigest()
-
-
-def read_lexicon() -> Lexicon:
-    return Lexicon(read_vocabulary(), read_vectors(), read_verbs())
-
-
-@dataclass(frozen=True)
-class HeadPairs:
-    """Pairs that a head knows in the base or in the tuned model, `first` < `second`.
-
-    Pair i is held by the dimensions `dimension[start[i]:start[i + 1]]`; bit 0 of `held_in` stands
-    for the base model, bit 1 for the tuned one. A pair that one model knows may be held by a single
-    dimension of the other, or by none.
-    """
-
-    first: Int[ndarray, " pair"]
-    second: Int[ndarray, " pair"]
-    similarity: Float[ndarray, " pair"]
-    start: Int[ndarray, " pair+1"]
-    dimension: Int[ndarray, " held"]
-    held_in: Int[ndarray, " held"]
-    n_words: int
-
-    def n_dimensions(self, role: str) -> Int[ndarray, " pair"]:
-        """How many dimensions of the head hold each pair in one model."""
-        held = (self.held_in >> ROLES.index(role)) & 1
-        return np.diff(np.concatenate([[0], held.cumsum()])[self.start])
-
-    def knowledge(self, role: str) -> Knowledge:
-        """As `helpers.attention.head_knowledge` finds it."""
-        counts = self.n_dimensions(role)
-        whole = Knowledge(self.first, self.second, counts, self.similarity, self.n_words)
-        return whole.where(counts >= LEAST)
-
-
-def held_pairs(pairs: WordPairs) -> tuple[Int[ndarray, " held"], Float[ndarray, " held"]]:
-    """(pair, dimension) as one rising number, whichever word is the query, and similarities."""
-    first, second = np.minimum(pairs.query, pairs.key), np.maximum(pairs.query, pairs.key)
-    dimension = np.repeat(pairs.dimensions, np.diff(pairs.start))
-    code = first.astype(np.int64) * pairs.n_words + second
-    held, at = np.unique(code * len(pairs.dimensions) + dimension, return_index=True)
-    return held, pairs.similarity[at]
-
-
-def head_pairs(base: WordPairs, tuned: WordPairs) -> HeadPairs:
-    """What either model knows in one head (LEAST dimensions or more), and which dimensions hold it."""
-    sides = [held_pairs(pairs) for pairs in (base, tuned)]
-    held, at = np.unique(np.concatenate([own for own, _ in sides]), return_index=True)
-    inside = [np.isin(held, own) for own, _ in sides]
-    n_dimensions = len(base.dimensions)
-    codes, pair = np.unique(held // n_dimensions, return_inverse=True)
-    counts = [np.bincount(pair, weights=own, minlength=len(codes)) for own in inside]
-    known = np.maximum(*counts) >= LEAST
-    keep = known[pair]
-    sizes = np.bincount(pair[keep], minlength=len(codes))[known]
-    start = np.concatenate([[0], sizes.cumsum()]).astype(int)
-    first, second = np.divmod(codes[known], base.n_words)
-    similarity = np.concatenate([own for _, own in sides])[at][keep][start[:-1]]
-    held_in = (inside[0] + 2 * inside[1])[keep]
-    return HeadPairs(
-        first, second, similarity, start, held[keep] % n_dimensions, held_in, base.n_words
-    )
-
-
-def pack(heads: list[HeadPairs], base: list[WordPairs], tuned: list[WordPairs]) -> dict:
-    """A layer as small numbers; similarities as 255ths, norms and pair counts by dimension."""
-    gather = lambda name: np.concatenate([getattr(head, name) for head in heads])  # noqa: E731
-    by_number = lambda role, name: np.stack([_by_dimension(p, name) for p in role])  # noqa: E731
-    return {
-        "start": np.cumsum([0, *(len(head.first) for head in heads)]).astype(np.int32),
-        "first": gather("first").astype(np.uint16),
-        "second": gather("second").astype(np.uint16),
-        "similarity": np.round(255 * gather("similarity")).astype(np.uint8),
-        "n_held": np.concatenate([np.diff(head.start) for head in heads]).astype(np.uint16),
-        "dimension": gather("dimension").astype(np.uint16),
-        "held_in": gather("held_in").astype(np.uint8),
-        "norms": np.stack([by_number(r, "norms") for r in (base, tuned)]).astype(np.float32),
-        "n_pairs": np.stack([by_number(r, "n_pairs") for r in (base, tuned)]).astype(np.uint16),
-        "n_words": np.array([heads[0].n_words], dtype=np.int32),
-    }
-
-
-def _by_dimension(pairs: WordPairs, name: str) -> ndarray:
-    """Norms, or numbers of pairs, in the order of the head's own dimensions."""
-    values = pairs.norms if name == "norms" else np.diff(pairs.start)
-    return values[np.argsort(pairs.dimensions)]
-
-
-def read_layer(store: Store, layer: int) -> tuple[list[HeadPairs], ndarray, ndarray]:
-    """Pairs of each head; norms and numbers of pairs, (model, head, dimension)."""
-    part = store.read(f"attention/pairs/{layer:02d}")
-    held = np.concatenate([[0], part["n_held"].astype(int).cumsum()])
-    heads = []
-    for begin, end in zip(part["start"][:-1], part["start"][1:], strict=True):
-        pairs, inner = slice(begin, end), slice(held[begin], held[end])
-        first, second = (part[name][pairs].astype(int) for name in ("first", "second"))
-        heads.append(
-            HeadPairs(first, second, part["similarity"][pairs] / 255,
-                      held[begin : end + 1] - held[begin], part["dimension"][inner].astype(int),
-                      part["held_in"][inner].astype(int), int(part["n_words"][0]))
-        )  # fmt: skip
-    return heads, part["norms"], part["n_pairs"].astype(int)
-
-
-def n_layers(store: Store) -> int:
-    return sum(name.startswith("attention/pairs/") for name in store.manifest())
-
-
-def read_heads(store: Store) -> dict[tuple[int, int], HeadPairs]:
-    """Pairs of all heads by (layer, head)."""
-    layers = range(n_layers(store))
-    return {(x, i): own for x in layers for i, own in enumerate(read_layer(store, x)[0])}
-
-
-def make_layer(pair: Pair, embeddings: dict[str, Tensor], layer: int, space, top_k: int) -> dict:
-    found = []
-    for role in ROLES:
-        heads = each_head(pair.model(role), embeddings[role], layers=[layer])
-        found.append([word_pairs(own.query, own.key, space, top_k=top_k) for _, _, own in heads])
-    return pack([head_pairs(*both) for both in zip(*found, strict=True)], *found)
-
-
-def make_pairs(pair: Pair, store: Store, lexicon: Lexicon, top_k: int, progress: bool) -> None:
-    made_from = {"words": lexicon.hash, "inputs": inputs_hash([top_k, LEAST])}
-    layers = range(weights(pair.base).n_layers)
-    left = [x for x in layers if not store.has(f"attention/pairs/{x:02d}", made_from)]
-    if not left:
-        return
-    words, space = lexicon.vocabulary.words, word_space(lexicon.vectors)
-    models = {role: weights(pair.model(role)) for role in ROLES}
-    embeddings = {r: word_embeddings(own, pair.tokenizer, words) for r, own in models.items()}
-    for layer in tqdm(left, desc="word pairs", disable=not progress):
-        found = make_layer(pair, embeddings, layer, space, top_k)
-        store.write(
-            f"attention/pairs/{layer:02d}", found, made_from=made_from, top_k=top_k, least=LEAST
-        )
 
 
 def compute(
@@ -205,7 +26,7 @@ def compute(
     store: Store,
     *,
     lexicon: Lexicon | None = None,
-    readings: dict[str, attention_readings.Reading] | None = None,
+    readings: dict[str, Reading] | None = None,
     top_k: int = TOP_K,
     draws: int = DRAWS,
     progress: bool = True,
@@ -213,11 +34,11 @@ def compute(
 ) -> None:
     """Fill the store with everything chapter 3 shows; what is there already is kept.
 
-    `causal` are options of `attention_causal.make_silenced`: prompts, texts, n_heads,
+    `causal` are options of `make_silenced`: prompts, texts, n_heads,
     control_draws, max_tokens.
     """
     lexicon = lexicon or read_lexicon()
     make_pairs(pair, store, lexicon, top_k, progress)
-    attention_readings.make_readings(pair, store, lexicon, readings, progress)
-    attention_readings.make_null(pair, store, lexicon, draws=draws, top_k=top_k, progress=progress)
-    attention_causal.make_silenced(pair, store, lexicon, progress=progress, **causal)
+    make_readings(pair, store, lexicon, readings, progress)
+    make_null(pair, store, lexicon, draws=draws, top_k=top_k, progress=progress)
+    make_silenced(pair, store, lexicon, progress=progress, **causal)

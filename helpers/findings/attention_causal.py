@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -22,6 +21,7 @@ from transformers import PreTrainedModel
 
 from helpers.architectures import Weights, weights
 from helpers.attention import compare_knowledge
+from helpers.findings.attention_pairs import Lexicon, read_heads
 from helpers.findings.recognition import inputs_hash
 from helpers.following import follows
 from helpers.pairs import Pair
@@ -29,9 +29,6 @@ from helpers.positions import read_items
 from helpers.prompts import Prompt, encode, read_prompts
 from helpers.responses import respond
 from helpers.results import Store
-
-if TYPE_CHECKING:
-    from helpers.findings.attention import Lexicon
 
 Head = tuple[int, int]  # layer, head
 N_HEADS = 6
@@ -43,8 +40,6 @@ N_TEXTS = 40
 
 def gains(store: Store, lexicon: Lexicon) -> pd.DataFrame:
     """One row a head: pairs with an instruction verb, and with a general one, gained and lost."""
-    from helpers.findings.attention import read_heads
-
     groups = {"instruction": lexicon.is_instruction, "general": ~lexicon.is_instruction}
     rows = []
     for (layer, head), pairs in read_heads(store).items():

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from helpers.attention import compare_knowledge
-from helpers.findings.attention import Lexicon, n_layers, read_heads, read_layer, read_lexicon
 from helpers.findings.attention_causal import gains
+from helpers.findings.attention_pairs import Lexicon, n_layers, read_heads, read_layer, read_lexicon
 from helpers.findings.attention_view import VerbComparison
 from helpers.pairs import ROLES
 from helpers.results import Store

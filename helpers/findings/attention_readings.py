@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -31,6 +31,7 @@ from helpers.attention import (
     word_pairs,
     word_space,
 )
+from helpers.findings.attention_pairs import Lexicon
 from helpers.findings.recognition import inputs_hash
 from helpers.heads import Form
 from helpers.pairs import ROLES, Pair
@@ -38,10 +39,7 @@ from helpers.results import Store
 from helpers.rotation import random_updates
 from helpers.words import word_embeddings
 
-if TYPE_CHECKING:
-    from helpers.findings.attention import Lexicon
-
-LEAST = (2, 1)
+COUNTED_FROM = (2, 1)  # dimensions that a pair must be found in, to be counted
 NULLS = ("norm", "spectrum")
 BLOCK = 5  # random updates in a part of the store
 SIDES = ("query", "key")
@@ -105,7 +103,7 @@ def count_verbs(
     counts = []
     for _, _, own in each_head(of_model, prepared.embeddings[role], form=reading.form):
         pairs = word_pairs(own.query, own.key, prepared.space, top_k=reading.top_k)
-        known = [head_knowledge(pairs, least=least) for least in LEAST]
+        known = [head_knowledge(pairs, least=least) for least in COUNTED_FROM]
         counts.append([verb_counts(one, prepared.verbs) for one in known])
     return np.array(counts).transpose(1, 0, 2)
 
@@ -114,7 +112,7 @@ def verb_changes(
     base: Int[ndarray, "least head verb"], tuned: Int[ndarray, "least head verb"], n_layers: int
 ) -> pd.DataFrame:
     """One row a layer and verb: heads where its count rose and fell, and the sum of changes."""
-    change = (tuned - base).reshape(len(LEAST), n_layers, -1, base.shape[-1])
+    change = (tuned - base).reshape(len(COUNTED_FROM), n_layers, -1, base.shape[-1])
     columns = {}
     for suffix, one in zip(("", "_any"), change, strict=True):
         for name, values in (
@@ -201,7 +199,7 @@ def updated(of_model: Weights, updates: dict[tuple[int, str], Tensor]) -> Iterat
 def make_null(
     pair: Pair, store: Store, lexicon: Lexicon, *, draws: int, top_k: int, progress: bool
 ) -> None:
-    """Changes of verbs under random updates, `draws` of each kind, in blocks of BLOCK."""
+    """Changes of verbs under random updates, `draws` of each kind, in blocks of BLOCK (rounded up)."""
     reading = Reading("random updates", top_k=top_k)
     made_from = {"words": lexicon.hash, "inputs": inputs_hash([top_k, BLOCK])}
     blocks = [(null, block) for null in NULLS for block in range(-(-draws // BLOCK))]

@@ -18,7 +18,7 @@ from numpy import ndarray
 from scipy import stats
 
 from helpers.attention import layer_groups
-from helpers.findings.attention import Lexicon, n_layers
+from helpers.findings.attention_pairs import Lexicon, n_layers
 from helpers.findings.attention_readings import NULLS, READINGS
 from helpers.results import Store
 from helpers.statistics import Comparison, compare_independent, holm, show_p

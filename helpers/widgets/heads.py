@@ -47,7 +47,7 @@ class Explorable:
 
 def from_store(store, lexicon=None) -> Explorable:
     """Everything from the store of a pair; words without any pair are left out."""
-    from helpers.findings.attention import n_layers, read_layer, read_lexicon
+    from helpers.findings.attention_pairs import n_layers, read_layer, read_lexicon
 
     lexicon = lexicon or read_lexicon()
     layers = [read_layer(store, layer) for layer in range(n_layers(store))]
