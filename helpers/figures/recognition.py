@@ -107,3 +107,25 @@ def by_first_tokens(found: dict[int, list[Comparison]]) -> Figure:
     axis.set(xlabel="first k response tokens", ylabel="score, Vicuna minus LLaMA")
     axis.legend(ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1))
     return figure
+
+
+def sensitivity(found: pd.DataFrame) -> Figure:
+    """Difference tuned minus base over the grid of L, b and p, one panel a comparison."""
+    names = list(found["comparison"].unique())
+    figure, axes = plt.subplots(2, 2, figsize=(8.2, 6), sharex=True)
+    for axis, name in zip(axes.flat, names, strict=True):
+        part = found[found["comparison"] == name]
+        for (p, part_p), colour in zip(part.groupby("p"), SHADES, strict=True):
+            for (_, line), style in zip(part_p.groupby("L"), (":", "-", "--"), strict=True):
+                label = f"p = {p}" if style == "-" else None
+                axis.plot(line["b / L"], line["difference"], style, color=colour, label=label)
+                if style == "-":
+                    axis.fill_between(
+                        line["b / L"], line["low"], line["high"], color=colour, alpha=0.12
+                    )
+        axis.axhline(0, color="0.1", linewidth=1)
+        axis.axvline(0.7, color="0.75", linewidth=1)
+        axis.set(title=name, xlabel="threshold b / L", ylabel="score, tuned minus base")
+    axes.flat[0].legend()
+    figure.tight_layout()
+    return figure
