@@ -1,43 +1,231 @@
 """Fill the store of a pair: `python -m helpers.compute --pair gemma-3-270m --finding recognition`.
 
-Interrupted at any point, the same command goes on where it stopped.
+Interrupted at any point, the same command goes on where it stopped. The same command may run several
+times at once on one folder, on one machine or on several, and `accelerate launch -m helpers.compute`
+starts one process a device: each part is computed once, by whoever claims it first.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib
+import shlex
+import signal
+import sys
+import warnings
+from collections.abc import Callable
 from pathlib import Path
 
-from helpers.machine import keep_freed_memory
-from helpers.pairs import DEFAULT_PAIR, MissingWeights, fingerprint, load
-from helpers.results import open_store
+import torch
+
+from helpers import estimate, registry, sources
+from helpers.architectures import UnsupportedArchitecture, weights
+from helpers.attribution import BadInput
+from helpers.locks import UnwritableStore
+from helpers.machine import (
+    DTYPES,
+    Placement,
+    UnusableDevice,
+    free_memory,
+    keep_freed_memory,
+    place,
+    rank,
+)
+from helpers.pairs import (
+    DEFAULT_PAIR,
+    MissingWeights,
+    PairMismatch,
+    UntrustedWeights,
+    UnusableModel,
+    fingerprint,
+    load,
+)
+from helpers.prompts import PromptError
+from helpers.registry import Choice, RegistryError
+from helpers.results import Store, open_store
 
 FINDINGS = ("recognition", "positions", "attention", "ffn")
+READ_WEIGHTS = {"attention", "ffn"}  # findings that need the table of architectures
+ON_CPU = {"ffn"}  # findings that read weights as arrays
+EXPLAINED = (
+    MissingWeights, UntrustedWeights, UnusableModel, PairMismatch, RegistryError, UnusableDevice,
+    UnwritableStore, UnsupportedArchitecture, BadInput, PromptError,
+)  # fmt: skip
 
 
-def fill(pair_name: str, findings: list[str], folder: Path | None = None, **options) -> None:
+def fill(
+    pair_name: str | Choice,
+    findings: list[str],
+    folder: Path | None = None,
+    *,
+    placement: Placement | None = None,
+    allow_pickle: bool = False,
+    trust_remote_code: bool = False,
+    **options,
+) -> Store:
     """Load a pair once and compute the named findings into its store."""
     keep_freed_memory()
-    pair = load(pair_name)
-    store = open_store(pair_name, folder, expected=fingerprint(pair_name))
-    for finding in findings:
+    choice = registry.find(pair_name) if isinstance(pair_name, str) else pair_name
+    store = open_store(choice.name, folder, expected=_expected(choice, placement, allow_pickle))
+    store.claims.sweep()
+    pair = _load(choice, placement, allow_pickle, trust_remote_code)
+    if READ_WEIGHTS & set(findings):
+        weights(pair.base)  # an unknown architecture is better said now than in an hour
+    # What only reads weights comes last: it may move the models off the device.
+    for finding in sorted(findings, key=lambda name: name in ON_CPU):
+        if finding in ON_CPU:
+            pair = _on_cpu(pair, choice, placement, allow_pickle, trust_remote_code)
         importlib.import_module(f"helpers.findings.{finding}").compute(pair, store, **options)
+    return store
+
+
+def _expected(choice: Choice, placement: Placement | None, allow_pickle: bool) -> dict[str, str]:
+    """What every part must be made from; the precision is named unless it is float32."""
+    exact = placement is None or placement.dtype == "float32"
+    made_from = fingerprint(choice, allow_pickle=allow_pickle)
+    return made_from if exact else made_from | {"dtype": placement.dtype}
+
+
+def _load(choice: Choice, placement: Placement | None, allow_pickle: bool, trusted: bool):
+    where = {} if placement is None else {
+        "dtype": getattr(torch, placement.dtype), "device": placement.device,
+        "layout": placement.layout,
+    }  # fmt: skip
+    return load(choice, allow_pickle=allow_pickle, trust_remote_code=trusted, **where)
+
+
+def _on_cpu(pair, choice: Choice, placement: Placement | None, allow_pickle: bool, trusted: bool):
+    if placement is None or placement.device == "cpu":
+        return pair
+    if placement.layout == "together":
+        pair.base.to("cpu"), pair.tuned.to("cpu")
+        return pair
+    there = Placement("cpu", placement.dtype, "in turns", 0, placement.parameters)
+    return _load(choice, there, allow_pickle, trusted)
+
+
+def _place(choice: Choice, given: argparse.Namespace) -> Placement:
+    parameters = choice.parameters
+    if parameters is None:
+        base = sources.find(choice.base, allow_pickle=given.allow_pickle)
+        parameters = base.parameters()
+    return place(parameters, device=given.device, dtype=given.dtype)
+
+
+def dry_run(choice: Choice, findings: list[str], given: argparse.Namespace) -> None:
+    """Say how long a run takes and how much memory, measured on one prompt and one layer."""
+    placement = _place(choice, given)
+    print(f"{choice.name}: {placement}")
+    pair = _load(choice, placement, given.allow_pickle, given.trust_remote_code)
+    print("\n".join(estimate.memory_report(pair.base.config, placement)))
+    total = 0.0
+    for cost in estimate.costs(pair, findings):
+        total += cost.seconds
+        print(f"{cost.finding:12} {estimate.duration(cost.seconds):>8} = {cost.formula}")
+    processes = rank()[1]
+    share = f"; {estimate.duration(total / processes)} by {processes} processes" if (
+        processes > 1) else ""  # fmt: skip
+    print(f"{'in all':12} {estimate.duration(total):>8}{share}, less what the store already holds")
+    if placement.dtype != "float32":
+        print(_precision(pair, choice, placement, given))
+
+
+def _precision(pair, choice: Choice, placement: Placement, given: argparse.Namespace) -> str:
+    if 4 * placement.parameters > 0.8 * free_memory():
+        return f"{placement.dtype} against float32: not measured, float32 does not fit in memory."
+    exact = Placement("cpu", "float32", "in turns", 0, placement.parameters)
+    base = _load(choice, exact, given.allow_pickle, given.trust_remote_code).base
+    difference = estimate.precision(pair, base)
+    return (
+        f"{placement.dtype} against float32: importance differs by {difference:.1e} of its largest "
+        "value (one prompt, base model)."
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m helpers.compute", description=__doc__)
+    parser.add_argument("--pair", help=f"a pair of the registry (default: {DEFAULT_PAIR})")
+    parser.add_argument("--base", help="own pair: Hub id, folder or GGUF file")
+    parser.add_argument("--tuned", help="own pair: the same, or a LoRA adapter")
+    parser.add_argument("--name", help="own pair: its name (default: the tuned model's)")
+    parser.add_argument("--finding", choices=[*FINDINGS, "all"], default="all")
+    parser.add_argument("--folder", type=Path, help="another folder for the store")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 or mps")
+    parser.add_argument("--dtype", default="auto", choices=["auto", *DTYPES])
+    parser.add_argument("--dry-run", action="store_true", help="only say how long and how much")
+    parser.add_argument("--list", action="store_true", help="show the registry and what fits where")
+    parser.add_argument(
+        "--allow-pickle", action="store_true", help="open weights that can run code"
+    )
+    parser.add_argument("--trust-remote-code", action="store_true", help="run the model's own code")
+    return parser
+
+
+def _choice(parser: argparse.ArgumentParser, given: argparse.Namespace) -> Choice:
+    if (given.base is None) != (given.tuned is None):
+        parser.error("--base and --tuned go together: name both models of your own pair")
+    if given.base is None:
+        if given.name:
+            parser.error("--name is for a pair of your own: give --base and --tuned with it")
+        return registry.find(given.pair or DEFAULT_PAIR)
+    if given.pair:
+        parser.error("give either --pair, or --base and --tuned")
+    return registry.own(given.base, given.tuned, name=given.name)
+
+
+def _stoppable(run: Callable[[], None], command: str) -> None:
+    """Run, and end every foreseeable way in one sentence that says how to go on."""
+    on = f"What was computed is kept. To go on: {command}"
+
+    def terminate(*_):
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, terminate)
+    try:
+        run()
+    except KeyboardInterrupt:
+        print(f"\nStopped. {on}", file=sys.stderr)
+        raise SystemExit(130) from None
+    except torch.OutOfMemoryError as error:
+        raise SystemExit(
+            f"Out of memory on the device ({str(error).splitlines()[0]}) Try --dtype float16 or "
+            f"bfloat16, or --device cpu; --dry-run shows the arithmetic. {on}"
+        ) from None
+    except EXPLAINED as error:
+        raise SystemExit(str(error)) from None
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m helpers.compute", description=__doc__)
-    parser.add_argument("--pair", default=DEFAULT_PAIR)
-    parser.add_argument("--finding", choices=[*FINDINGS, "all"], default="all")
-    parser.add_argument("--folder", type=Path, help="another folder for the store")
+    warnings.filterwarnings("ignore", category=FutureWarning)
+    parser = _parser()
     given = parser.parse_args(arguments)
+    if given.list:
+        print(registry.table().to_string())
+        return
+    asked = sys.argv[1:] if arguments is None else arguments
     findings = list(FINDINGS) if given.finding == "all" else [given.finding]
-    try:
-        fill(given.pair, findings, given.folder)
-    except KeyboardInterrupt:
-        raise SystemExit("Stopped. The same command goes on where it stopped.") from None
-    except MissingWeights as error:
-        raise SystemExit(str(error)) from None
+
+    def run() -> None:
+        choice = _choice(parser, given)
+        if given.dry_run:
+            return dry_run(choice, findings, given)
+        placement, first = _place(choice, given), rank()[0] == 0
+        print(f"{choice.name}: {placement}", file=sys.stderr)
+        store = fill(
+            choice,
+            findings,
+            given.folder,
+            placement=placement,
+            allow_pickle=given.allow_pickle,
+            trust_remote_code=given.trust_remote_code,
+            progress=first,
+        )
+        if first:
+            print(f"Done: {len(store.manifest())} parts in {store.folder}.", file=sys.stderr)
+
+    _stoppable(run, f"python -m helpers.compute {shlex.join(asked)}".strip())
 
 
 if __name__ == "__main__":

@@ -144,9 +144,9 @@ def _half(device: str) -> str:
 def place(parameters: int, *, device: str = "auto", dtype: str = "auto") -> Placement:
     """Choose device, precision and layout for two models of `parameters` weights each.
 
-    float32 where both models fit in it: the results are then those of the book. Otherwise the
-    two-byte format of the device. If both do not fit at once, they take turns; if one does not fit,
-    it is spread over all devices (`device_map="auto"`).
+    float32 where both models fit in it (on a CPU: where one does): the results are then those of the
+    book. Otherwise the two-byte format of the device. If both do not fit at once, they take turns;
+    if one does not fit, it is spread over all devices (`device_map="auto"`).
     """
     if dtype not in ("auto", *DTYPES):
         raise UnusableDevice(f"dtype={dtype!r} is unknown: use auto or {', '.join(DTYPES)}.")
@@ -154,7 +154,8 @@ def place(parameters: int, *, device: str = "auto", dtype: str = "auto") -> Plac
     free = free_memory(where)
     room = ROOM * free
     if dtype == "auto":
-        dtype = "float32" if 2 * parameters * 4 <= room else _half(where)
+        exact = 2 * parameters * 4 <= room or (where == "cpu" and parameters * 4 <= room)
+        dtype = "float32" if exact else _half(where)
     size = parameters * bytes_of(dtype)
     alone = size <= ROOM_ALONE * free
     layout = "together" if 2 * size <= room else "in turns" if alone else "spread"

@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 import time
 import warnings
 from collections.abc import Callable, Iterable
@@ -240,5 +241,18 @@ def open_store(
     *,
     expected: dict[str, str] | None = None,
 ) -> Store:
-    """The store of a pair: `data/results/<pair>` unless another folder is named."""
-    return Store(Path(folder) if folder else data_folder() / "results" / pair, expected or {})
+    """The store of a pair: `<pair>` in the results folder unless another folder is named."""
+    return Store(Path(folder) if folder else results_folder(pair) / pair, expected or {})
+
+
+def results_folder(pair: str) -> Path:
+    """Where stores are: INSTRUCTION_SHIFT_RESULTS if set, else `data/results` of a checkout.
+
+    An installed package holds the stores of the book; pairs of one's own go to `results` in the
+    current folder then.
+    """
+    if chosen := os.environ.get("INSTRUCTION_SHIFT_RESULTS"):
+        return Path(chosen)
+    shipped = data_folder() / "results"
+    installed = data_folder().name == "_data"
+    return Path("results") if installed and not (shipped / pair).exists() else shipped

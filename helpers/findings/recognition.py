@@ -79,11 +79,16 @@ def make_prompts(pair: Pair, prompts: list[Prompt]) -> pd.DataFrame:
 
 
 def make_responses(
-    pair: Pair, prompts: list[Prompt], setting: str, role: str, max_tokens: int
+    pair: Pair,
+    prompts: list[Prompt],
+    setting: str,
+    role: str,
+    max_tokens: int,
+    progress: bool = False,
 ) -> pd.DataFrame:
     """Greedy responses of one model in one setting, and whether each followed its rule."""
     rows = []
-    for block in tqdm(blocks(prompts), desc=f"responses {setting} {role}", leave=False):
+    for block in tqdm(blocks(prompts), desc=f"responses {setting} {role}", disable=not progress):
         ids = [code.ids for code in encoded(block, pair, setting)]
         answers = respond(
             pair.model(role), pair.tokenizer, ids, pair.template, max_tokens=max_tokens
@@ -218,7 +223,10 @@ def compute(
     source = {"inputs": inputs_hash([asdict(prompt) for prompt in prompts])}
     store.get("recognition/prompts", lambda: make_prompts(pair, prompts), made_from=source, **about)
     store.fill(
-        [_responses(pair, prompts, max_tokens, about, s, r) for s, r in product(SETTINGS, ROLES)]
+        [
+            _responses(pair, prompts, max_tokens, about, s, r, progress)
+            for s, r in product(SETTINGS, ROLES)
+        ]
     )
     # Own responses in the template first: the chapter's main comparison.
     conditions = [(s, m, a) for s in SETTINGS for own in (True, False) for m, a in
@@ -239,12 +247,18 @@ def compute(
 
 
 def _responses(
-    pair: Pair, prompts: list[Prompt], max_tokens: int, about: dict, setting: str, role: str
+    pair: Pair,
+    prompts: list[Prompt],
+    max_tokens: int,
+    about: dict,
+    setting: str,
+    role: str,
+    progress: bool,
 ) -> Part:
     asked = [code.ids for code in encoded(prompts, pair, setting)]
     return Part(
         f"recognition/{setting}/responses-{role}",
-        partial(make_responses, pair, prompts, setting, role, max_tokens),
+        partial(make_responses, pair, prompts, setting, role, max_tokens, progress),
         {"inputs": inputs_hash([asked, max_tokens])},
         about,
     )

@@ -1,0 +1,182 @@
+"""How long a run will take and how much memory, from one prompt and one layer that are measured.
+
+Memory of importance for N prompt and M response tokens, T = N + M, in a model of L layers with
+hidden size H, intermediate size F and A heads (docs/memory.md derives and measures it):
+
+    weights       models in memory x parameters x bytes
+    kept          L (T (14 H + 6 F) + 6 A T^2) bytes in 16 bits, L (T (20 H + 12 F) + 4 A T^2) in 32
+    a row         4 T (6 F + 12 H + 4 A T) bytes at most, for as many rows as fit (`batch_rows`)
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from helpers.attribution import importance
+from helpers.machine import GIB, Placement, bytes_of
+from helpers.prompts import encode, read_prompts
+
+LENGTHS = (200, 100)  # N and M of the longest case that the book asks for
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Seconds of one finding, and the sum they come from."""
+
+    finding: str
+    seconds: float
+    formula: str
+
+
+def kept_bytes(config, positions: int, size: int) -> int:
+    """What autograd keeps of one forward pass until its gradients are taken."""
+    hidden, heads = config.hidden_size, config.num_attention_heads
+    wide = getattr(config, "intermediate_size", None) or 4 * hidden
+    token = 14 * hidden + 6 * wide if size == 2 else 20 * hidden + 12 * wide
+    pair = 6 if size == 2 else 4
+    return config.num_hidden_layers * (positions * token + pair * heads * positions**2)
+
+
+def row_bytes(config, positions: int) -> int:
+    """What one response token takes at most in a batched product (see attribution)."""
+    wide = getattr(config, "intermediate_size", None) or 4 * config.hidden_size
+    heads = config.num_attention_heads
+    return 4 * positions * (6 * wide + 12 * config.hidden_size + 4 * heads * positions)
+
+
+def memory_report(config, placement: Placement, lengths: tuple[int, int] = LENGTHS) -> list[str]:
+    """The arithmetic of memory for one pair, in lines."""
+    size, positions = bytes_of(placement.dtype), sum(lengths) - 1
+    models = 2 if placement.layout == "together" else 1
+    weights = models * placement.parameters * size / GIB
+    kept, row = kept_bytes(config, positions, size) / GIB, row_bytes(config, positions) / GIB
+    total, free = weights + kept + row, placement.free / GIB
+    verdict = "fits" if total <= free else (
+        "does not fit on one device: it will be spread" if placement.layout == "spread"
+        else "does not fit: choose --dtype float16 or bfloat16, or a smaller pair"
+    )  # fmt: skip
+    return [
+        f"weights   {models} x {placement.parameters:,} x {size} bytes = {weights:.2f} GiB",
+        f"kept      for N={lengths[0]}, M={lengths[1]}: {kept:.2f} GiB",
+        f"a row     {row:.2f} GiB, 1 to 16 rows at a time, as many as fit",
+        f"together  {total:.2f} GiB of {free:.2f} GiB free: {verdict}",
+    ]
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    """Time of the second run: the first one loads code and memory."""
+    work()
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def _one_prompt(pair, prompt) -> tuple[float, float, int, int]:
+    """Seconds of a response and of an explanation of it, with the numbers of tokens."""
+    from helpers.responses import respond
+
+    code, model = encode(prompt, pair.tokenizer, pair.template), pair.base
+    answers: list = []
+
+    def answer():
+        answers[:] = respond(model, pair.tokenizer, [code.ids], pair.template)
+
+    response_time = _seconds(answer)
+    ids = list(answers[0].ids) or list(code.ids[-1:])
+    return (
+        response_time,
+        _seconds(lambda: importance(model, code.ids, ids)),
+        len(code.ids),
+        len(ids),
+    )
+
+
+def _recognition(pair) -> Cost:
+    prompts = read_prompts()
+    response, explanation, n, m = _one_prompt(pair, prompts[0])
+    return Cost(
+        "recognition",
+        len(prompts) * (4 * response + 8 * explanation),
+        f"{len(prompts)} prompts x (4 x {response:.2f} s to respond + 8 x {explanation:.2f} s to "
+        f"explain; measured on {prompts[0].id!r}, {n} + {m} tokens; "
+        "at most: responses come in batches)",
+    )
+
+
+def _positions(pair) -> Cost:
+    from helpers.positions import PLACES, read_items
+
+    items = read_items()
+    response, explanation, n, m = _one_prompt(pair, items[0].at(PLACES[0]))
+    each = len(items) * len(PLACES)
+    return Cost(
+        "positions",
+        each * (2 * response + 4 * explanation),
+        f"{len(items)} items x {len(PLACES)} places x (2 x {response:.2f} s to respond + 4 x "
+        f"{explanation:.2f} s to explain; measured on {items[0].id!r}, {n} + {m} tokens)",
+    )
+
+
+def _attention(pair) -> Cost:
+    from helpers.architectures import weights
+    from helpers.attention import head_activations, word_pairs, word_space
+    from helpers.words import read_vectors, read_vocabulary, word_embeddings
+
+    of_model, space = weights(pair.base), word_space(read_vectors())
+    words = word_embeddings(of_model, pair.tokenizer, read_vocabulary().words)
+
+    def one_head():
+        found = head_activations(of_model, 0, 0, words)
+        word_pairs(found.query, found.key, space)
+
+    once, heads = _seconds(one_head), of_model.n_layers * of_model.n_heads
+    return Cost(
+        "attention",
+        2 * 2 * heads * once,
+        f"2 models x 2 forms x {heads} heads x {once:.2f} s (measured on one head; "
+        "the experiment that silences heads comes on top)",
+    )
+
+
+def _ffn(pair) -> Cost:
+    from helpers.architectures import weights
+    from helpers.ffn import MAX_COMPONENTS, components, layer_value_vectors
+
+    of_model = weights(pair.base)
+    rows = layer_value_vectors(of_model, 0)
+    n = min(MAX_COMPONENTS, rows.shape[1], rows.shape[0] - 1)
+    once, layers = _seconds(lambda: components(rows, n)), of_model.n_layers
+    return Cost(
+        "ffn",
+        layers * 44 * once,
+        f"{layers} layers x (2 models + 42 for the rotation and its null) x {once:.2f} s "
+        "(measured on one layer; annotation comes on top)",
+    )
+
+
+MEASURES = {
+    "recognition": _recognition, "positions": _positions, "attention": _attention, "ffn": _ffn
+}  # fmt: skip
+
+
+def costs(pair, findings: list[str]) -> list[Cost]:
+    """What each finding will take on this machine, alone."""
+    return [MEASURES[finding](pair) for finding in findings if finding in MEASURES]
+
+
+def precision(pair, exact_base) -> float:
+    """Largest difference of importance to the float32 model's, relative to its largest value."""
+    prompt = read_prompts()[0]
+    code = encode(prompt, pair.tokenizer, pair.template)
+    ids = list(code.ids[-8:])
+    exact = importance(exact_base, code.ids, ids)
+    return float((importance(pair.base, code.ids, ids) - exact).abs().max() / exact.abs().max())
+
+
+def duration(seconds: float) -> str:
+    """Seconds for people: 45 s, 12 min, 3.5 h."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
