@@ -102,4 +102,4 @@ def summary(found: pd.DataFrame) -> pd.DataFrame:
             "smallest difference": round(part["difference"].min(), 3),
             "largest difference": round(part["difference"].max(), 3),
         }
-    return pd.DataFrame(rows).T
+    return pd.DataFrame.from_dict(rows, orient="index")
