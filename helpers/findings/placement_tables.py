@@ -106,8 +106,8 @@ def paper_table(
         "middle ratio, base → tuned": {
             seven: _ratios(released),
             "ours": _ratios(plain),
-            "what differs and why": "own prompts of 20 to 46 tokens in place of theirs, which are "
-            "longer; 270M parameters in place of 7B; plain text in both",
+            "what differs and why": "our prompts are shorter than theirs; 270M parameters in place "
+            "of 7B; plain text in both",
         },
         "change of the ratio by tuning": {
             seven: _shown([one for one in changes if one.label in KINDS.values()]),

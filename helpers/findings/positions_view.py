@@ -213,7 +213,7 @@ def against_each_end(table: pd.DataFrame, column: str, response: str = "expected
     wide, found = grid(table, column, response), []
     for model, end in product(ROLES, ENDS):
         middle = wide[[(model, place) for place in MIDDLE]].mean(axis=1)
-        null = f"the mean is the same in the middle as {end} the context ({column})"
+        null = f"the mean is the same in the middle as at this end ({column})"
         label = f"{model}: middle against {end}"
         found.append(compare_paired(wide[(model, end)], middle, label=label, null_hypothesis=null))
     return holm(found)

@@ -95,7 +95,8 @@ def used(table: pd.DataFrame, lengths: pd.DataFrame, **setting) -> pd.DataFrame:
     `lengths` has a row a prompt and model (see `score_rows`).
     """
     chosen, rows = select(table, **setting), []
-    for kind, part in lengths.groupby("kind", sort=False):
+    for kind in (kind for kind in DATA_SETS if (lengths["kind"] == kind).any()):
+        part = lengths[lengths["kind"] == kind]
         tokens = paired(part, column="response_tokens")
         short = part.drop_duplicates("id").set_index("id")["prompt_tokens"] < LEAST_PROMPT
         short = short.loc[tokens.index]
