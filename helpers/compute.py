@@ -1,8 +1,9 @@
 """Fill the store of a pair: `python -m helpers.compute --pair gemma-3-270m --finding recognition`.
 
 Interrupted at any point, the same command goes on where it stopped. The same command may run several
-times at once on one folder, on one machine or on several, and `accelerate launch -m helpers.compute`
-starts one process a device: each part is computed once, by whoever claims it first.
+times at once on one folder, on one machine or on several: each part is computed once, by whoever
+claims it first. `accelerate launch -m helpers.compute ...` starts one process a GPU, and `torchrun
+--nproc_per_node 2 -m helpers.compute ...` two on a CPU.
 """
 
 from __future__ import annotations

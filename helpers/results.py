@@ -120,16 +120,25 @@ class Store:
         content = path.read_bytes()
         if hashlib.sha256(content).hexdigest() != entry["sha256"]:
             return f"{path} does not match its SHA-256 in {MANIFEST}", b""
-        recorded = entry.get("made_from", {})
-        for key, value in self._wanted(made_from).items():
-            if recorded.get(key) != value:
-                return f"{path} was made from other {key} ({recorded.get(key)})", b""
+        other = self._made_from_other(entry, made_from)
+        if other is not None:
+            return f"{path} was made from other {other} ({entry['made_from'].get(other)})", b""
         return None, content
 
-    def _wanted(self, made_from: dict | None) -> dict[str, str | None]:
+    def _made_from_other(self, entry: dict, made_from: dict | None) -> str | None:
+        """The first key in which a part was made from something else than is expected."""
         # Parts say in which precision they were computed unless it was float32.
-        precision = {"dtype": None} if self.expected else {}
-        return precision | self.expected | (made_from or {})
+        wanted = ({"dtype": None} if self.expected else {}) | self.expected | (made_from or {})
+        recorded = entry.setdefault("made_from", {})
+        return next((key for key, value in wanted.items() if recorded.get(key) != value), None)
+
+    def _count(self, parts: list[Part]) -> int:
+        """How many parts the manifest lists as expected; files are not looked at."""
+        held = self.manifest()
+        return sum(
+            part.name in held and self._made_from_other(held[part.name], part.made_from) is None
+            for part in parts
+        )
 
     def has(self, name: str, made_from: dict | None = None) -> bool:
         """Whether part `name` is there, whole, and made from what is expected."""
@@ -210,10 +219,9 @@ class Store:
             while left:
                 waiting = []
                 for part in left:
-                    if self._settle(part):
-                        bar.update()
-                    else:
+                    if not self._settle(part):
                         waiting.append(part)
+                    bar.update(self._count(parts) - bar.n)  # what others made counts too
                 if len(waiting) == len(left):
                     self._wait(waiting[0], bar)
                 left = waiting
