@@ -51,6 +51,9 @@ class WordSpace:
     unit: Float[Tensor, "word vector"]
     threshold: Float[Tensor, " word"]
 
+    def to(self, device: torch.device) -> WordSpace:
+        return WordSpace(self.unit.to(device), self.threshold.to(device))
+
 
 @dataclass(frozen=True)
 class WordPairs:

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import torch
 from jaxtyping import Float
 from numpy import ndarray
-from tqdm.auto import tqdm
 from transformers import PreTrainedModel
 
 from helpers.architectures import Weights, weights
@@ -28,7 +28,7 @@ from helpers.pairs import Pair
 from helpers.positions import read_items
 from helpers.prompts import Prompt, encode, read_prompts
 from helpers.responses import respond
-from helpers.results import Store
+from helpers.results import Part, Store
 
 Head = tuple[int, int]  # layer, head
 N_HEADS = 6
@@ -165,20 +165,22 @@ def make_silenced(
     progress: bool = True,
 ) -> None:
     """One part a condition: following by prompt and loss by text, with the heads silenced."""
-    of_model = weights(pair.tuned)
     prompts = [p for p in (read_prompts() if prompts is None else prompts) if p.rule]
     asked = [encode(prompt, pair.tokenizer, pair.template).ids for prompt in prompts]
     read = [pair.tokenizer(t)["input_ids"] for t in (plain_texts() if texts is None else texts)]
-    todo = conditions(gains(store, lexicon), of_model.n_heads, n_heads, control_draws)
-    for name, heads in tqdm(todo.items(), desc="silenced heads", disable=not progress):
-        inputs = [heads, asked, [p.rule for p in prompts], read, max_tokens, BATCH]
-        made_from = {"inputs": inputs_hash(inputs)}
-        if store.has(f"attention/silenced/{name}", made_from):
-            continue
-        with silenced(of_model, heads) as model:
-            found = {
+
+    def make(heads: list[Head]) -> dict[str, ndarray]:
+        with silenced(weights(pair.tuned), heads) as model:
+            return {
                 "followed": follow_rules(model, pair, prompts, asked, max_tokens=max_tokens),
                 "loss": text_loss(model, read).astype(np.float32),
                 "heads": np.array(heads, dtype=np.int16).reshape(-1, 2),
             }
-        store.write(f"attention/silenced/{name}", found, made_from=made_from, max_tokens=max_tokens)
+
+    parts, n_per_layer = [], weights(pair.tuned).n_heads
+    todo = conditions(gains(store, lexicon), n_per_layer, n_heads, control_draws)
+    for name, heads in todo.items():
+        inputs = [heads, asked, [p.rule for p in prompts], read, max_tokens, BATCH]
+        made_from, about = {"inputs": inputs_hash(inputs)}, {"max_tokens": max_tokens}
+        parts.append(Part(f"attention/silenced/{name}", partial(make, heads), made_from, about))
+    store.fill(parts, desc="silenced heads", progress=progress)

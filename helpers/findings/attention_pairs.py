@@ -8,21 +8,28 @@ was gained, lost and kept, and where.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 from torch import Tensor
-from tqdm.auto import tqdm
 
 from helpers.architectures import weights
-from helpers.attention import Knowledge, WordPairs, each_head, word_pairs, word_space
+from helpers.attention import (
+    Knowledge,
+    WordPairs,
+    WordSpace,
+    each_head,
+    word_pairs,
+    word_space,
+)
 from helpers.findings.recognition import inputs_hash
 from helpers.pairs import ROLES, Pair
-from helpers.results import Store
+from helpers.results import Part, Store
 from helpers.words import (
     INSTRUCTION,
     Vocabulary,
@@ -171,25 +178,37 @@ def read_heads(store: Store) -> dict[tuple[int, int], HeadPairs]:
     return {(x, i): own for x in layers for i, own in enumerate(read_layer(store, x)[0])}
 
 
-def make_layer(pair: Pair, embeddings: dict[str, Tensor], layer: int, space, top_k: int) -> dict:
+def make_layer(
+    pair: Pair, layer: int, space: WordSpace, embeddings: dict[str, Tensor], top_k: int
+) -> dict:
     found = []
-    for role in ROLES:
+    for role in ROLES:  # no model is kept while the other is asked for: they may take turns
         heads = each_head(pair.model(role), embeddings[role], layers=[layer])
         found.append([word_pairs(own.query, own.key, space, top_k=top_k) for _, _, own in heads])
     return pack([head_pairs(*both) for both in zip(*found, strict=True)], *found)
 
 
+def embedded_words(pair: Pair, words: Sequence[str]) -> dict[str, Float[Tensor, "word hidden"]]:
+    return {
+        role: word_embeddings(weights(pair.model(role)), pair.tokenizer, words) for role in ROLES
+    }
+
+
 def make_pairs(pair: Pair, store: Store, lexicon: Lexicon, top_k: int, progress: bool) -> None:
     made_from = {"words": lexicon.hash, "inputs": inputs_hash([top_k, LEAST])}
-    layers = range(weights(pair.base).n_layers)
-    left = [x for x in layers if not store.has(f"attention/pairs/{x:02d}", made_from)]
-    if not left:
-        return
-    words, space = lexicon.vocabulary.words, word_space(lexicon.vectors)
-    models = {role: weights(pair.model(role)) for role in ROLES}
-    embeddings = {r: word_embeddings(own, pair.tokenizer, words) for r, own in models.items()}
-    for layer in tqdm(left, desc="word pairs", disable=not progress):
-        found = make_layer(pair, embeddings, layer, space, top_k)
-        store.write(
-            f"attention/pairs/{layer:02d}", found, made_from=made_from, top_k=top_k, least=LEAST
+
+    @cache  # only if some layer is left to make
+    def shared() -> tuple[WordSpace, dict[str, Tensor]]:
+        embeddings = embedded_words(pair, lexicon.vocabulary.words)
+        return word_space(lexicon.vectors).to(embeddings["base"].device), embeddings
+
+    parts = [
+        Part(
+            f"attention/pairs/{layer:02d}",
+            lambda layer=layer: make_layer(pair, layer, *shared(), top_k),
+            made_from,
+            {"top_k": top_k, "least": LEAST},
         )
+        for layer in range(weights(pair.base).n_layers)
+    ]
+    store.fill(parts, desc="word pairs", progress=progress)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import cache, partial
 from typing import Literal
 
 import numpy as np
@@ -19,7 +20,6 @@ import torch
 from jaxtyping import Float, Int
 from numpy import ndarray
 from torch import Tensor
-from tqdm.auto import tqdm
 
 from helpers.architectures import Weights, weights
 from helpers.attention import (
@@ -31,11 +31,11 @@ from helpers.attention import (
     word_pairs,
     word_space,
 )
-from helpers.findings.attention_pairs import Lexicon
+from helpers.findings.attention_pairs import Lexicon, embedded_words
 from helpers.findings.recognition import inputs_hash
 from helpers.heads import Form
 from helpers.pairs import ROLES, Pair
-from helpers.results import Store
+from helpers.results import Part, Store
 from helpers.rotation import random_updates
 from helpers.words import word_embeddings
 
@@ -84,16 +84,14 @@ def prepare(pair: Pair, lexicon: Lexicon, reading: Reading) -> Prepared:
     if reading.lemmas:  # verbs stay, whatever their most frequent part of speech makes their lemma
         kept = np.union1d(kept[vocabulary.is_lemma], lexicon.places)
     words = [vocabulary.words[i] for i in kept]
-    embed = lambda role, **options: word_embeddings(  # noqa: E731
-        weights(pair.model(role)), pair.tokenizer, words, **options
-    )
-    vectors = lexicon.vectors[kept] if reading.vectors == "sentence" else embed("base", output=True)
-    embeddings = {role: embed(role) for role in ROLES}
+    embeddings = embedded_words(pair, words)
+    vectors = lexicon.vectors[kept]
+    if reading.vectors == "own":
+        vectors = word_embeddings(weights(pair.base), pair.tokenizer, words, output=True)
     if reading.unit:
-        embeddings = {
-            role: rows / rows.norm(dim=1, keepdim=True) for role, rows in embeddings.items()
-        }
-    return Prepared(word_space(vectors), embeddings, np.searchsorted(kept, lexicon.places))
+        embeddings = {r: rows / rows.norm(dim=1, keepdim=True) for r, rows in embeddings.items()}
+    space = word_space(vectors).to(embeddings["base"].device)
+    return Prepared(space, embeddings, np.searchsorted(kept, lexicon.places))
 
 
 def count_verbs(
@@ -129,23 +127,21 @@ def verb_changes(
 
 def make_reading(pair: Pair, lexicon: Lexicon, reading: Reading) -> pd.DataFrame:
     prepared = prepare(pair, lexicon, reading)
-    models = {role: weights(pair.model(role)) for role in ROLES}
-    counts = [count_verbs(models[role], prepared, role, reading) for role in ROLES]
-    return verb_changes(*counts, models["base"].n_layers)
+    # No model is kept while the other is asked for: they may take turns in memory.
+    counts = [count_verbs(weights(pair.model(r)), prepared, r, reading) for r in ROLES]
+    return verb_changes(*counts, weights(pair.base).n_layers)
 
 
 def make_readings(
     pair: Pair, store: Store, lexicon: Lexicon, readings: dict[str, Reading] | None, progress: bool
 ) -> None:
-    todo = (READINGS if readings is None else readings).items()
-    for name, reading in tqdm(todo, desc="readings", disable=not progress):
+    parts = []
+    for name, reading in (READINGS if readings is None else readings).items():
         settings = {k: v for k, v in asdict(reading).items() if k != "label"}
-        store.get(
-            f"attention/readings/{name}",
-            lambda reading=reading: make_reading(pair, lexicon, reading),
-            made_from={"words": lexicon.hash, "inputs": inputs_hash(settings)},
-            **settings,
-        )
+        made_from = {"words": lexicon.hash, "inputs": inputs_hash(settings)}
+        make = partial(make_reading, pair, lexicon, reading)
+        parts.append(Part(f"attention/readings/{name}", make, made_from, settings))
+    store.fill(parts, desc="readings", progress=progress)
 
 
 # --- random updates of the same size
@@ -162,18 +158,29 @@ def projections(of_model: Weights, layer: int, side: str) -> list[Float[Tensor, 
     ]
 
 
-def drawn_updates(
-    pair: Pair, *, draws: int, seed: int, null: str
-) -> Iterator[dict[tuple[int, str], Float[Tensor, "hidden columns"]]]:
+Updates = dict[tuple[int, str], Float[Tensor, "hidden columns"]]
+
+
+def real_updates(pair: Pair) -> Updates:
+    """What tuning added to all query and key projections; one model is asked for after the other."""
+    sums: Updates = {}
+    for role, sign in (("base", -1), ("tuned", 1)):
+        of_model = weights(pair.model(role))
+        for layer in range(of_model.n_layers):
+            for side in SIDES:
+                own = torch.cat(projections(of_model, layer, side), dim=1).float().cpu()
+                sums[layer, side] = sums.get((layer, side), 0) + sign * own
+    return sums
+
+
+def drawn_updates(real: Updates, *, draws: int, seed: int, null: str) -> Iterator[Updates]:
     """Random updates of all query and key projections, each of its real update's norm and rank."""
-    base, tuned = (weights(pair.model(role)) for role in ROLES)
-    sources = {}
-    for layer in range(base.n_layers):
-        for number, side in enumerate(SIDES):
-            both = (torch.cat(projections(one, layer, side), dim=1) for one in (tuned, base))
-            update = next(both) - next(both)
-            own_seed = 10_000 * seed + 2 * layer + number
-            sources[layer, side] = random_updates(update, draws=draws, seed=own_seed, null=null)
+    sources = {
+        (layer, side): random_updates(
+            update, draws=draws, seed=10_000 * seed + 2 * layer + SIDES.index(side), null=null
+        )
+        for (layer, side), update in real.items()
+    }
     for _ in range(draws):
         yield {key: next(source) for key, source in sources.items()}
 
@@ -202,18 +209,25 @@ def make_null(
     """Changes of verbs under random updates, `draws` of each kind, in blocks of BLOCK (rounded up)."""
     reading = Reading("random updates", top_k=top_k)
     made_from = {"words": lexicon.hash, "inputs": inputs_hash([top_k, BLOCK])}
-    blocks = [(null, block) for null in NULLS for block in range(-(-draws // BLOCK))]
-    left = [(n, b) for n, b in blocks if not store.has(f"attention/null/{n}-{b:02d}", made_from)]
-    if not left:
-        return
-    prepared, of_model = prepare(pair, lexicon, reading), weights(pair.base)
-    base = count_verbs(of_model, prepared, "base", reading)
-    for null, block in tqdm(left, desc="random updates", disable=not progress):
+
+    @cache  # only if some block is left to make
+    def shared() -> tuple[Updates, Prepared, ndarray]:
+        real, prepared = real_updates(pair), prepare(pair, lexicon, reading)
+        return real, prepared, count_verbs(weights(pair.base), prepared, "base", reading)
+
+    def make_block(null: str, block: int) -> pd.DataFrame:
+        (real, prepared, base), of_model = shared(), weights(pair.base)
         tables = []
-        for number, updates in enumerate(drawn_updates(pair, draws=BLOCK, seed=block, null=null)):
+        for number, updates in enumerate(drawn_updates(real, draws=BLOCK, seed=block, null=null)):
             with updated(of_model, updates):
                 counts = count_verbs(of_model, prepared, "base", reading)
             table = verb_changes(base, counts, of_model.n_layers)
             tables.append(table.assign(draw=np.uint8(BLOCK * block + number)))
-        found = pd.concat(tables, ignore_index=True)
-        store.write(f"attention/null/{null}-{block:02d}", found, made_from=made_from, seed=block)
+        return pd.concat(tables, ignore_index=True)
+
+    blocks = [(null, block) for null in NULLS for block in range(-(-draws // BLOCK))]
+    parts = [
+        Part(f"attention/null/{n}-{b:02d}", partial(make_block, n, b), made_from, {"seed": b})
+        for n, b in blocks
+    ]
+    store.fill(parts, desc="random updates", progress=progress)
