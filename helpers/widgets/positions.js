@@ -169,7 +169,8 @@ const render = async ({ model, el }) => {
     sides.replaceChildren(...models.map((one, m) => {
       const chips = tokens.map((token, n) => {
         const chip = h("span", { class: `ex-token ${ROLES[roles[n]]}`, dir: "auto" }, shown(token));
-        chip.style.padding = "0";
+        // Full opacity: the ink is chosen against the tint, for template tokens too.
+        chip.style.cssText = "padding: 0; opacity: 1";
         return chip;
       });
       const row = h("div", { class: "ex-tokens" }, chips.flatMap((chip, n) => (tokens[n].includes("\n") ? [chip, h("span", { class: "ex-break" })] : [chip])));

@@ -22,10 +22,10 @@ TEXT = (*HOSTILE, *(f" word{n}" for n in range(25)))
 def placed(name, seed=0, tokens=TEXT, empty=()):
     """Both models on an item of made-up matrices; `empty` lists cells without a response."""
     random = np.random.default_rng(seed)
-    start = dict(zip(PLACES, (0, 6, 12, 18, len(tokens) - 4), strict=True))
+    start = dict(zip(PLACES, (0, 6, 12, 18, len(tokens) - 5), strict=True))
     found, answers = [], {name: f"expected <b>{name}</b>"}
     for place, (m, model) in product(PLACES, enumerate(ROLES)):
-        roles = ["context"] * len(tokens)
+        roles = ["context"] * (len(tokens) - 1) + ["template"]
         roles[start[place] : start[place] + 4] = ["instruction"] * 4
         length = 0 if (place, model) in empty else 5 - 3 * m
         answers[(name, place, model)] = [*HOSTILE, " r"][:length]
@@ -118,6 +118,9 @@ def test_tints_are_the_relative_density(open_page, page_file):
     chips = page.get_by_label("Base model", exact=True).locator(".ex-token")
     tinted = chips.evaluate_all("all => all.map(e => e.style.background !== '')")
     assert tinted == (values > 0).tolist() and any(tinted)
+    # The ink was chosen against the tint: a see-through token would lose contrast.
+    assert set(chips.evaluate_all("all => all.map(e => getComputedStyle(e).opacity)")) == {"1"}
+    assert page.locator(".ex-token.template").count() == 2
 
 
 def test_an_empty_response_is_shown_as_such(open_page, page_file):
