@@ -60,7 +60,7 @@ OPTIONS = dict(
     top_k=TOP_K,
     draws=2,
     prompts=PROMPTS,
-    texts=["a plain text", "another one, longer"],
+    texts=["a plain text", "another one, longer", "a third"],
     n_heads=2,
     control_draws=3,
     max_tokens=3,
@@ -214,7 +214,9 @@ def test_the_baseline_holds_every_draw_once(store):
         )
     }
     table = view.random_table(found)
-    assert (table["draws"] == 2).all() and (table["draws at or above tuning"] <= 2).all()
+    assert len(table) == 4 and all("(2)" in null for _, null in table.index)
+    tuning = found[found["update"] == "tuning"].set_index("pairs")["counts changed"]
+    assert set(table["counts: tuning"]) == {f"{n:,}" for n in tuning}
 
 
 # --- verbs
@@ -357,11 +359,13 @@ def test_loss_is_the_mean_of_the_negative_log_likelihoods(pair):
 def test_every_condition_is_stored_with_its_heads_and_compared(store):
     found = heads_view.read_silenced(store)
     assert sorted(found) == ["general", "instruction", "none", *(f"random-0{i}" for i in range(3))]
-    assert all(len(one["followed"]) == 3 and len(one["loss"]) == 2 for one in found.values())
+    assert all(len(one["followed"]) == 3 and len(one["loss"]) == 3 for one in found.values())
     assert len(found["none"]["heads"]) == 0 and len(found["instruction"]["heads"]) == 2
     table = heads_view.silenced_table(found)
     rank = heads_view.rank_among_draws(table, "instruction")
-    assert (rank["draws"] == 3).all() and (rank["p"] >= 0.25).all()
+    assert (rank["draws"] == 3).all() and set(rank["p"]) <= {"0.25", "0.50", "0.75", "1.00"}
+    compared = heads_view.compare_silenced(found)
+    assert [one.n for one in compared] == [3, 3] * 3
 
 
 def test_the_explorer_takes_the_store_as_it_is(store):

@@ -24,7 +24,7 @@ def _jitter(n: int) -> np.ndarray:
 
 
 def _tick(one: VerbComparison) -> str:
-    name = one.label.replace(" (layers ", "\n(").replace(" quarter", "")
+    name = one.label.replace(" (", "\n(")
     return f"{name}\n{one.n_instruction} / {one.n_general}"
 
 
@@ -127,20 +127,19 @@ def silenced(table: pd.DataFrame) -> Figure:
 
 def differences(compared: Sequence[VerbComparison]) -> Figure:
     """Difference of lift with its interval, one line a choice, one panel a way of counting."""
-    tested = [one for one in compared if one.tested and "less lost" not in one.label]
-    kinds = list(dict.fromkeys(one.label.split("; ")[1] for one in tested))
-    names = list(dict.fromkeys(one.label.split("; ")[0] for one in tested))
+    shown = [one for one in compared if "less lost" not in one.label]  # of another unit
+    names, kinds = (list(dict.fromkeys(one.label.split("; ")[i] for one in shown)) for i in (0, 1))
     size = (10, 0.32 * len(names) + 1.2)
     figure, axes = plt.subplots(1, len(kinds), figsize=size, sharey=True, squeeze=False)
     for axis, kind in zip(axes[0], kinds, strict=True):
-        for one in tested:
+        for one in shown:
             name, own = one.label.split("; ")
-            if own == kind:
+            if own == kind and one.tested:
                 at, found = names.index(name), one.tested
                 axis.plot([found.low, found.high], [at, at], color="black", lw=1.2)
                 axis.plot(found.difference, at, "o", color="black", ms=5)
         axis.axvline(0, color=GREY, lw=0.8, ls=":")
-        axis.set(title=f"Pairs held by {kind}", xlabel="lift, instruction less general verbs")
+        axis.set(title=kind, xlabel="lift, instruction less general verbs")
     axes[0, 0].set_yticks(range(len(names)), names)
     axes[0, 0].invert_yaxis()
     figure.tight_layout()

@@ -10,21 +10,25 @@ import pandas as pd
 from helpers.attention import compare_knowledge
 from helpers.findings.attention_causal import gains
 from helpers.findings.attention_pairs import Lexicon, n_layers, read_heads, read_layer, read_lexicon
-from helpers.findings.attention_view import VerbComparison
+from helpers.findings.attention_view import COUNTED, VerbComparison
 from helpers.pairs import ROLES
 from helpers.results import Store
-from helpers.statistics import Comparison, compare_paired, holm, mcnemar
+from helpers.statistics import Comparison, compare_paired, holm, mcnemar, show_p
 
 EXAMPLES = 3
+NOTHING_CHANGES = "silencing these heads changes nothing"
 
 
 def totals(store: Store) -> dict[str, int]:
-    """Pairs gained, lost and kept, over all heads."""
-    sums = {"gained": 0, "lost": 0, "kept": 0}
-    for pairs in read_heads(store).values():
-        change = compare_knowledge(*(pairs.knowledge(role) for role in ROLES))
-        for name in sums:
-            sums[name] += len(getattr(change, name))
+    """Pairs gained, lost and kept, over all heads; and those that single dimensions hold (tuned)."""
+    sums = dict.fromkeys(("gained", "lost", "kept", "in single dimensions"), 0)
+    for layer in range(n_layers(store)):
+        heads, _, n_pairs = read_layer(store, layer)
+        sums["in single dimensions"] += int(n_pairs[1].sum())
+        for pairs in heads:
+            change = compare_knowledge(*(pairs.knowledge(role) for role in ROLES))
+            for name in ("gained", "lost", "kept"):
+                sums[name] += len(getattr(change, name))
     return sums
 
 
@@ -107,23 +111,16 @@ def silenced_table(found: dict[str, dict[str, np.ndarray]]) -> pd.DataFrame:
 
 def compare_silenced(found: dict[str, dict[str, np.ndarray]]) -> list[Comparison]:
     """Each chosen set against nothing silenced, and against each other; one family."""
-    labels = {"instruction": "heads that gained instruction-verb pairs",
-              "general": "heads that gained general-verb pairs"}  # fmt: skip
-    sets = [("none", "instruction"), ("none", "general"), ("general", "instruction")]
     compared = []
-    for before, after in sets:
-        label = labels[after] + (" against those that gained general-verb pairs"
-                                 if before != "none" else "")  # fmt: skip
-        null = "which of the two sets is silenced" if before != "none" else "silencing these heads"
-        compared.append(
-            mcnemar(found[before]["followed"], found[after]["followed"],
-                    label=f"following: {label}",
-                    null_hypothesis=f"{null} leaves the share that follows unchanged")
-        )  # fmt: skip
-        compared.append(
-            compare_paired(found[before]["loss"], found[after]["loss"], label=f"loss: {label}",
-                           null_hypothesis=f"{null} leaves the loss on plain text unchanged")
-        )  # fmt: skip
+    for before, after in (("none", "instruction"), ("none", "general"), ("general", "instruction")):
+        sets = f"{after} set" if before == "none" else f"{after} against {before} set"
+        first, second = found[before], found[after]
+        compared += [
+            mcnemar(first["followed"], second["followed"], label=f"following, {sets}",
+                    null_hypothesis=NOTHING_CHANGES),
+            compare_paired(first["loss"], second["loss"], label=f"loss, {sets}",
+                           null_hypothesis=NOTHING_CHANGES),
+        ]  # fmt: skip
     return holm(compared)
 
 
@@ -133,15 +130,14 @@ def rank_among_draws(table: pd.DataFrame, condition: str) -> pd.DataFrame:
     rows = {}
     for name, worse in (("followed", drawn["followed"] <= chosen["followed"]),
                         ("loss", drawn["loss"] >= chosen["loss"])):  # fmt: skip
-        values = drawn[name].astype(float)
+        values, n = drawn[name].astype(float), int(worse.sum())
         rows[name] = {
-            "chosen heads": chosen[name],
-            "random, mean": values.mean(),
-            "lowest": values.min(),
-            "highest": values.max(),
+            f"{condition} set": f"{chosen[name]:.3f}",
+            "random sets, mean (range)": f"{values.mean():.3f} ({values.min():.3f} to "
+            f"{values.max():.3f})",
             "draws": len(drawn),
-            "draws that harm as much": int(worse.sum()),
-            "p": (1 + int(worse.sum())) / (1 + len(drawn)),
+            "draws that harm as much": n,
+            "p": show_p((1 + n) / (1 + len(drawn))),
         }
     return pd.DataFrame(rows).T
 
@@ -181,7 +177,7 @@ def paper_table(
     lift = lambda one: f"{one.instruction:.2f} against {one.general:.2f}"  # noqa: E731
     tuning = drawn[drawn["update"] == "tuning"].set_index("pairs")["counts changed"]
     random = drawn[drawn["update"] != "tuning"].groupby("pairs")["counts changed"]
-    two = "two or more dimensions"
+    two = next(iter(COUNTED))
     rows = [
         {
             "question": "Do heads gain pairs with instruction verbs more than with others?",

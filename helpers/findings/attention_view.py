@@ -27,7 +27,7 @@ PERMUTATIONS = 10_000
 FEWEST = 5  # verbs with a lift that a group must have to be tested
 QUARTERS = ("lowest", "second", "third", "highest")
 # Pairs in two dimensions or more (the paper's knowledge), and in one or more.
-COUNTED = {"two or more dimensions": "", "one or more": "_any"}
+COUNTED = {"two dimensions or more": "", "one dimension or more": "_any"}
 NULL_HYPOTHESIS = "instruction verbs change as other verbs of their frequency do"
 
 
@@ -123,8 +123,8 @@ def lifts(
 def quarters(store: Store) -> dict[str, list[int]]:
     """Layers of each quarter, and all of them."""
     group = layer_groups(n_layers(store))
-    named = {f"{name} quarter": np.flatnonzero(group == i) for i, name in enumerate(QUARTERS)}
-    parts = {f"{n} (layers {own[0]} to {own[-1]})": own.tolist() for n, own in named.items()}
+    named = {name: np.flatnonzero(group == i) for i, name in enumerate(QUARTERS)}
+    parts = {f"{name} ({own[0]} to {own[-1]})": own.tolist() for name, own in named.items()}
     return parts | {"all layers": list(range(len(group)))}
 
 
@@ -158,29 +158,28 @@ def robustness(store: Store, lexicon: Lexicon) -> list[VerbComparison]:
     return corrected(found)
 
 
-def _difference(one: VerbComparison) -> str:
+def _tested(one: VerbComparison) -> dict[str, str]:
     found = one.tested
-    return "" if found is None else f"{found.difference:+.3f} [{found.low:+.3f}, {found.high:+.3f}]"
+    if found is None:
+        return {"difference [95 % CI]": "too few verbs"}
+    return {
+        "difference [95 % CI]": f"{found.difference:+.3f} [{found.low:+.3f}, {found.high:+.3f}]",
+        "g": f"{found.effect_size:+.2f}",
+        "relabelled, 95 %": "{:+.2f} to {:+.2f}".format(*one.null),
+        "p": show_p(found.p_value),
+        "p (Holm)": show_p(found.p_holm),
+        "p (Welch)": show_p(one.welch_p),
+    }
 
 
-def table(compared: Sequence[VerbComparison]) -> pd.DataFrame:
-    """For reading; what could not be tested says so."""
+def table(compared: Sequence[VerbComparison], *, unit: str = "lift") -> pd.DataFrame:
+    """For reading: instruction / general verbs in the first columns; what was not tested says so."""
     rows = [
-        {
-            "n instruction / general": f"{one.n_instruction} / {one.n_general}",
-            "instruction": f"{one.instruction:.3f}",
-            "general": f"{one.general:.3f}",
-            "difference [95 % CI]": _difference(one) or "too few verbs",
-            "g": f"{one.tested.effect_size:+.2f}" if one.tested else "",
-            "95 % of relabellings": "{:+.3f} to {:+.3f}".format(*one.null) if one.tested else "",
-            "detectable": f"{one.detectable:.2f}" if one.tested else "",
-            "p": show_p(one.tested.p_value) if one.tested else "",
-            "p (Holm)": show_p(one.tested.p_holm) if one.tested else "",
-            "p (Welch, one-sided)": show_p(one.welch_p) if one.tested else "",
-        }
+        {"verbs": f"{one.n_instruction} / {one.n_general}",
+         unit: f"{one.instruction:.2f} / {one.general:.2f}"} | _tested(one)
         for one in compared
-    ]
-    return pd.DataFrame(rows, index=[one.label for one in compared])
+    ]  # fmt: skip
+    return pd.DataFrame(rows, index=[one.label for one in compared]).fillna("")
 
 
 # --- against random updates
@@ -215,22 +214,17 @@ def _equal(null: str) -> str:
 
 
 def random_table(found: pd.DataFrame) -> pd.DataFrame:
-    """Tuning beside the mean and range of random draws, with the share of draws at least as high."""
-    rows = []
-    for (pairs, update), drawn in found[found["update"] != "tuning"].groupby(["pairs", "update"]):
+    """Tuning beside the mean and range of random draws, with the number of draws at least as high."""
+    rows, drawn = [], found[found["update"] != "tuning"]
+    formats = {"counts changed": "{:,.0f}", "difference": "{:+.3f}"}
+    for (pairs, update), own in drawn.groupby(["pairs", "update"], sort=False):
         tuning = found[(found["update"] == "tuning") & (found["pairs"] == pairs)].iloc[0]
-        for name, text in (("difference", "{:+.3f}"), ("counts changed", "{:,.0f}")):
-            values = drawn[name]
+        row = {"pairs held by": pairs, "null (draws)": f"{update} ({len(own)})"}
+        for (name, text), short in zip(formats.items(), ("counts", "lift"), strict=True):
+            values = own[name]
             low, high = text.format(values.min()), text.format(values.max())
-            rows.append(
-                {
-                    "pairs held by": pairs,
-                    "quantity": "difference of lift" if name == "difference" else name,
-                    "tuning": text.format(tuning[name]),
-                    "null": update,
-                    "draws": len(drawn),
-                    "their mean (range)": f"{text.format(values.mean())} ({low} to {high})",
-                    "draws at or above tuning": int((values >= tuning[name]).sum()),
-                }
-            )
-    return pd.DataFrame(rows).set_index(["pairs held by", "quantity"])
+            row[f"{short}: tuning"] = text.format(tuning[name])
+            row[f"{short}: random"] = f"{text.format(values.mean())} ({low} to {high})"
+            row[f"{short}: draws as high"] = int((values >= tuning[name]).sum())
+        rows.append(row)
+    return pd.DataFrame(rows).set_index(["pairs held by", "null (draws)"])
