@@ -306,7 +306,7 @@ def test_a_head_that_gained_a_pair_of_an_instruction_verb_is_ranked_first(pair, 
     assert attention_causal.top_heads(table, "instruction", 1) == [HEAD]
     changed = heads_view.moved_verbs(found, lexicon, "instruction")
     words = lexicon.vocabulary.words
-    assert words[other] in changed.loc[words[verb], "gained, for example"]
+    assert words[other] in changed.loc[words[verb], "gained, with layer.head"]
 
 
 # --- silenced heads

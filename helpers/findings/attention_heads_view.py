@@ -72,7 +72,7 @@ def moved_verbs(store: Store, lexicon: Lexicon, group: str, *, n: int = 8) -> pd
         parts = {name: own[own["change"] == name] for name in ("gained", "lost")}
         row = {"verb": words[verb], "in heads": len(own[["layer", "head"]].drop_duplicates())}
         row |= {f"pairs {name}": len(part) for name, part in parts.items()}
-        row |= {f"{name}, for example": _examples(part, words) for name, part in parts.items()}
+        row |= {f"{name}, with layer.head": _examples(part, words) for name, part in parts.items()}
         rows.append(row)
     if not rows:
         return pd.DataFrame()
@@ -85,7 +85,7 @@ def _examples(part: pd.DataFrame, words: Sequence[str]) -> str:
     """The most similar words, each once, with the head that has the pair."""
     part = part.sort_values("similarity", ascending=False, kind="stable").drop_duplicates("word")
     rows = part.head(EXAMPLES).itertuples()
-    return ", ".join(f"{words[row.word]} (layer {row.layer}, head {row.head})" for row in rows)
+    return ", ".join(f"{words[row.word]} {row.layer}.{row.head}" for row in rows)
 
 
 # --- silenced heads
