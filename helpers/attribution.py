@@ -15,10 +15,11 @@ embeddings, many response tokens in one batched vector-Jacobian product.
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Callable, Iterator, Sequence
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 from transformers import PreTrainedModel
 
@@ -201,18 +202,25 @@ def _by_integration(
 
 
 @torch.no_grad()
+def _erased(
+    model, embeddings: Tensor, response: Tensor, masks: Tensor, batch: int | str
+) -> Float[Tensor, "masks M"]:
+    """p(y_m) with the rows of each mask set to zero, batched."""
+    if batch == "auto":
+        batch = _rows_at_once(model, embeddings.shape[1], len(masks), embeddings.device)
+    found = []
+    for block in masks.split(int(batch)):
+        rows = embeddings.repeat(len(block), 1, 1)
+        rows[:, : block.shape[1]][block.to(rows.device)] = 0
+        found.append(_probabilities(model, rows, response).float().cpu())
+    return torch.cat(found)
+
+
 def _by_erasure(model, embeddings, response, n_prompt, batch, first) -> Float[Tensor, "prompt M"]:
     """p(y_m | Z_m) - p(y_m | Z_m with row n zero), one forward pass a row, batched."""
-    positions = embeddings.shape[1]
-    if batch == "auto":
-        batch = _rows_at_once(model, positions, n_prompt, embeddings.device)
-    whole = _probabilities(model, embeddings, response)[0]
-    drops = []
-    for rows in torch.arange(n_prompt).split(int(batch)):
-        erased = embeddings.repeat(len(rows), 1, 1)
-        erased[range(len(rows)), rows] = 0
-        drops.append((whole - _probabilities(model, erased, response)).float().cpu())
-    return torch.cat(drops)
+    none, each = torch.zeros(1, n_prompt, dtype=torch.bool), torch.eye(n_prompt, dtype=torch.bool)
+    whole = _erased(model, embeddings, response, none, batch)
+    return whole - _erased(model, embeddings, response, each, batch)
 
 
 _ESTIMATES: dict[str, Callable[..., Tensor]] = {
@@ -222,6 +230,38 @@ _ESTIMATES: dict[str, Callable[..., Tensor]] = {
 }
 
 
+def _start(model, prompt_ids: Ids, response_ids: Ids) -> tuple[Tensor, Tensor, int]:
+    """Checked ids of prompt and response, and how many rows (a leading BOS) are no row of I."""
+    prompt = _as_ids(model, prompt_ids, "prompt_ids")
+    response = _as_ids(model, response_ids, "response_ids")
+    bos = getattr(model.config, "bos_token_id", None)
+    skipped = int(prompt.numel() > 0 and bos is not None and int(prompt[0]) == bos)
+    _check(model, prompt, response, skipped)
+    return prompt, response, skipped
+
+
+def erased_probabilities(
+    model: PreTrainedModel,
+    prompt_ids: Ids,
+    response_ids: Ids,
+    masks: Bool[Tensor, "masks prompt"],
+    *,
+    batch_rows: int | str = "auto",
+) -> Float[Tensor, "masks response"]:
+    """p(y_m | Z_m) of every response token with the prompt tokens of each mask set to zero.
+
+    `masks` has a column for every prompt token but a leading BOS, which is never erased.
+    """
+    prompt, response, skipped = _start(model, prompt_ids, response_ids)
+    masks = torch.as_tensor(masks, dtype=torch.bool)
+    wanted = len(prompt) - skipped
+    if masks.ndim != 2 or masks.shape[1] != wanted:
+        raise BadInput(f"masks has shape {tuple(masks.shape)}: give {wanted} columns.")
+    masks = torch.nn.functional.pad(masks, (skipped, 0))
+    with _differentiable(model):
+        return _erased(model, _embeddings(model, prompt, response), response, masks, batch_rows)
+
+
 def importance(
     model: PreTrainedModel,
     prompt_ids: Ids,
@@ -229,25 +269,25 @@ def importance(
     *,
     method: str = "gradient",
     batch_rows: int | str = "auto",
+    steps: int = 128,
 ) -> Float[Tensor, "prompt response"]:
     """Importance of every prompt token for every response token, float32 on the CPU.
 
     `prompt_ids` as the tokenizer gives them: a leading BOS is part of the context and gets no row.
     Positive: the response token would be less likely without the prompt token. Units: probability.
     `batch_rows`: response tokens (prompt tokens for erasure) in one product; "auto" fits the memory.
+    `steps`: points on the path of integrated gradients.
     """
     if method not in METHODS:
         raise BadInput(f"method={method!r} is unknown: use one of {', '.join(METHODS)}.")
     if batch_rows != "auto" and (not isinstance(batch_rows, int) or batch_rows < 1):
         raise BadInput(f"batch_rows={batch_rows!r}: give a positive whole number or 'auto'.")
-    prompt = _as_ids(model, prompt_ids, "prompt_ids")
-    response = _as_ids(model, response_ids, "response_ids")
-    bos = getattr(model.config, "bos_token_id", None)
-    skipped = int(prompt.numel() > 0 and bos is not None and int(prompt[0]) == bos)
-    _check(model, prompt, response, skipped)
+    prompt, response, skipped = _start(model, prompt_ids, response_ids)
     with _differentiable(model):
         embeddings = _embeddings(model, prompt, response)
         estimate = _ESTIMATES[method]
+        if method == "integrated_gradients":
+            estimate = functools.partial(estimate, steps=steps)
         result = estimate(model, embeddings, response, len(prompt), batch_rows, skipped)[skipped:]
     if not torch.isfinite(result).all():
         raise BadInput(

@@ -129,3 +129,19 @@ def sensitivity(found: pd.DataFrame) -> Figure:
     axes.flat[0].legend()
     figure.tight_layout()
     return figure
+
+
+def deletion(found: pd.DataFrame) -> Figure:
+    """Probability left when the most important tokens are erased, one panel a model."""
+    figure, axes = plt.subplots(1, 2, figsize=(8.2, 3.4), sharey=True)
+    colours = dict(zip(found["order"].unique(), (*SHADES, "0.55"), strict=True))
+    for axis, (model, part) in zip(axes, found.groupby("model"), strict=True):
+        sns.lineplot(
+            part, x="share erased", y="left", hue="order", style="order", palette=colours,
+            errorbar=("ci", 95), seed=0, markers=True, ax=axis, legend=model == "base",
+        )  # fmt: skip
+        axis.set(title=f"{model} model", xlabel="share of prompt tokens erased")
+    axes[0].set_ylabel("probability left (1 = all)")
+    axes[0].legend(title=None)
+    figure.tight_layout()
+    return figure
