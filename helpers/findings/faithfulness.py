@@ -21,9 +21,9 @@ from helpers.pairs import ROLES, Pair
 from helpers.prompts import Prompt, read_prompts
 from helpers.results import Store
 
-PER_KIND = 2
+PER_KIND = 1
 TOKENS = 6  # response tokens
-STEPS = 48  # of integrated gradients
+STEPS = 32  # of integrated gradients
 SHARES = (0.1, 0.2, 0.3, 0.5)
 RANDOM_ORDERS = 5
 
