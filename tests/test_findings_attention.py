@@ -312,13 +312,15 @@ def test_a_head_that_gained_a_pair_of_an_instruction_verb_is_ranked_first(pair, 
 # --- silenced heads
 
 
-def test_control_sets_have_as_many_heads_in_the_same_layers_and_none_of_the_chosen():
+def test_control_sets_are_different_draws_of_as_many_heads_of_the_same_layers():
     chosen = [(0, 1), (2, 0), (2, 3)]
-    drawn = attention_causal.control_heads(chosen, 4, draws=50)
-    assert len(drawn) == 50 and len({tuple(one) for one in drawn}) > 1
+    drawn = attention_causal.control_heads(chosen, 4, draws=20)
+    assert len({tuple(one) for one in drawn}) == 20
     for heads in drawn:
-        assert [layer for layer, _ in heads] == [0, 2, 2]
-        assert len(set(heads)) == 3 and not set(heads) & set(chosen)
+        assert [layer for layer, _ in heads] == [0, 2, 2] and len(set(heads)) == 3
+        assert heads != chosen
+    assert {(0, head) for head in range(4)} == {heads[0] for heads in drawn}
+    assert len(attention_causal.control_heads(chosen, 4, draws=99)) == 4 * 6 - 1  # all others
 
 
 def test_silencing_a_head_removes_its_output_and_nothing_else(pair):

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from math import comb, prod
 
 import numpy as np
 import pandas as pd
@@ -69,20 +70,25 @@ def top_heads(table: pd.DataFrame, group: str, n_heads: int) -> list[Head]:
 def control_heads(
     chosen: Sequence[Head], n_per_layer: int, *, draws: int, seed: int = 0
 ) -> list[list[Head]]:
-    """Random sets with as many heads in each layer as `chosen` has, of the heads not chosen.
+    """Different random sets with as many heads in each layer as `chosen` has, none of them `chosen`.
 
-    Where a layer has too few others, all its heads can be drawn.
+    Single heads of `chosen` may be among them: were the choice without meaning, `chosen` would be one
+    more such draw, which is what makes its rank among them a test. Fewer where there are fewer sets.
     """
-    rng, found = np.random.default_rng(seed), []
+    rng, found = np.random.default_rng(seed), {tuple(sorted(chosen))}
     layers, counts = np.unique([layer for layer, _ in chosen], return_counts=True)
-    for _ in range(draws):
-        drawn = []
-        for layer, count in zip(layers.tolist(), counts.tolist(), strict=True):
-            others = [h for h in range(n_per_layer) if (layer, h) not in chosen]
-            pool = others if len(others) >= count else list(range(n_per_layer))
-            drawn += [(layer, int(h)) for h in rng.choice(pool, count, replace=False)]
-        found.append(sorted(drawn))
-    return found
+    possible = prod(comb(n_per_layer, count) for count in counts.tolist())
+    drawn: list[list[Head]] = []
+    while len(drawn) < min(draws, possible - 1):
+        one = [
+            (layer, int(head))
+            for layer, count in zip(layers.tolist(), counts.tolist(), strict=True)
+            for head in sorted(rng.choice(n_per_layer, count, replace=False))
+        ]
+        if tuple(one) not in found:
+            found.add(tuple(one))
+            drawn.append(one)
+    return drawn
 
 
 @contextmanager

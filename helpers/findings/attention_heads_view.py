@@ -109,6 +109,13 @@ def silenced_table(found: dict[str, dict[str, np.ndarray]]) -> pd.DataFrame:
     return table.assign(random=table.index.str.startswith("random-"))
 
 
+def gained_by_silenced(store: Store, lexicon: Lexicon) -> int:
+    """Pairs with an instruction verb that the heads silenced for them gained, all together."""
+    table = gains(store, lexicon).set_index(["layer", "head"])
+    heads = [tuple(one) for one in store.read("attention/silenced/instruction")["heads"].tolist()]
+    return int(table.loc[heads, "instruction_gained"].sum())
+
+
 def compare_silenced(found: dict[str, dict[str, np.ndarray]]) -> list[Comparison]:
     """Each chosen set against nothing silenced, and against each other; one family."""
     compared = []
