@@ -45,7 +45,7 @@ from helpers.prompts import PromptError
 from helpers.registry import Choice, RegistryError
 from helpers.results import Store, open_store
 
-FINDINGS = ("recognition", "positions", "attention", "ffn")
+FINDINGS = ("recognition", "positions", "attention", "ffn", "faithfulness")
 READ_WEIGHTS = {"attention", "ffn"}  # findings that need the table of architectures
 ON_CPU = {"ffn"}  # findings that read weights as arrays
 EXPLAINED = (

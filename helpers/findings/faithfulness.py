@@ -8,18 +8,18 @@ orders as the baseline. Parts are `faithfulness/MODEL/PROMPT`.
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import product
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
-from tqdm.auto import tqdm
 
 from helpers.attribution import METHODS, erased_probabilities, importance
 from helpers.findings.recognition import encoded, inputs_hash, read_responses
 from helpers.pairs import ROLES, Pair
 from helpers.prompts import Prompt, read_prompts
-from helpers.results import Store
+from helpers.results import Part, Store
 
 PER_KIND = 1
 TOKENS = 6  # response tokens
@@ -77,11 +77,11 @@ def compute(
     codes = encoded(prompts, pair, "template")
     answers = {r: read_responses(store, "template", r).set_index("id") for r in ROLES}
     about = {"tokens": TOKENS, "steps": STEPS, "shares": SHARES, "random_orders": RANDOM_ORDERS}
-    todo = list(product(zip(prompts, codes, strict=True), ROLES))
-    for (prompt, code), role in tqdm(todo, desc="faithfulness", disable=not progress):
+    parts = []
+    for (prompt, code), role in product(zip(prompts, codes, strict=True), ROLES):
         response = [int(token) for token in answers[role].loc[prompt.id, "ids"][:TOKENS]]
-        made_from = {"inputs": inputs_hash([code.ids, response, [*about.values()]])}
-        name = f"faithfulness/{role}/{prompt.id}"
-        if response and not store.has(name, made_from):
-            found = explain(pair.model(role), code.ids, response)
-            store.write(name, found, made_from=made_from, **about)
+        if response:
+            make = partial(explain, pair.model(role), code.ids, response)
+            made_from = {"inputs": inputs_hash([code.ids, response, [*about.values()]])}
+            parts.append(Part(f"faithfulness/{role}/{prompt.id}", make, made_from, about))
+    store.fill(parts, desc="faithfulness", progress=progress)

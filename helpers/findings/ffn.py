@@ -10,7 +10,7 @@ is there, so an interrupted run loses one layer at most. Words are indices into 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 import pandas as pd
@@ -30,7 +30,7 @@ from helpers.ffn import (
     word_outputs,
 )
 from helpers.pairs import ROLES, Pair
-from helpers.results import Store
+from helpers.results import Part, Store
 from helpers.rotation import match, principal_angles, random_updates, update_rank
 
 TOP_K = 15
@@ -150,26 +150,34 @@ def make_components(pair: Pair, store: Store, progress: bool) -> None:
     for role in ROLES:
         of_model, units = weights(pair.model(role)), word_outputs(embedded_words(pair, role))
         n = n_components(of_model)
-        for layer in tqdm(
-            range(of_model.n_layers), desc=f"components {role}", disable=not progress
-        ):
-            name = f"ffn/components/{layer:02d}-{role}"
-            if store.has(name):
-                continue
+
+        def make(layer: int, of_model=of_model, units=units, n=n) -> dict:
             found = components(layer_value_vectors(of_model, layer), n)
             listed = concept_words(found.directions, units, top_k=TOP_K)
-            store.write(name, pack(listed, found.explained_variance_ratio), top_k=TOP_K, n=n)
+            return pack(listed, found.explained_variance_ratio)
+
+        parts = [
+            Part(f"ffn/components/{layer:02d}-{role}", partial(make, layer),
+                 about={"top_k": TOP_K, "n": n})
+            for layer in range(of_model.n_layers)
+        ]  # fmt: skip
+        store.fill(parts, desc=f"components {role}", progress=progress)
 
 
 def make_rotation(pair: Pair, store: Store, progress: bool) -> None:
     base, tuned = (weights(pair.model(role)) for role in ROLES)
-    for layer in tqdm(range(base.n_layers), desc="rotation", disable=not progress):
-        name = f"ffn/rotation/{layer:02d}"
-        if not store.has(name):
-            both = (layer_value_vectors(side, layer) for side in (base, tuned))
-            store.write(
-                name, rotation(*both, n_components(base), seed=layer), draws=DRAWS, seed=layer
-            )
+
+    def make(layer: int) -> dict:
+        both = (layer_value_vectors(side, layer) for side in (base, tuned))
+        return rotation(*both, n_components(base), seed=layer)
+
+    parts = [
+        Part(
+            f"ffn/rotation/{layer:02d}", partial(make, layer), about={"draws": DRAWS, "seed": layer}
+        )
+        for layer in range(base.n_layers)
+    ]
+    store.fill(parts, desc="rotation", progress=progress)
 
 
 def make_annotations(pair: Pair, store: Store, progress: bool) -> pd.DataFrame:
@@ -196,7 +204,7 @@ def make_folding(pair: Pair, layers: tuple[int, ...], per_layer: int = 100) -> p
     of_model, rows = weights(pair.base), embedded_words(pair, "base")
     raw, folded = (
         word_outputs(rows),
-        word_outputs(rows, final_norm=of_model.final_norm_scale.numpy()),
+        word_outputs(rows, final_norm=of_model.final_norm_scale.float().cpu().numpy()),
     )
     found, per_layer = [], min(per_layer, n_components(of_model))
     for layer in layers:

@@ -8,6 +8,7 @@ same tokens at every place and for both models. Parts are `positions/MODEL/BLOCK
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from itertools import product
 
 import numpy as np
@@ -22,7 +23,7 @@ from helpers.pairs import ROLES, Pair
 from helpers.positions import PLACES, Item, read_items
 from helpers.prompts import Encoded, encode
 from helpers.responses import Response, respond
-from helpers.results import Store
+from helpers.results import Part, Store
 
 RESPONSES = ("own", "expected")
 LEVELS = 10
@@ -138,13 +139,24 @@ def compute(
             made_from=source,
             **about,
         )
-    todo = list(product(range(len(blocks(items))), ROLES))
-    for number, role in tqdm(todo, desc="placement", disable=not progress):
-        block = blocks(items)[number]
-        answers = store.read(f"positions/responses-{role}").set_index(["id", "place"])
-        asked = [[*vars(item).values()] for item in block]
-        own = [[int(i) for i in answers.loc[(item.id, p), "ids"]] for item in block for p in PLACES]
-        made_from = {"inputs": inputs_hash([asked, own])}
-        if not store.has(part_name(role, number), made_from):
-            found = make_block(pair, role, block, answers)
-            store.write(part_name(role, number), found, made_from=made_from, **about)
+    parts = [
+        _part(pair, store, role, number, block, about)
+        for number, block in enumerate(blocks(items))
+        for role in ROLES
+    ]
+    store.fill(parts, desc="placement", progress=progress)
+
+
+def _part(
+    pair: Pair, store: Store, role: str, number: int, block: Sequence[Item], about: dict
+) -> Part:
+    """One block of one model, tied to the items and to the responses it is computed from."""
+    answers = store.read(f"positions/responses-{role}").set_index(["id", "place"])
+    asked = [[*vars(item).values()] for item in block]
+    own = [[int(i) for i in answers.loc[(item.id, p), "ids"]] for item in block for p in PLACES]
+    return Part(
+        part_name(role, number),
+        partial(make_block, pair, role, block, answers),
+        {"inputs": inputs_hash([asked, own])},
+        about,
+    )
