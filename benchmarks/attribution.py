@@ -4,8 +4,8 @@
     python benchmarks/attribution.py --methods loop ours --threads 1
 
 One prompt of N tokens and one response of M, the base model in float32. Times are taken in turns in
-one process, memory and results in a process for each method. `loop` is the formula of the first method taken
-literally: for every response token one backward pass through the whole model, head included, into
+one process, memory and results in a process for each method. `loop` is the formula taken literally:
+for every response token one backward pass through the whole model, head included, into
 every parameter. inseq attributes probabilities; captum attributes log-probabilities, whose columns
 are multiplied by the probability afterwards. Exit code 1 where the promise is broken: eight times
 faster than the loop, results equal to 1e-3.
