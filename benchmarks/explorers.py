@@ -18,7 +18,7 @@ from harness import browser, widget_page
 
 from helpers.findings import recognition_view
 from helpers.results import open_store
-from helpers.widgets.components import ComponentExplorer, from_store
+from helpers.widgets import components, heads, positions
 from helpers.widgets.saliency import SaliencyExplorer
 
 LIMIT = 50  # milliseconds
@@ -45,7 +45,9 @@ def main() -> None:
     store = open_store()
     explorers = {
         "saliency": SaliencyExplorer(recognition_view.explorer_items(store)),
-        "components": ComponentExplorer(from_store(store)),
+        "positions": positions.from_store(store, open_store("llama-vicuna-7b")),
+        "heads": heads.HeadExplorer(heads.from_store(store)),
+        "components": components.ComponentExplorer(components.from_store(store)),
     }
     for name, widget in explorers.items():
         for slider, times in measure(widget).items():

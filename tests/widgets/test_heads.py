@@ -204,23 +204,9 @@ def test_accessible_in_both_themes_and_on_a_telephone(tmp_path, open_page, theme
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
 
 
-def test_the_full_size_fits_the_page_and_answers_quickly(tmp_path, open_page):
+def test_the_full_size_fits_the_page():
     full = explorable(18, 4, 256, words=9_500, pairs=75_000, per_head=1_250)
     assert len(json.dumps(pack_heads(full))) < 1.1e6  # random: deflates worse than real pairs
-    page = open_page(widget_page(tmp_path, HeadExplorer(full)))
-    spent = page.get_by_label("Head", exact=True).evaluate(
-        """async (input) => {
-             const times = [];
-             for (let i = 1; i <= 15; i += 1) {
-               const start = performance.now();
-               input.value = i % 4;
-               input.dispatchEvent(new Event("input"));
-               times.push(performance.now() - start);
-             }
-             return times.sort((a, b) => a - b)[7];
-           }"""
-    )
-    assert spent < 50
 
 
 def test_too_many_words_are_refused():
