@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from pathlib import Path
 
 import torch
@@ -62,7 +63,7 @@ CONFIGURATIONS = {
 def build(name: str, seed: int = 0) -> PreTrainedModel:
     """A tiny random model with weights large enough that its predictions are not uniform."""
     torch.manual_seed(seed)
-    model = AutoModelForCausalLM.from_config(CONFIGURATIONS[name]).float().eval()
+    model = AutoModelForCausalLM.from_config(deepcopy(CONFIGURATIONS[name])).float().eval()
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.15 * torch.randn_like(parameter))
