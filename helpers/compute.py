@@ -22,6 +22,7 @@ import torch
 from helpers import estimate, registry, sources
 from helpers.architectures import UnsupportedArchitecture, weights
 from helpers.attribution import BadInput
+from helpers.importing import load_prompts
 from helpers.locks import UnwritableStore
 from helpers.machine import (
     DTYPES,
@@ -34,6 +35,7 @@ from helpers.machine import (
 )
 from helpers.pairs import (
     DEFAULT_PAIR,
+    ROLES,
     MissingWeights,
     PairMismatch,
     UntrustedWeights,
@@ -41,12 +43,13 @@ from helpers.pairs import (
     fingerprint,
     load,
 )
-from helpers.prompts import PromptError
+from helpers.prompts import Prompt, PromptError
 from helpers.registry import Choice, RegistryError
 from helpers.results import Store, open_store
 
-FINDINGS = ("recognition", "positions", "attention", "ffn", "faithfulness")
+FINDINGS = ("recognition", "positions", "attention", "ffn", "faithfulness", "retrieval")
 READ_WEIGHTS = {"attention", "ffn"}  # findings that need the table of architectures
+READ_PROMPTS = {"recognition", "faithfulness"}  # findings that prompts of one's own can enter
 ON_CPU = {"ffn"}  # findings that read weights as arrays
 EXPLAINED = (
     MissingWeights, UntrustedWeights, UnusableModel, PairMismatch, RegistryError, UnusableDevice,
@@ -62,21 +65,36 @@ def fill(
     placement: Placement | None = None,
     allow_pickle: bool = False,
     trust_remote_code: bool = False,
+    prompts: list[Prompt] | None = None,
     **options,
 ) -> Store:
-    """Load a pair once and compute the named findings into its store."""
+    """Load a pair once and compute the named findings into its store.
+
+    `prompts` take the place of the book's in the findings that read them (READ_PROMPTS).
+    """
     keep_freed_memory()
     choice = registry.find(pair_name) if isinstance(pair_name, str) else pair_name
-    store = open_store(choice.name, folder, expected=_expected(choice, placement, allow_pickle))
+    expected = _expected(choice, placement, allow_pickle)
+    own = {} if choice.name in registry.read() else {r: str(getattr(choice, r)) for r in ROLES}
+    store = open_store(choice.name, folder, expected=expected, models=own)
     store.claims.sweep()
     pair = _load(choice, placement, allow_pickle, trust_remote_code)
     if READ_WEIGHTS & set(findings):
         weights(pair.base)  # an unknown architecture is better said now than in an hour
     # What only reads weights comes last: it may move the models off the device.
+    refused = []
     for finding in sorted(findings, key=lambda name: name in ON_CPU):
         if finding in ON_CPU:
             pair = _on_cpu(pair, choice, placement, allow_pickle, trust_remote_code)
-        importlib.import_module(f"helpers.findings.{finding}").compute(pair, store, **options)
+        own = {"prompts": prompts} if prompts and finding in READ_PROMPTS else {}
+        module = importlib.import_module(f"helpers.findings.{finding}")
+        try:
+            module.compute(pair, store, **own, **options)
+        except BadInput as error:  # what this pair cannot read must not cost it the other findings
+            refused.append(f"{finding}: {error}")
+    if refused:
+        others = f" What else was asked for is computed, in {store.folder}."
+        raise BadInput(" ".join(refused) + (others if len(findings) > len(refused) else ""))
     return store
 
 
@@ -150,6 +168,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--tuned", help="own pair: the same, or a LoRA adapter")
     parser.add_argument("--name", help="own pair: its name (default: the tuned model's)")
     parser.add_argument("--finding", choices=[*FINDINGS, "all"], default="all")
+    parser.add_argument("--prompts", help="prompts of your own: JSONL, CSV or a Hub data set")
     parser.add_argument("--folder", type=Path, help="another folder for the store")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 or mps")
     parser.add_argument("--dtype", default="auto", choices=["auto", *DTYPES])
@@ -212,6 +231,7 @@ def main(arguments: list[str] | None = None) -> None:
         choice = _choice(parser, given)
         if given.dry_run:
             return dry_run(choice, findings, given)
+        prompts = load_prompts(given.prompts) if given.prompts else None
         placement, first = _place(choice, given), rank()[0] == 0
         print(f"{choice.name}: {placement}", file=sys.stderr)
         store = fill(
@@ -221,6 +241,7 @@ def main(arguments: list[str] | None = None) -> None:
             placement=placement,
             allow_pickle=given.allow_pickle,
             trust_remote_code=given.trust_remote_code,
+            prompts=prompts,
             progress=first,
         )
         if first:

@@ -16,6 +16,7 @@ import hashlib
 import io
 import json
 import os
+import shlex
 import time
 import warnings
 from collections.abc import Callable, Iterable
@@ -84,22 +85,42 @@ class Store:
 
     `expected` holds what every part must have been made from (weight hashes, say), and `made_from`
     in a call what that one part must have been made from besides (the hash of its inputs, say): a
-    part made from something else counts as absent.
+    part made from something else counts as absent. `models` says where the two models of a pair that
+    is not in the registry are; it is written with the parts.
     """
 
     folder: Path
     expected: dict[str, str] = field(default_factory=dict)
+    models: dict[str, str] = field(default_factory=dict)
 
     @property
     def claims(self) -> Claims:
         return Claims(self.folder)
 
     def manifest(self) -> dict[str, dict]:
+        return self._content().get("parts", {})
+
+    def origin(self) -> dict[str, str]:
+        """Where base and tuned model of a pair of one's own are; empty for pairs of the registry."""
+        return self.models or self._content().get("models", {})
+
+    def command(self, finding: str | None = None) -> str:
+        """What computes the parts of a finding that this store lacks (of all, when left out)."""
+        name, models = self.folder.name, self.origin()
+        named = [part for role, where in models.items() for part in (f"--{role}", where)]
+        words = [*named, "--name", name] if named else ["--pair", name]
+        words += ["--finding", finding] if finding else []
+        if self.folder.resolve() != (results_folder(name) / name).resolve():
+            words += ["--folder", str(self.folder)]
+        return f"python -m helpers.compute {shlex.join(words)}"
+
+    def _content(self) -> dict[str, dict]:
         path = self.folder / MANIFEST
         if not path.exists():
             return {}
         try:
-            return json.loads(path.read_text(encoding="utf-8"))["parts"]
+            content = json.loads(path.read_text(encoding="utf-8"))
+            return content | {"parts": dict(content["parts"])}
         except (ValueError, KeyError, TypeError, UnicodeDecodeError):
             warnings.warn(
                 f"{path} is not a manifest: all parts of this store count as absent and will be "
@@ -153,8 +174,7 @@ class Store:
         if problem is not None:
             why = f"has no part {name!r}" if problem == "absent" else f"is damaged: {problem}"
             raise MissingResult(
-                f"The store {self.folder} {why}. Compute it with "
-                f"`python -m helpers.compute --pair {self.folder.name}`."
+                f"The store {self.folder} {why}. Compute it with `{self.command()}`."
             )
         if self.manifest()[name]["file"].endswith(".parquet"):
             return pd.read_parquet(io.BytesIO(content))
@@ -184,7 +204,8 @@ class Store:
                 self._write_manifest(self.manifest() | {name: entry})
 
     def _write_manifest(self, parts: dict[str, dict]) -> None:
-        content = {"pair": self.folder.name, "parts": dict(sorted(parts.items()))}
+        models = {"models": self.origin()} if self.origin() else {}
+        content = {"pair": self.folder.name, **models, "parts": dict(sorted(parts.items()))}
         text = json.dumps(content, indent=1, ensure_ascii=False, default=str)
         write_whole(self.folder / MANIFEST, text.encode())
 
@@ -248,9 +269,11 @@ def open_store(
     folder: str | Path | None = None,
     *,
     expected: dict[str, str] | None = None,
+    models: dict[str, str] | None = None,
 ) -> Store:
     """The store of a pair: `<pair>` in the results folder unless another folder is named."""
-    return Store(Path(folder) if folder else results_folder(pair) / pair, expected or {})
+    place = Path(folder) if folder else results_folder(pair) / pair
+    return Store(place, expected or {}, models or {})
 
 
 def results_folder(pair: str) -> Path:

@@ -194,6 +194,10 @@ def at_equal_length(
     if min(values.min() for values in lengths) <= 0:
         raise BadSample("length holds values of 0 or less: leave out prompts without a response.")
     log_ratio = np.log(lengths[1]) - np.log(lengths[0])
+    if log_ratio.any() and np.ptp(log_ratio) == 0:
+        raise BadSample(
+            "length has the same ratio in every prompt: its effect cannot be told from the models'."
+        )
     fit = sm.OLS(second - first, sm.add_constant(log_ratio)).fit(cov_type="HC3")
     low, high = fit.conf_int()[0]
     spread = np.sqrt((first.var(ddof=1) + second.var(ddof=1)) / 2)

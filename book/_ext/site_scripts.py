@@ -2,6 +2,8 @@
 
 - sphinx-thebe declares a global in a script that is included twice, which is an error on every page;
 - Font Awesome's script (1.5 MB) draws the icons that its style sheet draws already.
+
+And tell the cards of shared links the site's address.
 """
 
 import re
@@ -38,7 +40,12 @@ def strip_tags(app, exception):
         page.write_text(text, encoding="utf-8")
 
 
+def know_the_address(app, config):
+    config.ogp_site_url = config.html_baseurl
+
+
 def setup(app):
+    app.connect("config-inited", know_the_address)
     app.connect("html-page-context", leave_out, priority=900)
     app.connect("build-finished", strip_tags)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -12,7 +12,7 @@ from helpers.findings.attention_causal import gains
 from helpers.findings.attention_pairs import Lexicon, n_layers, read_heads, read_layer, read_lexicon
 from helpers.findings.attention_view import COUNTED, VerbComparison
 from helpers.pairs import ROLES
-from helpers.results import Store
+from helpers.results import MissingResult, Store
 from helpers.statistics import Comparison, compare_paired, holm, mcnemar, show_p
 
 EXAMPLES = 3
@@ -95,6 +95,11 @@ def read_silenced(store: Store) -> dict[str, dict[str, np.ndarray]]:
     """Following by prompt, loss by text and silenced heads of every condition."""
     start = "attention/silenced/"
     names = sorted(name for name in store.manifest() if name.startswith(start))
+    if missing := {"none", "instruction", "general"} - {name.removeprefix(start) for name in names}:
+        raise MissingResult(
+            f"The store {store.folder} holds no run with these heads silenced: "
+            f"{', '.join(sorted(missing))}. Compute them with `{store.command('attention')}`."
+        )
     return {name.removeprefix(start): store.read(name) for name in names}
 
 

@@ -20,7 +20,7 @@ from scipy import stats
 from helpers.attention import layer_groups
 from helpers.findings.attention_pairs import Lexicon, n_layers
 from helpers.findings.attention_readings import NULLS, READINGS
-from helpers.results import Store
+from helpers.results import MissingResult, Store
 from helpers.statistics import Comparison, compare_independent, holm, show_p
 
 PERMUTATIONS = 10_000
@@ -121,9 +121,11 @@ def lifts(
 
 
 def quarters(store: Store) -> dict[str, list[int]]:
-    """Layers of each quarter, and all of them."""
-    group = layer_groups(n_layers(store))
-    named = {name: np.flatnonzero(group == i) for i, name in enumerate(QUARTERS)}
+    """Layers of each quarter, and all of them; as many parts as layers where there are fewer."""
+    depth = n_layers(store)
+    names = QUARTERS if depth >= len(QUARTERS) else (*QUARTERS[: depth - 1], QUARTERS[-1])
+    group = layer_groups(depth, len(names))
+    named = {name: np.flatnonzero(group == i) for i, name in enumerate(names)}
     parts = {f"{name} ({own[0]} to {own[-1]})": own.tolist() for name, own in named.items()}
     return parts | {"all layers": list(range(len(group)))}
 
@@ -199,6 +201,11 @@ def against_random(store: Store, lexicon: Lexicon) -> pd.DataFrame:
     """One row an update (tuning, and each random draw) and way of counting pairs."""
     main, rows = store.read("attention/readings/main"), []
     names = [name for name in store.manifest() if name.startswith("attention/null/")]
+    if not names:
+        raise MissingResult(
+            f"The store {store.folder} holds no random update to compare with. Compute them with "
+            f"`{store.command('attention')}`."
+        )
     for label, counted in COUNTED.items():
         rows.append({"update": "tuning", "pairs": label} | _summary(main, lexicon, counted))
         for name in names:

@@ -103,10 +103,13 @@ def read_rotation(store: Store) -> Rotation:
 
 
 def compare_rotation(found: Rotation, ks=(12, 60, 300)) -> list[Comparison]:
-    """Mean principal angle of the real update against the mean of random ones, by layer."""
+    """Mean principal angle of the real update against the mean of random ones, by layer.
+
+    A model with fewer components than a k of `ks` is compared at all it has.
+    """
     comparisons = []
     for null in NULLS:
-        for k in ks:
+        for k in dict.fromkeys(min(k, int(found.k[-1])) for k in ks):
             at = int(np.flatnonzero(found.k == k)[0])
             comparisons.append(
                 compare_paired(

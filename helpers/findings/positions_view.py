@@ -72,7 +72,7 @@ def complete(store: Store) -> list[tuple[int, list[str]]]:
     if not found:
         raise MissingResult(
             f"The store {store.folder} holds no finished item of the placement experiment. Compute "
-            "it with `python -m helpers.compute --finding positions`."
+            f"it with `{store.command('positions')}`."
         )
     return found
 

@@ -25,6 +25,7 @@ from helpers.positions import stretches as stretches_of
 from helpers.results import Store
 from helpers.statistics import (
     RESAMPLES,
+    BadSample,
     Comparison,
     compare_paired,
     holm,
@@ -63,10 +64,15 @@ def ours(store: Store) -> pd.DataFrame:
 def select(table: pd.DataFrame, **setting) -> pd.DataFrame:
     """Profiles in one setting (`MAIN` unless said otherwise), of prompts that have both models'."""
     chosen, left = MAIN | setting, table
+    if table.empty:
+        raise BadSample(
+            f"table holds no profile: no prompt of {LEAST_PROMPT} tokens or more has responses of "
+            f"{LEAST_RESPONSE} or more from both models."
+        )
     for name, value in chosen.items():
         left = left[left[name] == value]
     if left.empty:
-        raise ValueError(f"The table holds no profile in the setting {chosen}.")
+        raise BadSample(f"The table holds no profile in the setting {chosen}.")
     return left[left.groupby(["kind", "id"])["model"].transform("size") == len(ROLES)]
 
 

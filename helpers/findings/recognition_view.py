@@ -23,6 +23,7 @@ from helpers.pairs import ROLES
 from helpers.prompts import read_prompts
 from helpers.results import Store
 from helpers.statistics import (
+    BadSample,
     Comparison,
     at_equal_length,
     compare_independent,
@@ -41,7 +42,8 @@ def scores(store: Store) -> pd.DataFrame:
 
 
 def _matrices(store: Store, setting: str, model: str, author: str) -> list:
-    blocks = range(-(-len(read_prompts()) // BLOCK))
+    n_prompts = len(store.read("recognition/prompts").query("setting == @setting"))
+    blocks = range(-(-n_prompts // BLOCK))
     parts = (store.read(part_name(setting, model, author, number)) for number in blocks)
     return [matrix for part in parts for matrix in unpack(part)]
 
@@ -208,6 +210,8 @@ def median_lengths(table: pd.DataFrame, setting: str = "template") -> dict[str, 
 def judged(table: pd.DataFrame, setting: str = "template") -> pd.DataFrame:
     """Whether each model followed, for prompts with a rule: index id, one column a model."""
     rows = own(table, setting).dropna(subset=["followed"])
+    if rows.empty:
+        raise BadSample("followed is empty: no prompt has a rule that tells what following it is.")
     return rows.pivot(index="id", columns="model", values="followed").astype(bool)
 
 

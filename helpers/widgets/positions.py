@@ -118,8 +118,8 @@ class PositionExplorer(BookWidget):
         super().__init__(data=packed, **options)
 
 
-def from_store(own, released) -> PositionExplorer:
-    """The explorer of both pairs: `own` is our pair's store, `released` the 7B one."""
+def from_store(own, released=None) -> PositionExplorer:
+    """The explorer of a pair's store, with the profiles of the `released` 7B one if it is given."""
     from helpers.findings import positions_view, profiles_view
 
     items = own.read("positions/items")
@@ -127,12 +127,12 @@ def from_store(own, released) -> PositionExplorer:
     for role in ROLES:
         for row in own.read(f"positions/responses-{role}").itertuples():
             answers[(row.id, row.place, role)] = list(row.tokens)
-    sets = {}
-    for prefix, table in (
-        ("7B: ", profiles_view.released(released)),
-        ("", profiles_view.ours(own)),
-    ):
-        for kind in (kind for kind in profiles_view.DATA_SETS if (table["kind"] == kind).any()):
+    sets, tables = {}, {"": profiles_view.ours(own)}
+    if released is not None:
+        tables = {"7B: ": profiles_view.released(released)} | tables
+    for prefix, table in tables.items():
+        held = () if table.empty else profiles_view.DATA_SETS
+        for kind in (kind for kind in held if (table["kind"] == kind).any()):
             sets[prefix + kind] = _bands(profiles_view, table[table["kind"] == kind])
     return PositionExplorer(positions_view.placed(own), answers, sets)
 

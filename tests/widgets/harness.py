@@ -71,7 +71,7 @@ def widget_page(folder: Path, widget, *, theme: str = "light", views: int = 1) -
     view = json.dumps({"model_id": widget.model_id, "version_major": 2, "version_minor": 0})
     embed = json.dumps(state).replace("</", "<\\/")
     kind = "application/vnd.jupyter.widget"
-    script = (ROOT / "book" / "_static" / "mount.js").read_text(encoding="utf-8")
+    script = (ROOT / "helpers" / "widgets" / "mount.js").read_text(encoding="utf-8")
     (folder / "mount.js").write_text(script, encoding="utf-8")
     parts = [
         f'<!doctype html><html lang="en" data-theme="{theme}"><head><meta charset="utf-8">',
