@@ -6,9 +6,15 @@ from helpers.statistics import Comparison
 
 
 def say(**values: object) -> None:
-    """Give the chapter's text its numbers, by name (`{glue:text}` reads them)."""
-    from myst_nb import glue
+    """Give the chapter's text its numbers, by name (`{glue:text}` reads them).
 
+    Where the book's builder is not installed, as on Colab, the numbers are printed.
+    """
+    try:
+        from myst_nb import glue
+    except ImportError:
+        print(*(f"{name}: {value}" for name, value in values.items()), sep="\n")
+        return
     for name, value in values.items():
         glue(name, value, display=False)
 

@@ -157,16 +157,17 @@ def rank_among_draws(table: pd.DataFrame, condition: str) -> pd.DataFrame:
 # --- the chapter's end
 
 
-def live_check(store: Store, *, layer: int, head: int) -> pd.DataFrame | str:
+def live_check(name: str, store: Store, *, layer: int, head: int) -> pd.DataFrame | str:
     """Knowledge of one head computed from the weights now, beside what the store holds."""
     from helpers.architectures import weights
     from helpers.attention import head_activations, head_knowledge, word_pairs, word_space
     from helpers.pairs import MissingWeights, load
+    from helpers.registry import RegistryError
     from helpers.words import word_embeddings
 
     try:
-        pair = load()
-    except MissingWeights as error:
+        pair = load(name)
+    except (MissingWeights, RegistryError) as error:
         return f"The live check needs the models. {error}"
     lexicon = read_lexicon()
     space, stored = word_space(lexicon.vectors), read_layer(store, layer)[0][head]

@@ -181,7 +181,7 @@ def annotator_error(annotations: pd.DataFrame) -> dict[str, Agreement]:
 
 
 def live_check(
-    store: Store, *, layer: int, component: int, role: str = "base"
+    name: str, store: Store, *, layer: int, component: int, role: str = "base"
 ) -> pd.DataFrame | str:
     """One component computed from the weights now, beside what the store holds."""
     from helpers.annotate.lexicon import vocabulary
@@ -189,10 +189,11 @@ def live_check(
     from helpers.ffn import components, concept_words, layer_value_vectors, word_outputs
     from helpers.findings.ffn import TOP_K, embedded_words, n_components
     from helpers.pairs import MissingWeights, load
+    from helpers.registry import RegistryError
 
     try:
-        pair = load()
-    except MissingWeights as error:
+        pair = load(name)
+    except (MissingWeights, RegistryError) as error:
         return f"The live check needs the models. {error}"
     of_model = weights(pair.model(role))
     now = components(layer_value_vectors(of_model, layer), n_components(of_model))

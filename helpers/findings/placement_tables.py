@@ -155,10 +155,11 @@ def recompute(pair: Pair, store: Store, item: Item, place: str) -> pd.DataFrame:
 def live_check(name: str, store: Store, item_id: str, place: str) -> pd.DataFrame | str:
     """Load the pair and explain one stored item again; a sentence where there are no weights."""
     from helpers.pairs import MissingWeights, load
+    from helpers.registry import RegistryError
 
     try:
         pair = load(name)
-    except MissingWeights as error:
+    except (MissingWeights, RegistryError) as error:
         return f"The live check needs the models. {error}"
     item = next(item for item in read_items() if item.id == item_id)
     return recompute(pair, store, item, place)

@@ -289,10 +289,11 @@ def live_check(name: str, store: Store, prompt_id: str) -> pd.DataFrame | str:
     from helpers.attribution import importance
     from helpers.pairs import MissingWeights, load
     from helpers.prompts import encode
+    from helpers.registry import RegistryError
 
     try:
         pair = load(name)
-    except MissingWeights as error:
+    except (MissingWeights, RegistryError) as error:
         return f"The live check needs the models. {error}"
     prompt = next(prompt for prompt in read_prompts() if prompt.id == prompt_id)
     code = encode(prompt, pair.tokenizer, pair.template)
