@@ -1,0 +1,41 @@
+"""The retrieval check outside the book's items: a document and a question of one's own."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from helpers.findings.retrieval import MAX_TOKENS, _explain, one_line
+from helpers.findings.retrieval_view import SCORES, overlap, scores_of
+from helpers.pairs import ROLES, MissingWeights, Pair, load
+from helpers.prompts import Prompt, Segment, encode
+from helpers.responses import respond
+
+SHOWN = ("score", "importance share", "gain", "overlap")
+
+
+def read_document(pair: Pair, question: str, document: str) -> pd.DataFrame:
+    """Both models' response to a question under a document, and how much it rests on it."""
+    asked = (Segment("instruction", question),)
+    prompt = Prompt("own", "retrieval", (Segment("context", document), *asked))
+    codes = [
+        encode(one, pair.tokenizer, pair.template)
+        for one in (prompt, Prompt("own", "retrieval", asked))
+    ]
+    rows = {}
+    for role in ROLES:
+        (answer,) = respond(
+            pair.model(role), pair.tokenizer, [codes[0].ids], one_line(pair.template),
+            max_tokens=MAX_TOKENS,
+        )  # fmt: skip
+        found = scores_of(_explain(pair, role, *codes, list(answer.ids)), codes[0].roles)
+        found["overlap"] = overlap(answer.text, question, document)
+        rows[role] = {"response": answer.text} | {SCORES[key]: found[key] for key in SHOWN}
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def try_document(name: str, question: str, document: str) -> pd.DataFrame | str:
+    """The same for a pair by name; a sentence where its weights are missing."""
+    try:
+        return read_document(load(name), question, document).round(2)
+    except MissingWeights as error:
+        return f"This needs the models. {error}"
