@@ -43,7 +43,8 @@ from helpers.pairs import (
     fingerprint,
     load,
 )
-from helpers.prompts import Prompt, PromptError
+from helpers.positions import read_items
+from helpers.prompts import Prompt, PromptError, few, read_prompts
 from helpers.registry import Choice, RegistryError
 from helpers.results import Store, open_store
 
@@ -66,12 +67,10 @@ def fill(
     allow_pickle: bool = False,
     trust_remote_code: bool = False,
     prompts: list[Prompt] | None = None,
+    limit: int | None = None,
     **options,
 ) -> Store:
-    """Load a pair once and compute the named findings into its store.
-
-    `prompts` take the place of the book's in the findings that read them (READ_PROMPTS).
-    """
+    """Load a pair once and compute the named findings into its store (see `inputs`)."""
     keep_freed_memory()
     choice = registry.find(pair_name) if isinstance(pair_name, str) else pair_name
     expected = _expected(choice, placement, allow_pickle)
@@ -86,7 +85,7 @@ def fill(
     for finding in sorted(findings, key=lambda name: name in ON_CPU):
         if finding in ON_CPU:
             pair = _on_cpu(pair, choice, placement, allow_pickle, trust_remote_code)
-        own = {"prompts": prompts} if prompts and finding in READ_PROMPTS else {}
+        own = inputs(finding, prompts, limit)
         module = importlib.import_module(f"helpers.findings.{finding}")
         try:
             module.compute(pair, store, **own, **options)
@@ -96,6 +95,19 @@ def fill(
         others = f" What else was asked for is computed, in {store.folder}."
         raise BadInput(" ".join(refused) + (others if len(findings) > len(refused) else ""))
     return store
+
+
+def inputs(finding: str, prompts: list[Prompt] | None, limit: int | None) -> dict[str, list]:
+    """What a finding is run on in place of all that the book holds; empty where it is all of that.
+
+    Prompts of one's own enter where no rule is needed (READ_PROMPTS); a limit holds for items and
+    for the prompts that heads are silenced on too.
+    """
+    if finding in READ_PROMPTS:
+        return {"prompts": few(prompts or read_prompts(), limit)} if prompts or limit else {}
+    if limit and finding == "positions":
+        return {"items": few(read_items(), limit)}
+    return {"prompts": few(read_prompts(), limit)} if limit and finding == "attention" else {}
 
 
 def _expected(choice: Choice, placement: Placement | None, allow_pickle: bool) -> dict[str, str]:
@@ -138,7 +150,7 @@ def dry_run(choice: Choice, findings: list[str], given: argparse.Namespace) -> N
     pair = _load(choice, placement, given.allow_pickle, given.trust_remote_code)
     print("\n".join(estimate.memory_report(pair.base.config, placement)))
     total = 0.0
-    for cost in estimate.costs(pair, findings):
+    for cost in estimate.costs(pair, findings, given.limit):
         total += cost.seconds
         print(f"{cost.finding:12} {estimate.duration(cost.seconds):>8} = {cost.formula}")
     processes = rank()[1]
@@ -161,6 +173,12 @@ def _precision(pair, choice: Choice, placement: Placement, given: argparse.Names
     )
 
 
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 3:
+        raise argparse.ArgumentTypeError(f"{text!r}: give a whole number, 3 or more")
+    return int(text)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m helpers.compute", description=__doc__)
     parser.add_argument("--pair", help=f"a pair of the registry (default: {DEFAULT_PAIR})")
@@ -169,6 +187,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--name", help="own pair: its name (default: the tuned model's)")
     parser.add_argument("--finding", choices=[*FINDINGS, "all"], default="all")
     parser.add_argument("--prompts", help="prompts of your own: JSONL, CSV or a Hub data set")
+    parser.add_argument("--limit", type=_positive, help="a first look: so many prompts and items")
     parser.add_argument("--folder", type=Path, help="another folder for the store")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 or mps")
     parser.add_argument("--dtype", default="auto", choices=["auto", *DTYPES])
@@ -242,6 +261,7 @@ def main(arguments: list[str] | None = None) -> None:
             allow_pickle=given.allow_pickle,
             trust_remote_code=given.trust_remote_code,
             prompts=prompts,
+            limit=given.limit,
             progress=first,
         )
         if first:

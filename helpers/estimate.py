@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from helpers.attribution import importance
 from helpers.machine import GIB, Placement, bytes_of
-from helpers.prompts import encode, read_prompts
+from helpers.prompts import encode, few, read_prompts
 
 LENGTHS = (200, 100)  # N and M of the longest case that the book asks for
 
@@ -93,8 +93,8 @@ def _one_prompt(pair, prompt) -> tuple[float, float, int, int]:
     )
 
 
-def _recognition(pair) -> Cost:
-    prompts = read_prompts()
+def _recognition(pair, limit: int | None) -> Cost:
+    prompts = few(read_prompts(), limit)
     response, explanation, n, m = _one_prompt(pair, prompts[0])
     return Cost(
         "recognition",
@@ -105,10 +105,10 @@ def _recognition(pair) -> Cost:
     )
 
 
-def _positions(pair) -> Cost:
+def _positions(pair, limit: int | None) -> Cost:
     from helpers.positions import PLACES, read_items
 
-    items = read_items()
+    items = few(read_items(), limit)
     response, explanation, n, m = _one_prompt(pair, items[0].at(PLACES[0]))
     each = len(items) * len(PLACES)
     return Cost(
@@ -119,7 +119,7 @@ def _positions(pair) -> Cost:
     )
 
 
-def _attention(pair) -> Cost:
+def _attention(pair, _) -> Cost:
     from helpers.architectures import weights
     from helpers.attention import head_activations, word_pairs, word_space
     from helpers.words import read_vectors, read_vocabulary, word_embeddings
@@ -140,7 +140,7 @@ def _attention(pair) -> Cost:
     )
 
 
-def _ffn(pair) -> Cost:
+def _ffn(pair, _) -> Cost:
     from helpers.architectures import weights
     from helpers.ffn import MAX_COMPONENTS, components, layer_value_vectors
 
@@ -161,9 +161,9 @@ MEASURES = {
 }  # fmt: skip
 
 
-def costs(pair, findings: list[str]) -> list[Cost]:
-    """What each finding will take on this machine, alone."""
-    return [MEASURES[finding](pair) for finding in findings if finding in MEASURES]
+def costs(pair, findings: list[str], limit: int | None = None) -> list[Cost]:
+    """What each finding will take on this machine, alone, with `limit` prompts and items."""
+    return [MEASURES[finding](pair, limit) for finding in findings if finding in MEASURES]
 
 
 def precision(pair, exact_base) -> float:

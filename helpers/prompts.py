@@ -8,7 +8,8 @@ would be, and each token belongs to the segment that its characters come from.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+import random
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,13 @@ from helpers.results import data_folder
 
 ROLES = ("instruction", "context", "input", "cue")
 JOINT = "\n"
+
+
+def few(given: Sequence, limit: int | None) -> list:
+    """`limit` of the given prompts or items, drawn at random (seeded), in their order; all for None."""
+    if limit is None or limit >= len(given):
+        return list(given)
+    return [given[i] for i in sorted(random.Random(0).sample(range(len(given)), limit))]
 
 
 class PromptError(ValueError):
