@@ -14,7 +14,7 @@ import json
 import logging
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 import pandas as pd
 from anywidget import AnyWidget
@@ -83,12 +83,15 @@ def filled(section: Section, store: Store) -> dict:
 
 def _made(blocks: list[Block]) -> Iterator[dict]:
     """Each block, or why it could not be made from what the store holds."""
+    said: set[str] = set()
     for block in blocks:
         try:
             yield shown(block, block.make())
         except (MissingResult, ValueError) as error:
             pyplot.close("all")
-            yield {"title": block.title, "kind": "missing", "why": str(error)}
+            why = "The reason is the one given above." if str(error) in said else str(error)
+            said.add(str(error))
+            yield {"title": block.title, "kind": "missing", "why": why}
 
 
 def origin(store: Store) -> list[tuple[str, str]]:
@@ -96,7 +99,7 @@ def origin(store: Store) -> list[tuple[str, str]]:
     parts, rows = list(store.manifest().values()), []
     known = registry.read().get(store.folder.name)
     models = {r: str(getattr(known, r)) for r in ("base", "tuned")} if known else store.origin()
-    rows += [(SIDES[role], where) for role, where in models.items()]
+    rows += [(SIDES[role], _named(where)) for role, where in models.items()]
     made_from = [part.get("made_from", {}) for part in parts]
     for key in ("base", "tuned", "adapter", "dtype"):
         hashes = sorted({str(one[key]) for one in made_from if key in one})
@@ -108,6 +111,12 @@ def origin(store: Store) -> list[tuple[str, str]]:
     dates = sorted(part.get("date", "") for part in parts)
     rows.append(("computed", f"{dates[0]} to {dates[-1]}, {len(parts)} parts"))
     return rows
+
+
+def _named(where: str) -> str:
+    """A model of the Hub by its id, a local one by its last name: what is mailed tells no paths."""
+    local = where.startswith(("/", ".", "~")) or where.count("/") > 1 or "\\" in where
+    return f"{PureWindowsPath(where).name} (on disk)" if local else where
 
 
 @cache

@@ -58,8 +58,23 @@ class Section:
     blocks: Callable[[Store], list[Block]]
 
 
-def family(makers: Iterable[Callable[[], Comparison | list[Comparison]]]) -> statistics.Captioned:
-    """The comparisons that can be made, Holm-corrected together; the caption names the others."""
+@dataclass(frozen=True)
+class Family:
+    """Comparisons corrected together (Holm), and the reasons why others could not be made."""
+
+    found: list[Comparison]
+    left: list[str]
+
+    @property
+    def table(self) -> statistics.Captioned:
+        """The chapters' table; its caption names what is left out."""
+        shown = statistics.table(self.found)
+        shown.caption = " ".join([shown.caption, *(f"Not tested: {why}" for why in self.left)])
+        return shown
+
+
+def family(makers: Iterable[Callable[[], Comparison | list[Comparison]]]) -> Family:
+    """The comparisons of a family that this pair allows."""
     found, left = [], []
     for make in makers:
         try:
@@ -69,34 +84,39 @@ def family(makers: Iterable[Callable[[], Comparison | list[Comparison]]]) -> sta
             left.append(str(error))
     if not found:
         raise BadSample(" ".join(left))
-    shown = statistics.table(statistics.holm(found))
-    shown.caption = " ".join([shown.caption, *(f"Not tested: {reason}" for reason in left)])
-    return shown
+    return Family(statistics.holm(found), left)
 
 
 def recognition(store: Store) -> list[Block]:
     view, figures = recognition_view, recognition_figures
     scores = view.scores(store)
     own = view.paired(view.own(scores))
-    robust = [
+    makers = [
         lambda: view.compare(own, "own responses, in the template"),
         lambda: view.in_plain_text(scores),
         lambda: view.compare(view.paired(view.matched_scores(store)), "first k tokens of both"),
         lambda: view.equal_length(scores),
         lambda: view.compare(view.at_least(own, scores, 5), "both responses 5 tokens or more"),
     ]
+    robust = cache(lambda: family(makers))
+    kinds = [
+        lambda part=part, name=name: view.compare(part, f"kind: {name}")
+        for name, part in own.groupby("kind")
+    ]
     return [
-        Block("Instruction score of both models", lambda: family(robust)),
+        Block("Instruction score of both models", lambda: robust().table),
+        Block(
+            "How far it depends on the comparison",
+            lambda: figures.intervals(robust().found, label=SCORE),
+            "Mean differences in instruction score with 95 % intervals, a line a comparison; the "
+            "numbers are in the table above.",
+        ),
         Block(
             "All prompts",
             lambda: figures.distributions(own),
             "Instruction scores of all prompts for both models, and the paired differences.",
         ),
-        Block(
-            "By kind of prompt",
-            lambda: figures.intervals(view.by_group(own, "kind"), label=SCORE),
-            "Mean differences in instruction score with 95 % intervals, a line a kind of prompt.",
-        ),
+        Block("Instruction score by kind of prompt", lambda: family(kinds).table),
         Block(
             "Both models on one and the same response",
             lambda: statistics.table(view.shared_response(scores)),

@@ -55,10 +55,11 @@ def _sample(values: Sequence[float], name: str, least: int = 3) -> Values:
     return sample
 
 
-def _pair(a: Sequence[float], b: Sequence[float]) -> tuple[Values, Values]:
-    first, second = _sample(a, "a"), _sample(b, "b")
+def _pair(a: Sequence[float], b: Sequence[float], label: str) -> tuple[Values, Values]:
+    first, second = _sample(a, f"{label}: a"), _sample(b, f"{label}: b")
     if len(first) != len(second):
-        raise BadSample(f"a has {len(first)} values, b has {len(second)}: pair them item by item.")
+        sizes = f"a has {len(first)} values, b has {len(second)}"
+        raise BadSample(f"{label}: {sizes}: pair them item by item.")
     return first, second
 
 
@@ -95,7 +96,7 @@ def compare_paired(
     seed: int = 0,
 ) -> Comparison:
     """Paired t-test of b against a; g is the mean difference over the average sd (g_av)."""
-    first, second = _pair(a, b)
+    first, second = _pair(a, b, label)
     difference = second - first
     low, high = bootstrap_interval(difference, seed=seed)
     spread = np.sqrt((first.var(ddof=1) + second.var(ddof=1)) / 2)
@@ -126,7 +127,7 @@ def compare_independent(
     seed: int = 0,
 ) -> Comparison:
     """Welch's t-test of b against a; g uses the pooled standard deviation."""
-    first, second = _sample(a, "a"), _sample(b, "b")
+    first, second = _sample(a, f"{label}: a"), _sample(b, f"{label}: b")
     generator = np.random.default_rng(seed)
     draws = _resampled_means(second, generator) - _resampled_means(first, generator)
     low, high = np.percentile(draws, [2.5, 97.5])
@@ -153,7 +154,7 @@ def mcnemar(
     a: Sequence[bool], b: Sequence[bool], *, label: str, null_hypothesis: str, seed: int = 0
 ) -> Comparison:
     """Exact McNemar test of two shares on the same items."""
-    first, second = _pair(np.asarray(a, float), np.asarray(b, float))
+    first, second = _pair(np.asarray(a, float), np.asarray(b, float), label)
     gained = int(((second == 1) & (first == 0)).sum())
     lost = int(((second == 0) & (first == 1)).sum())
     p_value = stats.binomtest(gained, gained + lost).pvalue if gained + lost else 1.0
@@ -189,14 +190,15 @@ def at_equal_length(
     """
     import statsmodels.api as sm
 
-    first, second = _pair(a, b)
+    first, second = _pair(a, b, label)
     lengths = [_sample(values, "length") for values in (length_a, length_b)]
     if min(values.min() for values in lengths) <= 0:
         raise BadSample("length holds values of 0 or less: leave out prompts without a response.")
     log_ratio = np.log(lengths[1]) - np.log(lengths[0])
-    if log_ratio.any() and np.ptp(log_ratio) == 0:
+    if np.ptp(log_ratio) == 0:
         raise BadSample(
-            "length has the same ratio in every prompt: its effect cannot be told from the models'."
+            f"{label}: the lengths of both responses have the same ratio in every prompt, so that "
+            "their effect cannot be told from the models'."
         )
     fit = sm.OLS(second - first, sm.add_constant(log_ratio)).fit(cov_type="HC3")
     low, high = fit.conf_int()[0]

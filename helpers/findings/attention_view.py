@@ -190,8 +190,9 @@ def table(compared: Sequence[VerbComparison], *, unit: str = "lift") -> pd.DataF
 def _summary(changes: pd.DataFrame, lexicon: Lexicon, counted: str) -> dict[str, float]:
     """Lift of both groups over all layers, and how many counts (verb in head) changed."""
     own = lifts(changes, len(lexicon.verbs), counted)
-    means = [float(np.nanmean(own[part])) for part in (lexicon.is_instruction,
-                                                       ~lexicon.is_instruction)]  # fmt: skip
+    groups = (own[part & np.isfinite(own)] for part in (lexicon.is_instruction,
+                                                        ~lexicon.is_instruction))  # fmt: skip
+    means = [float(group.mean()) if len(group) else np.nan for group in groups]
     changed = int(changes[[f"rose{counted}", f"fell{counted}"]].to_numpy(int).sum())
     return {"instruction": means[0], "general": means[1], "difference": means[0] - means[1],
             "counts changed": changed}  # fmt: skip
