@@ -223,6 +223,8 @@ class Weights:
         if table.attention_norm is not None:
             norm = getattr(self._layers[layer], table.attention_norm)
             weight = table.norm_scale(norm).detach()[:, None] * weight
+            if isinstance(norm, nn.LayerNorm):  # takes the mean away, which is linear as well
+                weight = weight - weight.mean(dim=0)
         side_norm = getattr(attention, f"{side[0]}_norm", None)
         if side_norm is not None:
             scale = table.norm_scale(side_norm).detach()

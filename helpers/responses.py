@@ -64,7 +64,25 @@ def respond(
     *,
     max_tokens: int = 32,
 ) -> list[Response]:
-    """Greedy responses to a batch of prompts (ids as the tokenizer gives them), padded on the left."""
+    """Greedy responses to a batch of prompts (ids as the tokenizer gives them), padded on the left.
+
+    A batch too large for the accelerator's memory is halved.
+    """
+    try:
+        return _respond(model, tokenizer, prompts, template, max_tokens)
+    except torch.OutOfMemoryError:
+        if len(prompts) == 1:
+            raise
+    half = len(prompts) // 2  # outside of `except`: the error holds on to the batch's tensors
+    blocks = (prompts[:half], prompts[half:])
+    return [
+        answer
+        for block in blocks
+        for answer in respond(model, tokenizer, block, template, max_tokens=max_tokens)
+    ]
+
+
+def _respond(model, tokenizer, prompts, template: Template, max_tokens: int) -> list[Response]:
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
     width, device = max(map(len, prompts)), model.get_input_embeddings().weight.device
     ids = torch.full((len(prompts), width), pad)

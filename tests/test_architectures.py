@@ -129,10 +129,10 @@ def test_scores_of_every_head_are_those_of_its_real_attention(model):
     words = torch.randn(
         WORDS, of_model.hidden_size, generator=torch.Generator().manual_seed(5), dtype=torch.double
     )
-    if model.config.model_type in LAYER_NORM:
-        words = words - words.mean(1, keepdim=True)
-    if of_model.architecture.attention_norm is not None:
-        words = words / words.square().mean(1, keepdim=True).sqrt()  # the norm divides by one
+    if of_model.architecture.attention_norm is not None:  # scaled so that the norm divides by one
+        centred = model.config.model_type in LAYER_NORM
+        normed = words - words.mean(1, keepdim=True) if centred else words
+        words = words / normed.square().mean(1, keepdim=True).sqrt()
     queries, keys = norms_of_sides(model, words)
     real = scores(model, words)
     attention = of_model._attention(0)

@@ -22,6 +22,22 @@ def test_a_batch_gives_what_each_prompt_gives_alone(pair):
     assert together == alone
 
 
+def test_a_batch_too_large_for_the_memory_is_halved(pair, monkeypatch):
+    prompts = [pair.tokenizer(word)["input_ids"] for word in ("One", "Three", "Seventeen")]
+    expected = respond(pair.base, pair.tokenizer, prompts, TEMPLATE, max_tokens=4)
+    generate, tried = pair.base.generate, []
+
+    def little_memory(ids, **options):
+        tried.append(len(ids))
+        if len(ids) > 1:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return generate(ids, **options)
+
+    monkeypatch.setattr(pair.base, "generate", little_memory)
+    assert respond(pair.base, pair.tokenizer, prompts, TEMPLATE, max_tokens=4) == expected
+    assert tried == [3, 1, 2, 1, 1]
+
+
 def test_each_token_is_the_likeliest_after_those_before(pair):
     prompt = pair.tokenizer("Name a colour")["input_ids"]
     answer = respond(pair.base, pair.tokenizer, [prompt], TEMPLATE, max_tokens=5)[0]
