@@ -1,7 +1,7 @@
 """How long a run will take and how much memory, from one prompt and one layer that are measured.
 
 Memory of importance for N prompt and M response tokens, T = N + M, in a model of L layers with
-hidden size H, intermediate size F and A heads (docs/memory.md derives and measures it):
+hidden size H, intermediate size F and A heads (the appendix "Your own model" explains it):
 
     weights       models in memory x parameters x bytes
     kept          L (T (14 H + 6 F) + 6 A T^2) bytes in 16 bits, L (T (20 H + 12 F) + 4 A T^2) in 32

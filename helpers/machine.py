@@ -22,7 +22,7 @@ _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
 GIB = 2**30
 DTYPES = ("float32", "bfloat16", "float16")
 # Shares of free memory that weights may take, two models together and one alone; the rest is for
-# computing (docs/memory.md has the arithmetic).
+# computing (the appendix "Your own model" has the arithmetic).
 ROOM, ROOM_ALONE = 0.8, 0.87
 
 

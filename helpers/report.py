@@ -165,20 +165,24 @@ def _nothing(store: Store) -> str:
 
 def write(store: Store, output: Path, *, progress: bool = False) -> int:
     """Write the report whole, or not at all; its size in bytes."""
-    text = page(store, progress=progress).encode("utf-8")
     if output.is_dir() or not output.parent.is_dir():
         raise NoReport(f"output={str(output)!r} is a folder, or lies in none: name a file.")
+    text = page(store, progress=progress).encode("utf-8")
     with explained(output.parent):
         write_whole(output, text)
     return len(text)
 
 
-def main(arguments: list[str] | None = None) -> None:
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m helpers.report", description=__doc__)
     parser.add_argument("--pair", default=DEFAULT_PAIR, help="the name it was computed under")
     parser.add_argument("--folder", type=Path, help="its store, if it lies in another folder")
     parser.add_argument("--output", type=Path, help="default: report-NAME.html")
-    given = parser.parse_args(arguments)
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> None:
+    given = _parser().parse_args(arguments)
     try:
         registry.checked_name(given.pair)
         store = open_store(given.pair, given.folder)
