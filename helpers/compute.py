@@ -19,7 +19,7 @@ from pathlib import Path
 
 import torch
 
-from helpers import estimate, registry, sources
+from helpers import estimate, registry, retrieval, sources
 from helpers.architectures import UnsupportedArchitecture, weights
 from helpers.attribution import BadInput
 from helpers.importing import load_prompts
@@ -107,6 +107,8 @@ def inputs(finding: str, prompts: list[Prompt] | None, limit: int | None) -> dic
         return {"prompts": few(prompts or read_prompts(), limit)} if prompts or limit else {}
     if limit and finding == "positions":
         return {"items": few(read_items(), limit)}
+    if limit and finding == "retrieval":
+        return {"items": few(retrieval.read_items(), limit)}
     return {"prompts": few(read_prompts(), limit)} if limit and finding == "attention" else {}
 
 
