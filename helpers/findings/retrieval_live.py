@@ -13,7 +13,9 @@ from helpers.responses import respond
 SHOWN = ("score", "importance share", "gain", "overlap")
 
 
-def read_document(pair: Pair, question: str, document: str) -> pd.DataFrame:
+def read_document(
+    pair: Pair, question: str, document: str, *, max_tokens: int = MAX_TOKENS
+) -> pd.DataFrame:
     """Both models' response to a question under a document, and how much it rests on it."""
     asked = (Segment("instruction", question),)
     prompt = Prompt("own", "retrieval", (Segment("context", document), *asked))
@@ -25,7 +27,7 @@ def read_document(pair: Pair, question: str, document: str) -> pd.DataFrame:
     for role in ROLES:
         (answer,) = respond(
             pair.model(role), pair.tokenizer, [codes[0].ids], one_line(pair.template),
-            max_tokens=MAX_TOKENS,
+            max_tokens=max_tokens,
         )  # fmt: skip
         found = scores_of(_explain(pair, role, *codes, list(answer.ids)), codes[0].roles)
         found["overlap"] = overlap(answer.text, question, document)

@@ -21,7 +21,7 @@ from helpers.pairs import ROLES
 from helpers.results import Store
 from helpers.retrieval import DOCUMENTS, used
 from helpers.roc import Area, Cases, compare_areas, measured
-from helpers.statistics import BadSample, Comparison, holm
+from helpers.statistics import BadSample, Comparison, holm, show_p
 
 MAIN = "score"
 SCORES = {
@@ -206,3 +206,22 @@ def copied(table: pd.DataFrame) -> dict[str, tuple[int, int]]:
         rows = judged(table, role).query("used == False")
         found[role] = (int((rows["overlap"] == 1).sum()), len(rows))
     return found
+
+
+def numbers(table: pd.DataFrame) -> dict[str, object]:
+    """What the page's sentences say, by name: areas, their intervals and p-values, counts."""
+    found, said = areas(table), {"n_items": table["id"].nunique()}
+    tests = {one.label: one for one in against_chance(table)}
+    for role in ROLES:
+        rows, main = judged(table, role), found[MAIN, role]
+        said |= {
+            f"{key}_{role}": f"{found[key, role].area:.2f}" for key in (MAIN, "gain", "overlap")
+        }
+        said[f"interval_{role}"] = f"{main.low:.2f} to {main.high:.2f}"
+        said[f"p_{role}"] = show_p(tests[f"{role}: {SCORES[MAIN]}"].p_holm)
+        for name, within in (("kind", "condition"), ("equal", "response tokens")):
+            said[f"{name}_{role}"] = show(measured(rows[MAIN], cases(rows, within)))
+        said[f"copied_{role}"], said[f"unused_{role}"] = copied(table)[role]
+        said[f"known_{role}"] = known(table)[role]
+        said[f"length_{role}"] = int(rows["response tokens"].median())
+    return said
