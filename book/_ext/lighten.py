@@ -41,6 +41,7 @@ def drop_rules(sheet, shown):
     text = RULE.sub(decide, text)
     kept |= set(re.findall(r"[\ue000-\uf8ff]", text))
     kept |= {chr(int(code, 16)) for code in re.findall(r"\\(f[0-9a-f]{3})\b", text)}
+    text = re.sub(r',\s*url\([^)]*\.ttf\)\s*format\("truetype"\)', "", text)  # no such file
     sheet.write_text(text, encoding="utf-8")
     return kept
 

@@ -3,11 +3,15 @@
 - sphinx-thebe declares a global in a script that is included twice, which is an error on every page;
 - Font Awesome's script (1.5 MB) draws the icons that its style sheet draws already.
 
-And tell the cards of shared links the site's address.
+And tell the cards of shared links the site's address and name, and each page's first words.
 """
 
+import html
 import re
+import textwrap
 from pathlib import Path
+
+from docutils import nodes
 
 OUTPUT = '<div class="cell_output docutils container"'
 # What scrolls can be reached by keyboard; a list of citations has no list items.
@@ -41,11 +45,21 @@ def strip_tags(app, exception):
 
 
 def know_the_address(app, config):
-    config.ogp_site_url = config.html_baseurl
+    config.ogp_site_url, config.ogp_site_name = config.html_baseurl, config.html_title
+
+
+def describe(app, pagename, templatename, context, doctree):
+    """The first paragraph as it reads, with the numbers in it (sphinxext.opengraph drops spaces)."""
+    paragraph = next(doctree.findall(nodes.paragraph), None) if doctree else None
+    if paragraph is not None:
+        words = textwrap.shorten(" ".join(paragraph.astext().split()), 200, placeholder=" …")
+        context["meta"] = (context.get("meta") or {}) | {"og:description": html.escape(words)}
+        context["metatags"] += f'<meta name="description" content="{html.escape(words)}" />\n'
 
 
 def setup(app):
     app.connect("config-inited", know_the_address)
+    app.connect("html-page-context", describe, priority=400)
     app.connect("html-page-context", leave_out, priority=900)
     app.connect("build-finished", strip_tags)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -367,7 +367,7 @@ const render = ({ model, el }) => {
   /* With a kernel the reader's own prompt is run; the published page has none. */
   const own = () => {
     if (model.static) {
-      return h("p", { class: "ex-note" }, "To explain a prompt of your own, open this chapter as a notebook (the rocket at the top of the page).");
+      return h("p", { class: "ex-note" }, "To explain a prompt of your own, open chapter 1 as a notebook (the rocket at the top of its page).");
     }
     const text = h("textarea", { placeholder: "A prompt of your own" });
     const bar = h("progress", { max: 1, value: 0, hidden: true, "aria-label": "Progress" });

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
-from urllib.parse import urljoin, urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -59,24 +57,6 @@ def test_nothing_serious_stands_in_the_way_of_access(visit, address):
 def test_a_phone_shows_the_page_without_sideways_scrolling(visit, address):
     page, _ = visit(address, width=390)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
-
-
-@pytest.mark.parametrize("address", PAGES)
-def test_links_and_anchors_within_the_site_resolve(visit, site, address):
-    page, _ = visit(address)
-    links = page.eval_on_selector_all("a[href]", "all => all.map(a => a.getAttribute('href'))")
-    here = urljoin(site, address)
-    broken = []
-    for link in {urljoin(here, link) for link in links}:
-        if not link.startswith(site) or "explorer" in link:
-            continue
-        path, anchor = urlsplit(link).path.lstrip("/"), urlsplit(link).fragment
-        file = Path(ROOT / "book/_build/html" / (path or "index.html"))
-        if not file.is_file():
-            broken.append(link)
-        elif anchor and f'id="{anchor}"' not in file.read_text(encoding="utf-8"):
-            broken.append(link)
-    assert broken == []
 
 
 def test_mathematics_is_set_with_the_sites_own_files(visit):
