@@ -209,6 +209,7 @@ def test_overlap_leaves_out_the_words_of_the_question():
     assert view.overlap("It is", "What is it?", "anything") == 0
 
 
-def test_a_limit_takes_the_first_items():
-    assert inputs("retrieval", None, 2) == {"items": read_items()[:2]}
+def test_a_limit_takes_so_many_items():
+    found = inputs("retrieval", None, 2)["items"]
+    assert len(found) == 2 and all(item in read_items() for item in found)
     assert inputs("retrieval", None, None) == {}
