@@ -1,4 +1,4 @@
-"""What the faithfulness page shows: agreement of the estimates, and deletion curves."""
+"""What the faithfulness page shows: agreement of the estimates, deletion curves, scores by erasure."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import numpy as np
 import pandas as pd
 from scipy.stats import spearmanr
 
-from helpers.attribution import METHODS
-from helpers.findings.faithfulness import SHARES, chosen
+from helpers.density import normalise
+from helpers.findings.faithfulness import RANDOM_ORDERS, READERS, SHARES, chosen
+from helpers.findings.recognition import score
 from helpers.pairs import ROLES
 from helpers.prompts import read_prompts
 from helpers.results import Store
 from helpers.statistics import Comparison, bootstrap_interval, compare_paired, holm
 
-OTHERS = ("erasure", "integrated_gradients")
 NAMES = {
     "gradient": "gradient",
     "erasure": "erasure",
@@ -23,13 +23,18 @@ NAMES = {
 }
 
 
-def explained(store: Store) -> Iterator[tuple[str, str, dict[str, np.ndarray]]]:
-    """(prompt id, model, arrays) of every prompt whose response is not empty."""
+def explained(store: Store, readers=ROLES) -> Iterator[tuple[str, str, dict[str, np.ndarray]]]:
+    """(prompt id, reader, arrays) of every prompt whose response is not empty."""
+    held = store.manifest()
     for prompt in chosen(read_prompts()):
-        for role in ROLES:
-            name = f"faithfulness/{role}/{prompt.id}"
-            if name in store.manifest():
-                yield prompt.id, role, store.read(name)
+        for reader in readers:
+            name = f"faithfulness/{reader}/{prompt.id}"
+            if name in held:
+                yield prompt.id, reader, store.read(name)
+
+
+def _estimates(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {name: arrays[method] for method, name in NAMES.items() if method in arrays}
 
 
 def agreement(store: Store) -> pd.DataFrame:
@@ -38,11 +43,13 @@ def agreement(store: Store) -> pd.DataFrame:
     for prompt, role, arrays in explained(store):
         gradient = arrays["gradient"]
         top = max(1, len(gradient) // 5)
-        for other in OTHERS:
-            pairs = list(zip(gradient.T, arrays[other].T, strict=True))
+        for other, matrix in _estimates(arrays).items():
+            if other == "gradient":
+                continue
+            pairs = list(zip(gradient.T, matrix.T, strict=True))
             rho = np.nanmean([spearmanr(a, b).statistic for a, b in pairs])
             same = [len({*np.argsort(-a)[:top]} & {*np.argsort(-b)[:top]}) / top for a, b in pairs]
-            row = {"id": prompt, "model": role, "estimate": NAMES[other], "rho": rho}
+            row = {"id": prompt, "model": role, "estimate": other, "rho": rho}
             rows.append(
                 row | {"top fifth in common": np.mean(same), "by chance": top / len(gradient)}
             )
@@ -67,6 +74,8 @@ def completeness(store: Store) -> pd.DataFrame:
     """Integrated gradients should sum to p(response) less p without the prompt: how far they are off."""
     rows = []
     for prompt, role, arrays in explained(store):
+        if "integrated_gradients" not in arrays:
+            continue
         wanted = arrays["whole"] - arrays["nothing"]
         off = np.abs(arrays["integrated_gradients"].sum(axis=0) - wanted)
         rows.append(
@@ -80,8 +89,8 @@ def curves(store: Store) -> pd.DataFrame:
     rows = []
     for prompt, role, arrays in explained(store):
         left = arrays["curves"].mean(axis=-1) / arrays["whole"].mean()
-        orders = {NAMES[method]: left[at] for at, method in enumerate(METHODS)}
-        orders["random order"] = left[len(METHODS) :].mean(axis=0)
+        orders = dict(zip(_estimates(arrays), left[:-RANDOM_ORDERS], strict=True))
+        orders["random order"] = left[-RANDOM_ORDERS:].mean(axis=0)
         for order, values in orders.items():
             for share, value in zip((0.0, *SHARES), (1.0, *values), strict=True):
                 row = {"id": prompt, "model": role, "order": order}
@@ -89,15 +98,16 @@ def curves(store: Store) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def against_random(found: pd.DataFrame) -> list[Comparison]:
-    """Mean probability left over all shares: the gradient's order against random ones and erasure's."""
+def against_others(found: pd.DataFrame) -> list[Comparison]:
+    """Mean probability left over all shares: the gradient's order against every other."""
     means = found[found["share erased"] > 0].groupby(["id", "model", "order"])["left"].mean()
     wide = means.unstack("order")
-    families = []
+    others = [one for one in ("random order", *NAMES.values()) if one in wide and one != "gradient"]
+    compared = []
     for role in ROLES:
-        part = wide.xs(role, level="model")
-        for other in ("random order", "erasure", "integrated gradients"):
-            families.append(
+        for other in others:
+            part = wide.xs(role, level="model")[[other, "gradient"]].dropna()
+            compared.append(
                 compare_paired(
                     part[other].to_numpy(),
                     part["gradient"].to_numpy(),
@@ -105,4 +115,36 @@ def against_random(found: pd.DataFrame) -> list[Comparison]:
                     null_hypothesis="both orders leave the same share of the probability",
                 )
             )
-    return holm(families)
+    return holm(compared)
+
+
+def instruction_scores(store: Store) -> pd.DataFrame:
+    """Instruction score, and share of positive importance on the instruction, by reader and estimate."""
+    labels = store.read("recognition/prompts").query("setting == 'template'").set_index("id")
+    rows = []
+    for prompt, reader, arrays in explained(store, READERS):
+        roles = np.array(labels.loc[prompt, "roles"])
+        for estimate, matrix in _estimates(arrays).items():
+            positive = matrix.clip(min=0)
+            row = {"id": prompt, "reader": reader, "estimate": estimate}
+            row["score"] = score(normalise(matrix), roles)["score"]
+            row["share"] = positive[roles == "instruction"].sum() / positive.sum()
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def by_estimate(found: pd.DataFrame, column: str, before: str = "base-on-tuned") -> list[Comparison]:
+    """Base against tuned by each estimate: on the tuned model's response, or on their own."""
+    compared = []
+    for estimate in ("gradient", "erasure"):
+        part = found[found["estimate"] == estimate]
+        wide = part.pivot(index="id", columns="reader", values=column)[[before, "tuned"]].dropna()
+        compared.append(
+            compare_paired(
+                wide[before].to_numpy(),
+                wide["tuned"].to_numpy(),
+                label=f"{column}, by {estimate}",
+                null_hypothesis="the tuned model's mean equals the base's",
+            )
+        )
+    return holm(compared)
