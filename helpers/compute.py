@@ -214,6 +214,14 @@ def _choice(parser: argparse.ArgumentParser, given: argparse.Namespace) -> Choic
     return registry.own(given.base, given.tuned, name=given.name)
 
 
+def _next(store: Store) -> str:
+    """The command that shows what was computed."""
+    options = store.command().partition("--folder")[1:]
+    return (
+        f"To see it: python -m helpers.report --pair {store.folder.name} {''.join(options)}".strip()
+    )
+
+
 def _stoppable(run: Callable[[], None], command: str) -> None:
     """Run, and end every foreseeable way in one sentence that says how to go on."""
     on = f"What was computed is kept. To go on: {command}"
@@ -267,7 +275,8 @@ def main(arguments: list[str] | None = None) -> None:
             progress=first,
         )
         if first:
-            print(f"Done: {len(store.manifest())} parts in {store.folder}.", file=sys.stderr)
+            print(f"Done: {len(store.manifest())} parts in {store.folder}. {_next(store)}",
+                  file=sys.stderr)  # fmt: skip
 
     _stoppable(run, f"python -m helpers.compute {shlex.join(asked)}".strip())
 

@@ -279,3 +279,12 @@ def test_prompts_of_ones_own_and_a_limit_reach_the_findings_that_take_them():
     assert len(drawn) == 4 and drawn == sorted(drawn) and set(drawn) < set(own)
     assert len(compute.inputs("positions", None, 5)["items"]) == 5
     assert len(compute.inputs("attention", None, 5)["prompts"]) == 5
+
+
+def test_a_run_ends_with_the_command_that_shows_its_results(computed):
+    elsewhere = Store(computed / "elsewhere", models={"base": "a/b", "tuned": "a/c"})
+    for store, pair in ((open_store("tiny"), "tiny"), (elsewhere, "elsewhere")):
+        words = shlex.split(compute._next(store).partition("report ")[2])
+        given = report._parser().parse_args(words)
+        assert given.pair == pair and given.folder in (None, store.folder)
+    assert given.folder is not None

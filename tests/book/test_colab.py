@@ -178,7 +178,10 @@ def chapter(path):
 
 def test_the_wheel_brings_every_module_script_style_and_data_file(wheel, sources):
     held = set(zipfile.ZipFile(wheel).namelist())
-    package = {f"helpers/{name}" for name in files_of(sources / "helpers", "*.py", "*.js", "*.css")}
+    package = {
+        f"helpers/{name}"
+        for name in files_of(sources / "helpers", "*.py", "*.js", "*.css", "*.html")
+    }
     data = {f"helpers/_data/{name}" for name in files_of(sources / "data", "*")}
     assert any(name.endswith(".js") for name in package)
     assert sorted((package | data) - held) == []
