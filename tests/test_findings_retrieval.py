@@ -161,7 +161,7 @@ def plant(folder, *, on_document: bool) -> Store:
     for role in ROLES:
         says = {(i, c): c if i < "i5" and c in ("true", "contradicting") else "neither"
                 for i in ids for c in CONDITIONS}  # fmt: skip
-        rows = [dict(id=i, condition=c, says=s, text=s) for (i, c), s in says.items()]
+        rows = [dict(id=i, condition=c, says=s, text=s, ended="stop") for (i, c), s in says.items()]
         store.write(f"retrieval/responses-{role}", pd.DataFrame(rows))
         for number, block in enumerate(retrieval.blocks(ids)):
             used = [says[i, c] == c for i in block for c in DOCUMENTS]

@@ -14,7 +14,7 @@ from helpers.retrieval import DOCUMENTS
 from helpers.roc import FALSE_RATES, band, curve, measured
 
 OTHERS = {"importance share": ("#1b6f5c", "-"), "gain": ("#8a4f9e", "--"), "overlap": ("0.35", ":")}
-LABELS = {"used": "o", "not used": "X", "nobody can tell": "."}
+LABELS = {"used": "o", "not used": "X", "nobody can tell": "^"}
 
 
 def curves(table: pd.DataFrame) -> Figure:
@@ -30,7 +30,7 @@ def curves(table: pd.DataFrame) -> Figure:
                       lw=2.6 if key == MAIN else 1.6)  # fmt: skip
         axis.plot([0, 1], [0, 1], color="0.75", lw=1)
         counts = f"{int(known.positive.sum())} used, {int((~known.positive).sum())} not"
-        axis.set(title=f"{model} model ({counts})", xlabel="of responses not used, share above")
+        axis.set(title=f"{model} model ({counts})", xlabel="of those not used, share above")
         axis.set_aspect("equal")
         axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), fontsize=8)
     axes[0].set_ylabel("of responses that used it, share above")
@@ -50,7 +50,7 @@ def by_document(table: pd.DataFrame) -> Figure:
             for (label, marker), shade in zip(LABELS.items(), (colour, "0.2", "0.65"), strict=True):
                 part = rows[rows["used"].map(lambda one: names[one]) == label]
                 at = part["condition"].map(DOCUMENTS.index) + rng.uniform(-0.25, 0.25, len(part))
-                axis.scatter(at, part[key], s=20, marker=marker, color=shade, alpha=0.7,
+                axis.scatter(at, part[key], s=24, marker=marker, color=shade, alpha=0.7,
                              label=label, linewidth=0)  # fmt: skip
             axis.set_ylabel(SCORES[key] if model == "base" else "")
             axis.set_xticks(range(len(DOCUMENTS)), DOCUMENTS)

@@ -80,8 +80,9 @@ def measures(store: Store, *, threshold: int = THRESHOLD, p: float = P) -> pd.Da
             for cell, found in zip(cells, read_block(store, role, number), strict=True):
                 answer, item = answers.loc[cell], items.loc[cell]
                 alone = answers.loc[(cell[0], "none")]
-                row = dict(id=cell[0], condition=cell[1], model=role, text=answer["text"])
-                row |= dict(says=answer["says"], alone=alone["text"], says_alone=alone["says"])
+                row = dict(id=cell[0], condition=cell[1], model=role)
+                row |= dict(text=answer["text"], says=answer["says"], ended=answer["ended"])
+                row |= dict(alone=alone["text"], says_alone=alone["says"])
                 row |= scores_of(found, item["roles"], threshold=threshold, p=p)
                 row["overlap"] = overlap(answer["text"], item["question"], item["document"])
                 rows.append(row | {"used": used(cell[1], answer["says"], alone["says"])})
@@ -101,24 +102,29 @@ def cases(rows: pd.DataFrame, within: str | None = None) -> Cases:
 
 
 def labels(table: pd.DataFrame) -> pd.DataFrame:
-    """How many responses under each document name which answer, and how they are labelled."""
+    """How many responses under each document name which answer, and how they are labelled.
+
+    Columns of zeros (no response is empty, say) are left out.
+    """
     rows = {}
     for model, condition in product(ROLES, DOCUMENTS):
         part = table[(table["model"] == model) & (table["condition"] == condition)]
         said = part["says"].value_counts()
         rows[f"{model}, {condition}"] = {
             "n": len(part),
-            "says the true answer": said.get("true", 0),
-            "the contradicting one": said.get("contradicting", 0),
-            "both": said.get("both", 0),
-            "neither": said.get("neither", 0),
+            "says true": said.get("true", 0),
+            "says other": said.get("contradicting", 0),
+            "says both": said.get("both", 0),
+            "says neither": said.get("neither", 0),
             "used": int((part["used"] == True).sum()),  # noqa: E712
             "not used": int((part["used"] == False).sum()),  # noqa: E712
-            "nobody can tell": int(part["used"].isna().sum()),
+            "can't tell": int(part["used"].isna().sum()),
             "empty": int((part["response tokens"] == 0).sum()),
+            "cut off": int((part["ended"] == "length").sum()),
             "median tokens": float(part["response tokens"].median()),
         }
-    return pd.DataFrame.from_dict(rows, orient="index")
+    found = pd.DataFrame.from_dict(rows, orient="index")
+    return found.loc[:, (found != 0).any()]
 
 
 def known(table: pd.DataFrame) -> dict[str, int]:
@@ -145,7 +151,7 @@ def area_table(table: pd.DataFrame) -> pd.DataFrame:
     """Every score's area with its interval, one column a model."""
     found = areas(table)
     rows = {SCORES[key]: {role: show(found[key, role]) for role in ROLES} for key in SCORES}
-    counts = {r: f"{found[MAIN, r].positive} + {found[MAIN, r].negative}" for r in ROLES}
+    counts = {r: f"{found[MAIN, r].positive}\u00a0+\u00a0{found[MAIN, r].negative}" for r in ROLES}
     return pd.DataFrame.from_dict({"n, used + not used": counts} | rows, orient="index")
 
 
@@ -165,7 +171,7 @@ def subset_table(table: pd.DataFrame) -> pd.DataFrame:
     for (name, subset, within), model in product(settings, ROLES):
         part = judged(table, model, subset)
         positive = int(part["used"].astype(bool).sum())
-        row = {"cases": name, "model": model, "n": f"{positive} + {len(part) - positive}"}
+        row = {"cases": name, "model": model, "n": f"{positive}\u00a0+\u00a0{len(part) - positive}"}
         compared = ("score", "importance share", "gain")
         rows.append(row | {SCORES[key]: _area_or_why(part, key, within) for key in compared})
     return pd.DataFrame(rows).set_index(["cases", "model"])
