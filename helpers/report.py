@@ -107,9 +107,11 @@ def origin(store: Store) -> list[tuple[str, str]]:
                   ", ".join(hashes))] if hashes else []  # fmt: skip
     versions = pd.DataFrame([part.get("versions", {}) for part in parts])
     rows += [(name, ", ".join(sorted(set(versions[name].dropna())))) for name in versions]
-    rows.append(("code", ", ".join(sorted({part.get("code", "") for part in parts}))))
-    dates = sorted(part.get("date", "") for part in parts)
-    rows.append(("computed", f"{dates[0]} to {dates[-1]}, {len(parts)} parts"))
+    made = sorted((part.get("date", ""), part.get("code", "")) for part in parts)
+    states = len({code for _, code in made})
+    earlier = f", other parts by {states - 1} other states of it" if states > 1 else ""
+    rows.append(("code", f"{made[-1][1]}{earlier}"))
+    rows.append(("computed", f"{made[0][0]} to {made[-1][0]}, {len(parts)} parts"))
     return rows
 
 

@@ -236,7 +236,7 @@ def test_pairs_of_few_layers_or_components_are_compared_at_what_they_have(tmp_pa
 
 def commands():
     lines = [line for block in re.findall(r"```sh\n(.*?)```", PAGE, re.S)
-             for line in block.splitlines()]  # fmt: skip
+             for line in block.replace("\\\n", "").splitlines()]  # fmt: skip
     return [shlex.split(line) for line in lines]
 
 
