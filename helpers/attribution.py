@@ -19,7 +19,7 @@ import functools
 from collections.abc import Callable, Iterator, Sequence
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 from transformers import PreTrainedModel
 
@@ -31,7 +31,6 @@ Ids = Sequence[int] | Tensor
 __all__ = [
     "BadInput", "density", "importance", "instruction_score", "normalise", "relative_density"
 ]  # fmt: skip
-_PATH = 8  # exponent of the path of integrated gradients
 METHODS = ("gradient", "erasure", "integrated_gradients")
 
 
@@ -182,45 +181,54 @@ def _by_gradient(model, embeddings, response, n_prompt, batch, first) -> Float[T
     return torch.einsum("mnh,nh->nm", gradient, embeddings[0, :n_prompt].float().cpu())
 
 
+def _path(steps: int) -> tuple[Tensor, Tensor]:
+    """Factors on the prompt and their weights (midpoint rule) between zero, the baseline, and one.
+
+    A norm hides the scale of its input until that is almost zero, and all may change there: the first
+    tenth of the way gets a quarter of the steps, which grow from the baseline as the eighth power.
+    """
+    corner, near = 0.1, max(1, steps // 4)
+    u = (torch.arange(near) + 0.5) / near
+    v = (torch.arange(steps - near) + 0.5) / (steps - near)
+    factors = torch.cat([corner * u**8, corner + (1 - corner) * v])
+    weights = torch.cat([corner * 8 * u**7 / near, torch.full_like(v, (1 - corner) / len(v))])
+    return factors, weights
+
+
 def _by_integration(
     model, embeddings, response, n_prompt, batch, first, steps: int = 128
 ) -> Float[Tensor, "prompt M"]:
-    """Integrated gradients from a zero prompt; BOS and the response's embeddings stay.
-
-    A norm hides the scale of its input until the input is almost zero, so most of the change lies
-    near the baseline: the path is walked as u**8, with steps that grow from there (midpoint rule).
-    """
+    """Integrated gradients from a zero prompt; BOS and the response's embeddings stay."""
     total = torch.zeros(n_prompt, len(response))
-    for step in range(steps):
-        position = (step + 0.5) / steps
+    for factor, weight in zip(*_path(steps), strict=True):
         scaled = embeddings.clone()
-        scaled[:, first:n_prompt] *= position**_PATH
+        scaled[:, first:n_prompt] *= factor.to(scaled)
         gradient = _gradient(model, scaled, response, n_prompt, batch)
         product = torch.einsum("mnh,nh->nm", gradient, embeddings[0, :n_prompt].float().cpu())
-        total += _PATH * position ** (_PATH - 1) / steps * product
+        total += weight * product
     return total
 
 
 @torch.no_grad()
-def _erased(
-    model, embeddings: Tensor, response: Tensor, masks: Tensor, batch: int | str
-) -> Float[Tensor, "masks M"]:
-    """p(y_m) with the rows of each mask set to zero, batched."""
+def _scaled(
+    model, embeddings: Tensor, response: Tensor, factors: Tensor, batch: int | str
+) -> Float[Tensor, "variants M"]:
+    """p(y_m) with the rows of the prompt multiplied by the factors of each variant, batched."""
     if batch == "auto":
-        batch = _rows_at_once(model, embeddings.shape[1], len(masks), embeddings.device)
+        batch = _rows_at_once(model, embeddings.shape[1], len(factors), embeddings.device)
     found = []
-    for block in masks.split(int(batch)):
+    for block in factors.to(embeddings).split(int(batch)):
         rows = embeddings.repeat(len(block), 1, 1)
-        rows[:, : block.shape[1]][block.to(rows.device)] = 0
+        rows[:, : block.shape[1]] *= block[..., None]
         found.append(_probabilities(model, rows, response).float().cpu())
     return torch.cat(found)
 
 
 def _by_erasure(model, embeddings, response, n_prompt, batch, first) -> Float[Tensor, "prompt M"]:
     """p(y_m | Z_m) - p(y_m | Z_m with row n zero), one forward pass a row, batched."""
-    none, each = torch.zeros(1, n_prompt, dtype=torch.bool), torch.eye(n_prompt, dtype=torch.bool)
-    whole = _erased(model, embeddings, response, none, batch)
-    return whole - _erased(model, embeddings, response, each, batch)
+    none, each = torch.ones(1, n_prompt), 1 - torch.eye(n_prompt)
+    whole = _scaled(model, embeddings, response, none, batch)
+    return whole - _scaled(model, embeddings, response, each, batch)
 
 
 _ESTIMATES: dict[str, Callable[..., Tensor]] = {
@@ -240,26 +248,28 @@ def _start(model, prompt_ids: Ids, response_ids: Ids) -> tuple[Tensor, Tensor, i
     return prompt, response, skipped
 
 
-def erased_probabilities(
+def scaled_probabilities(
     model: PreTrainedModel,
     prompt_ids: Ids,
     response_ids: Ids,
-    masks: Bool[Tensor, "masks prompt"],
+    factors: Float[Tensor, "variants columns"],
     *,
     batch_rows: int | str = "auto",
-) -> Float[Tensor, "masks response"]:
-    """p(y_m | Z_m) of every response token with the prompt tokens of each mask set to zero.
+) -> Float[Tensor, "variants response"]:
+    """p(y_m | Z_m) of every response token with each prompt token's embedding times a factor.
 
-    `masks` has a column for every prompt token but a leading BOS, which is never erased.
+    A factor of zero erases the token, one leaves it. `factors` has a column for every prompt token but
+    a leading BOS, which is left as it is, or one column for all of them.
     """
     prompt, response, skipped = _start(model, prompt_ids, response_ids)
-    masks = torch.as_tensor(masks, dtype=torch.bool)
+    factors = torch.as_tensor(factors, dtype=torch.float32)
     wanted = len(prompt) - skipped
-    if masks.ndim != 2 or masks.shape[1] != wanted:
-        raise BadInput(f"masks has shape {tuple(masks.shape)}: give {wanted} columns.")
-    masks = torch.nn.functional.pad(masks, (skipped, 0))
+    if factors.ndim != 2 or factors.shape[1] not in (1, wanted):
+        raise BadInput(f"factors has shape {tuple(factors.shape)}: give {wanted} columns, or one.")
+    factors = factors.expand(-1, wanted)
+    factors = torch.nn.functional.pad(factors, (skipped, 0), value=1.0)
     with _differentiable(model):
-        return _erased(model, _embeddings(model, prompt, response), response, masks, batch_rows)
+        return _scaled(model, _embeddings(model, prompt, response), response, factors, batch_rows)
 
 
 def importance(
@@ -282,6 +292,8 @@ def importance(
         raise BadInput(f"method={method!r} is unknown: use one of {', '.join(METHODS)}.")
     if batch_rows != "auto" and (not isinstance(batch_rows, int) or batch_rows < 1):
         raise BadInput(f"batch_rows={batch_rows!r}: give a positive whole number or 'auto'.")
+    if steps < 2:
+        raise BadInput(f"steps={steps!r}: integrated gradients need two points or more.")
     prompt, response, skipped = _start(model, prompt_ids, response_ids)
     with _differentiable(model):
         embeddings = _embeddings(model, prompt, response)

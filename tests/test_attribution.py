@@ -7,7 +7,7 @@ from tiny import GOLDEN, build
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from helpers import attribution
-from helpers.attribution import BadInput, importance, normalise
+from helpers.attribution import BadInput, importance, normalise, scaled_probabilities
 from helpers.density import density
 
 PROMPT, RESPONSE = [1, 5, 9, 33, 71, 12], [40, 8, 61]
@@ -102,7 +102,7 @@ def test_erasure_is_the_drop_of_probability(golden_model):
 def test_integrated_gradients_are_complete():
     """Their sum is the change of probability between the zero prompt and the prompt."""
     model = build("llama")
-    found = importance(model, PROMPT, [40], method="integrated_gradients")
+    found = importance(model, PROMPT, [40], method="integrated_gradients", steps=256)
     inputs = model.get_input_embeddings()(torch.tensor([PROMPT]))
     empty = inputs.clone()
     empty[0, 1:] = 0
@@ -170,6 +170,7 @@ def _with_nan():
         ({"response_ids": [-3]}, "tokenizer"),
         ({"method": "guess"}, "method='guess'"),
         ({"batch_rows": 0}, "batch_rows=0"),
+        ({"method": "integrated_gradients", "steps": 1}, "steps=1"),
         ({"model": _with_nan()}, "NaN"),
     ],
 )
@@ -177,3 +178,21 @@ def test_bad_input_is_refused_with_its_name(change, says):
     arguments = {"model": build("llama"), "prompt_ids": PROMPT, "response_ids": RESPONSE} | change
     with pytest.raises(BadInput, match=says):
         importance(**arguments)
+
+
+def test_a_factor_of_each_prompt_token_scales_its_embedding_and_no_other():
+    model = build("llama")
+    factors = torch.tensor([[1.0, 1.0, 1.0], [0.0, 1.0, 0.5]])
+    found = scaled_probabilities(model, [1, 5, 9, 17], RESPONSE, factors)
+    rows = model.get_input_embeddings()(torch.tensor([[1, 5, 9, 17, *RESPONSE]])).detach()
+    for factor, chances in zip(factors, found, strict=True):
+        scaled = rows.clone()
+        scaled[0, 1:4] *= factor[:, None]  # a BOS stands first
+        logits = model(inputs_embeds=scaled).logits[0, 3:-1].detach().softmax(-1)
+        expected = [float(row[token]) for row, token in zip(logits, RESPONSE, strict=True)]
+        assert chances.tolist() == pytest.approx(expected, rel=1e-4)
+    together = scaled_probabilities(model, [1, 5, 9, 17], RESPONSE, torch.tensor([[0.5]]))
+    each = scaled_probabilities(model, [1, 5, 9, 17], RESPONSE, torch.full((1, 3), 0.5))
+    assert torch.equal(together, each)
+    with pytest.raises(BadInput, match="factors has shape .*3 columns"):
+        scaled_probabilities(model, [1, 5, 9, 17], RESPONSE, torch.ones(1, 2))

@@ -145,3 +145,24 @@ def deletion(found: pd.DataFrame) -> Figure:
     axes[0].legend(title=None)
     figure.tight_layout()
     return figure
+
+
+def shrinking(found: pd.DataFrame) -> Figure:
+    """Probability left while the embeddings of the whole prompt shrink, one line a model."""
+    figure, axis = plt.subplots(figsize=(6.4, 3.2))
+    smallest = found.loc[found["factor"] > 0, "factor"].min()
+    at = found["factor"].where(found["factor"] > 0, smallest / 3)  # zero has no place on the scale
+    sns.lineplot(
+        found.assign(at=at), x="at", y="left", hue="model", style="model", markers=True,
+        palette=COLOURS, errorbar=("ci", 95), seed=0, ax=axis,
+    )  # fmt: skip
+    ticks = [smallest / 3, *(one for one in sorted(found["factor"].unique()) if one > 0)][::2]
+    axis.set(
+        xscale="log", xlabel="factor on every prompt embedding", ylabel="probability left (1 = all)"
+    )
+    axis.set_xticks(ticks, ["0", *(f"{tick:g}" for tick in ticks[1:])])
+    axis.minorticks_off()
+    axis.invert_xaxis()
+    axis.set_ylim(bottom=0)
+    figure.tight_layout()
+    return figure

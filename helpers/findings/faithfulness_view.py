@@ -29,8 +29,20 @@ def explained(store: Store, readers=ROLES) -> Iterator[tuple[str, str, dict[str,
     for prompt in chosen(read_prompts()):
         for reader in readers:
             name = f"faithfulness/{reader}/{prompt.id}"
-            if name in held:
-                yield prompt.id, reader, store.read(name)
+            if name not in held:
+                continue
+            arrays, more = store.read(name), f"faithfulness/integrated-{reader}/{prompt.id}"
+            if more in held:
+                arrays = _with_integrated(arrays, store.read(more))
+            yield prompt.id, reader, arrays
+
+
+def _with_integrated(arrays: dict[str, np.ndarray], more: dict[str, np.ndarray]) -> dict:
+    """The arrays of a prompt with its integrated gradients and their curve, before random orders."""
+    named, random = np.split(arrays["curves"], [-RANDOM_ORDERS])
+    both = np.concatenate([named, more["curves"], random])
+    method = "integrated_gradients"
+    return arrays | {method: more[method], "curves": both}
 
 
 def _estimates(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -118,6 +130,13 @@ def against_others(found: pd.DataFrame) -> list[Comparison]:
     return holm(compared)
 
 
+def path(store: Store) -> pd.DataFrame:
+    """What is left of the response's probability while all prompt embeddings shrink, both models."""
+    held = [role for role in ROLES if f"faithfulness/path-{role}" in store.manifest()]
+    tables = [store.read(f"faithfulness/path-{role}").assign(model=role) for role in held]
+    return pd.concat(tables, ignore_index=True)
+
+
 def instruction_scores(store: Store) -> pd.DataFrame:
     """Instruction score, and share of positive importance on the instruction, by reader and estimate."""
     labels = store.read("recognition/prompts").query("setting == 'template'").set_index("id")
@@ -133,7 +152,9 @@ def instruction_scores(store: Store) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def by_estimate(found: pd.DataFrame, column: str, before: str = "base-on-tuned") -> list[Comparison]:
+def by_estimate(
+    found: pd.DataFrame, column: str, before: str = "base-on-tuned"
+) -> list[Comparison]:
     """Base against tuned by each estimate: on the tuned model's response, or on their own."""
     compared = []
     for estimate in ("gradient", "erasure"):

@@ -17,7 +17,7 @@ import pandas as pd
 import torch
 from tqdm.auto import tqdm
 
-from helpers.attribution import erased_probabilities, importance
+from helpers.attribution import importance, scaled_probabilities
 from helpers.density import normalise
 from helpers.findings.positions import share_on
 from helpers.findings.recognition import LEVELS, inputs_hash
@@ -28,7 +28,7 @@ from helpers.results import Part, Store
 from helpers.retrieval import CONDITIONS, DOCUMENTS, Item, read_items
 
 BLOCK = 5  # items
-MAX_TOKENS = 20
+MAX_TOKENS = 24
 
 
 def part_name(model: str, block: int) -> str:
@@ -78,9 +78,7 @@ def make_responses(
 
 def log_probability(model, prompt_ids: Sequence[int], response_ids: Sequence[int]) -> float:
     """Mean log-probability of the response's tokens (natural logarithm)."""
-    rows = len(prompt_ids) - int(prompt_ids[0] == getattr(model.config, "bos_token_id", None))
-    nothing = torch.zeros(1, rows, dtype=torch.bool)
-    found = erased_probabilities(model, prompt_ids, response_ids, nothing)
+    found = scaled_probabilities(model, prompt_ids, response_ids, torch.ones(1, 1))
     return float(found.double().clamp(min=1e-45).log().mean())
 
 
