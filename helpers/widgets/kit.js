@@ -24,9 +24,10 @@ const build = (element, props, children) => {
 const h = (tag, props, ...children) => build(document.createElement(tag), props, children);
 const svg = (tag, props, ...children) => build(document.createElementNS(SVG, tag), props, children);
 
-let unique = 0;
+/* Each explorer is a module of its own: they count together, so that names are unique in a page. */
+const nextNumber = () => (globalThis.explorerControls = (globalThis.explorerControls ?? 0) + 1);
 const labelled = (label, control) => {
-  control.id = `explorer-control-${(unique += 1)}`;
+  control.id = `explorer-control-${nextNumber()}`;
   return h("div", { class: "ex-control" }, h("label", { for: control.id }, label), control);
 };
 
@@ -60,7 +61,7 @@ const slider = (label, { min, max, step, value }, oninput) => {
 };
 
 const choice = (label, options, value, onchange) => {
-  const name = `explorer-choice-${(unique += 1)}`;
+  const name = `explorer-choice-${nextNumber()}`;
   const buttons = options.map(([key, text]) => {
     const input = h("input", { type: "radio", name, value: key, onchange: () => onchange(key) });
     input.checked = key === value;

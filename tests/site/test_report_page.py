@@ -66,6 +66,18 @@ def test_a_control_of_each_explorer_works(opened):
     assert watched.problems == []
 
 
+def test_explorers_share_no_control(opened):
+    """Each has its own radio groups, with one choice made, and labels that lead to its own controls."""
+    page, _ = opened()
+    ids = page.locator("[id]").evaluate_all("all => all.map(one => one.id)")
+    assert len(ids) == len(set(ids)) > 20
+    radios = page.locator("input[type=radio]").evaluate_all(
+        "all => all.map(one => [one.name, one.checked])"
+    )
+    made = {name: sum(on for other, on in radios if other == name) for name, _ in radios}
+    assert len(made) > 4 and set(made.values()) == {1}
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_report_can_be_read_by_everyone(opened, scheme):
     page, _ = opened(scheme=scheme)
