@@ -19,9 +19,15 @@ def say(**values: object) -> None:
         glue(name, value, display=False)
 
 
-def say_comparisons(digits: int = 3, **found: Comparison) -> None:
-    """Difference and interval of each comparison, as `difference_NAME` and `interval_NAME`."""
+def say_comparisons(digits: int = 3, **found: Comparison | None) -> None:
+    """Difference and interval of each comparison, as `difference_NAME` and `interval_NAME`.
+
+    What a pair's data do not allow to compare (None) is said to be so.
+    """
     for name, one in found.items():
+        if one is None:
+            say(**{f"difference_{name}": "not testable", f"interval_{name}": "too few values"})
+            continue
         interval = f"{one.low:+.{digits}f} to {one.high:+.{digits}f}"
         say(**{f"difference_{name}": f"{one.difference:+.{digits}f}", f"interval_{name}": interval})
 

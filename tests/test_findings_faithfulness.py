@@ -9,7 +9,7 @@ from helpers.attribution import METHODS, importance
 from helpers.findings import faithfulness, faithfulness_view
 from helpers.findings.faithfulness import RANDOM_ORDERS, SHARES, chosen, deletion_masks, explain
 from helpers.prompts import read_prompts
-from helpers.results import Store, open_store
+from helpers.results import MissingResult, Store, open_store
 
 PROMPT, RESPONSE = [1, 5, 9, 17, 33, 60], [12, 40]
 
@@ -54,10 +54,9 @@ def test_a_curve_is_the_probability_with_those_tokens_zeroed(made):
 
 
 @pytest.fixture
-def planted(tmp_path, monkeypatch):
+def planted(tmp_path):
     """Three prompts in which erasure ranks as the gradient does, and the base's order is useless."""
     store, prompts = Store(tmp_path), chosen(read_prompts(), 1)[:3]
-    monkeypatch.setattr(faithfulness_view, "chosen", lambda _: prompts)
     for number, prompt in enumerate(prompts):
         gradient = np.array([[4.0, 3.0], [2.0, 1.0], [1.0, 2.0], [0.5, 0.1], [0.2, 0.3]])
         for role, left in (("base", 0.6), ("tuned", 0.1)):
@@ -87,7 +86,8 @@ def test_an_order_that_finds_what_matters_leaves_less(planted):
 
 
 def test_integrated_gradients_join_where_they_were_computed(planted):
-    prompt = next(iter(faithfulness_view.explained(planted)))[0]
+    before = faithfulness_view.curves(planted)
+    prompt = before["id"].iloc[0]
     curves = np.full((1, len(SHARES), 2), 0.5)
     arrays = {"integrated_gradients": np.ones((5, 2)), "curves": curves}
     planted.write(
@@ -96,8 +96,13 @@ def test_integrated_gradients_join_where_they_were_computed(planted):
     found = faithfulness_view.curves(planted).query("`share erased` > 0")
     own = found[found["order"] == "integrated gradients"]
     assert set(own["id"]) == {prompt} and set(own["left"]) == {0.5}
-    same = found[(found["id"] == prompt) & (found["model"] == "tuned")]
-    assert set(same.loc[same["order"] == "random order", "left"]) == {0.6}
+    others = found[found["order"] != "integrated gradients"].reset_index(drop=True)
+    assert others.equals(before.query("`share erased` > 0").reset_index(drop=True))
+
+
+def test_a_store_without_the_finding_names_the_command(tmp_path):
+    with pytest.raises(MissingResult, match="faithfulness"):
+        faithfulness_view.agreement(Store(tmp_path))
 
 
 def test_the_books_results_hold_every_prompt_of_both_models():

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
 
 import numpy as np
 import pandas as pd
 from scipy.stats import spearmanr
 
 from helpers.density import normalise
-from helpers.findings.faithfulness import RANDOM_ORDERS, READERS, SHARES, chosen
+from helpers.findings.faithfulness import RANDOM_ORDERS, READERS, SHARES
 from helpers.findings.recognition import score
 from helpers.pairs import ROLES
-from helpers.prompts import read_prompts
 from helpers.results import Store
 from helpers.statistics import Comparison, bootstrap_interval, compare_paired, holm
 
@@ -26,15 +26,18 @@ NAMES = {
 def explained(store: Store, readers=ROLES) -> Iterator[tuple[str, str, dict[str, np.ndarray]]]:
     """(prompt id, reader, arrays) of every prompt whose response is not empty."""
     held = store.manifest()
-    for prompt in chosen(read_prompts()):
-        for reader in readers:
-            name = f"faithfulness/{reader}/{prompt.id}"
-            if name not in held:
-                continue
-            arrays, more = store.read(name), f"faithfulness/integrated-{reader}/{prompt.id}"
-            if more in held:
-                arrays = _with_integrated(arrays, store.read(more))
-            yield prompt.id, reader, arrays
+    prompts = [name.split("/", 2)[2] for name in held if name.startswith("faithfulness/tuned/")]
+    if not prompts:
+        store.read("faithfulness/tuned")  # says what is missing and which command computes it
+    for prompt, reader in product(prompts, readers):
+        name, more = (f"faithfulness/{kind}{reader}/{prompt}" for kind in ("", "integrated-"))
+        if name in held:
+            arrays = store.read(name)
+            yield (
+                prompt,
+                reader,
+                _with_integrated(arrays, store.read(more)) if more in held else arrays,
+            )
 
 
 def _with_integrated(arrays: dict[str, np.ndarray], more: dict[str, np.ndarray]) -> dict:
@@ -50,7 +53,8 @@ def _estimates(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def agreement(store: Store) -> pd.DataFrame:
-    """Per prompt and model: Spearman's rho with the gradient, and overlap of the top fifth."""
+    """Per prompt and model: Spearman's rho with the gradient, the same of sizes without their signs,
+    and overlap of the top fifth."""
     rows = []
     for prompt, role, arrays in explained(store):
         gradient = arrays["gradient"]
@@ -60,26 +64,47 @@ def agreement(store: Store) -> pd.DataFrame:
                 continue
             pairs = list(zip(gradient.T, matrix.T, strict=True))
             rho = np.nanmean([spearmanr(a, b).statistic for a, b in pairs])
+            sizes = np.nanmean([spearmanr(abs(a), abs(b)).statistic for a, b in pairs])
             same = [len({*np.argsort(-a)[:top]} & {*np.argsort(-b)[:top]}) / top for a, b in pairs]
             row = {"id": prompt, "model": role, "estimate": other, "rho": rho}
-            rows.append(
-                row | {"top fifth in common": np.mean(same), "by chance": top / len(gradient)}
-            )
+            overlap = {"top fifth in common": np.mean(same), "by chance": top / len(gradient)}
+            rows.append(row | {"rho of sizes": sizes} | overlap)
     return pd.DataFrame(rows)
 
 
 def agreement_table(found: pd.DataFrame) -> pd.DataFrame:
     """Means over prompts with 95 % bootstrap intervals, one row an estimate and model."""
     rows = {}
+
+    def with_interval(values: pd.Series) -> str:
+        low, high = bootstrap_interval(values)
+        return f"{values.mean():.2f} [{low:.2f}, {high:.2f}]"
+
     for (estimate, model), part in found.groupby(["estimate", "model"], sort=False):
-        low, high = bootstrap_interval(part["rho"])
         rows[f"{estimate}, {model}"] = {
             "n": len(part),
-            "Spearman's rho [95 % CI]": f"{part['rho'].mean():.2f} [{low:.2f}, {high:.2f}]",
+            "Spearman's rho [95 % CI]": with_interval(part["rho"]),
+            "rho of sizes [95 % CI]": with_interval(part["rho of sizes"]),
             "top fifth in common": f"{part['top fifth in common'].mean():.2f}",
             "by chance": f"{part['by chance'].mean():.2f}",
         }
     return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def first_order(store: Store) -> pd.DataFrame:
+    """Share of the response's probability that goes when the whole prompt does: estimated and real.
+
+    The estimate sums the importance of all prompt tokens; of gradient times input the sum is the
+    slope at which the probability falls while the prompt's embeddings begin to shrink together.
+    """
+    rows = []
+    for prompt, role, arrays in explained(store):
+        whole, nothing = arrays["whole"].mean(), arrays["nothing"].mean()
+        row = {"id": prompt, "model": role, "real": 1 - nothing / whole}
+        for name, matrix in _estimates(arrays).items():
+            row[name] = matrix.sum(axis=0).mean() / whole
+        rows.append(row | {"negative": (arrays["gradient"] < 0).mean()})
+    return pd.DataFrame(rows)
 
 
 def completeness(store: Store) -> pd.DataFrame:
