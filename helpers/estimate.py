@@ -156,14 +156,46 @@ def _ffn(pair, _) -> Cost:
     )
 
 
+def _faithfulness(pair, limit: int | None) -> Cost:
+    from helpers.findings.faithfulness import INTEGRATED, READERS, STEPS, TOKENS, chosen
+
+    prompts = few(read_prompts(), limit)
+    explained, integrated = len(chosen(prompts)), len(chosen(prompts, INTEGRATED))
+    code = encode(prompts[0], pair.tokenizer, pair.template)
+    ids = list(code.ids[-TOKENS:])
+    gradient = _seconds(lambda: importance(pair.base, code.ids, ids))
+    erasure = _seconds(lambda: importance(pair.base, code.ids, ids, method="erasure"))
+    return Cost(
+        "faithfulness",
+        explained * (len(READERS) + 2) * (gradient + erasure) + integrated * 2 * STEPS * gradient,
+        f"{explained} prompts x {len(READERS) + 2} x ({gradient:.2f} s by gradient + {erasure:.2f} s "
+        f"by erasure) + {integrated} prompts x 2 models x {STEPS} steps x {gradient:.2f} s",
+    )
+
+
+def _retrieval(pair, limit: int | None) -> Cost:
+    from helpers.retrieval import CONDITIONS, read_items
+
+    items = few(read_items(), limit)
+    response, explanation, n, m = _one_prompt(pair, items[0].under(CONDITIONS[0]))
+    each = len(items) * len(CONDITIONS)
+    return Cost(
+        "retrieval",
+        each * 2 * (response + explanation),
+        f"{len(items)} questions x {len(CONDITIONS)} x 2 x ({response:.2f} s to respond + "
+        f"{explanation:.2f} s to explain; measured on {items[0].id!r}, {n} + {m} tokens)",
+    )
+
+
 MEASURES = {
-    "recognition": _recognition, "positions": _positions, "attention": _attention, "ffn": _ffn
+    "recognition": _recognition, "positions": _positions, "attention": _attention, "ffn": _ffn,
+    "faithfulness": _faithfulness, "retrieval": _retrieval,
 }  # fmt: skip
 
 
 def costs(pair, findings: list[str], limit: int | None = None) -> list[Cost]:
     """What each finding will take on this machine, alone, with `limit` prompts and items."""
-    return [MEASURES[finding](pair, limit) for finding in findings if finding in MEASURES]
+    return [MEASURES[finding](pair, limit) for finding in findings]
 
 
 def precision(pair, exact_base) -> float:

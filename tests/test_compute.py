@@ -14,6 +14,7 @@ from transformers import BloomConfig, BloomForCausalLM
 from helpers import compute, estimate, machine, registry
 from helpers.findings import recognition
 from helpers.machine import GIB, Placement, UnusableDevice, place
+from helpers.pairs import load_models
 from helpers.results import DamagedResultWarning, open_store
 
 PROMPTS = [prompt(number) for number in range(3)]
@@ -249,6 +250,15 @@ def test_a_dry_run_says_how_long_and_how_much_and_writes_nothing(models, tmp_pat
     assert "recognition" in said and "3 prompts x (4 x" in said
     assert "bfloat16 against float32: importance differs by" in said
     assert not (tmp_path / "store").exists()
+
+
+def test_every_finding_has_its_cost_and_a_limit_enters_it(models):
+    pair = load_models(*models)
+    assert list(estimate.MEASURES) == list(compute.FINDINGS)
+    for name in ("recognition", "faithfulness"):
+        (few,), (all_of_them,) = estimate.costs(pair, [name], 1), estimate.costs(pair, [name])
+        assert few.finding == name and min(few.seconds, all_of_them.seconds) > 0
+        assert few.formula.startswith("1 prompts x") and all_of_them.formula.startswith("3 prompts x")
 
 
 @pytest.mark.parametrize(("dtype", "size"), [(torch.float32, 4), (torch.bfloat16, 2)])
