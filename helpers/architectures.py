@@ -138,6 +138,12 @@ ARCHITECTURES: dict[str, Architecture] = {
 }
 
 
+def backbone(model: PreTrainedModel) -> nn.Module:
+    """The model without its output head; transformers 4 calls Gemma 3 its own base model."""
+    found = model.base_model
+    return getattr(found, "model", found) if found is model else found
+
+
 @dataclass(frozen=True)
 class Weights:
     """The weights of one model as the three methods need them. Nothing is copied until asked."""
@@ -147,7 +153,7 @@ class Weights:
 
     @cached_property
     def _backbone(self) -> nn.Module:
-        return self.model.base_model
+        return backbone(self.model)
 
     @property
     def _config(self):

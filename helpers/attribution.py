@@ -23,7 +23,7 @@ from jaxtyping import Float
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from helpers.architectures import has_linear_softmax_head
+from helpers.architectures import backbone, has_linear_softmax_head
 from helpers.density import BadInput, density, instruction_score, normalise, relative_density
 from helpers.machine import free_memory
 
@@ -83,7 +83,7 @@ def _differentiable(model: PreTrainedModel) -> Iterator[None]:
 
 def _hidden(model: PreTrainedModel, embeddings: Tensor) -> Tensor:
     """Last hidden states, after the final norm: (batch, positions, hidden)."""
-    return model.base_model(inputs_embeds=embeddings, use_cache=False).last_hidden_state
+    return backbone(model)(inputs_embeds=embeddings, use_cache=False).last_hidden_state
 
 
 def _probabilities(model: PreTrainedModel, embeddings: Tensor, response: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+import transformers
 from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
@@ -29,6 +30,12 @@ def cache_folder() -> Path:
 
 def convert(gguf: Path, target: Path, dtype: torch.dtype = torch.float32) -> None:
     """Dequantise once and keep plain safetensors; the folder appears whole or not at all."""
+    if int(transformers.__version__.split(".")[0]) < 5:  # takes Gemma's tokenizer for another kind
+        raise MissingWeights(
+            f"{gguf.name} is a GGUF file, and transformers {transformers.__version__} reads the "
+            "tokenizers of some GGUF files wrongly: `pip install 'transformers>=5'`, or give the "
+            "original model, a folder or a Hub id."
+        )
     options = {"gguf_file": gguf.name}
     tokenizer = AutoTokenizer.from_pretrained(str(gguf.parent), **options)
     model = AutoModelForCausalLM.from_pretrained(str(gguf.parent), dtype=dtype, **options)
@@ -131,6 +138,8 @@ def model_folder(found: Found) -> Path:
     if not (target / "config.json").exists():
         try:
             convert(found.path, target)
+        except MissingWeights:
+            raise
         except Exception as error:
             if isinstance(error, OSError) and error.errno is not None:  # the disk, not the file
                 raise

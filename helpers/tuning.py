@@ -15,7 +15,7 @@ import argparse
 import json
 import random
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import torch
@@ -27,6 +27,7 @@ from torch.utils.checkpoint import checkpoint
 from transformers import TrainerCallback
 from trl import SFTConfig, SFTTrainer
 
+from helpers.architectures import backbone
 from helpers.machine import keep_freed_memory
 from helpers.pairs import DEFAULT_PAIR, adapter_folder, load_base, sha256
 from helpers.prompts import TEMPLATE
@@ -112,7 +113,7 @@ class ResponseTrainer(SFTTrainer):
         kept = {
             k: inputs[k] for k in ("input_ids", "attention_mask", "position_ids") if k in inputs
         }
-        hidden = causal.base_model(**kept, use_cache=False).last_hidden_state[:, :-1]
+        hidden = backbone(causal)(**kept, use_cache=False).last_hidden_state[:, :-1]
         wanted = labels[:, 1:] != -100
         head, rows, targets = causal.get_output_embeddings(), hidden[wanted], labels[:, 1:][wanted]
 
@@ -153,6 +154,14 @@ def save_adapter(model, folder: Path) -> None:
     (folder / "adapter_config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
 
 
+def _of_this_version(settings: Settings) -> dict[str, object]:
+    """Arguments that have other names in transformers 4: batches by length, and the warm-up's share."""
+    known = {field.name for field in fields(SFTConfig)}
+    if "train_sampling_strategy" in known:
+        return {"train_sampling_strategy": "group_by_length", "warmup_steps": settings.warmup}
+    return {"group_by_length": True, "warmup_ratio": settings.warmup}
+
+
 def _training_arguments(settings: Settings, scratch: Path) -> SFTConfig:
     accelerator = torch.cuda.is_available() or torch.backends.mps.is_available()
     return SFTConfig(
@@ -161,12 +170,11 @@ def _training_arguments(settings: Settings, scratch: Path) -> SFTConfig:
         per_device_eval_batch_size=settings.batch_size,
         learning_rate=settings.learning_rate,
         lr_scheduler_type="cosine",
-        warmup_steps=settings.warmup,
         num_train_epochs=settings.epochs,
         max_length=settings.max_length,
         bf16=settings.compute_dtype == "bfloat16",
         use_cpu=not accelerator,
-        train_sampling_strategy="group_by_length",
+        **_of_this_version(settings),
         completion_only_loss=True,
         eval_strategy="steps",
         eval_steps=100,

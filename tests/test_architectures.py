@@ -15,7 +15,7 @@ from torch import nn
 from transformers import BloomConfig, BloomForCausalLM
 from transformers.pytorch_utils import Conv1D
 
-from helpers.architectures import ARCHITECTURES, UnsupportedArchitecture, weights
+from helpers.architectures import ARCHITECTURES, UnsupportedArchitecture, backbone, weights
 from helpers.attention import head_activations
 from helpers.attribution import importance
 from helpers.ffn import components, layer_value_vectors
@@ -52,8 +52,8 @@ def without_positions(model) -> None:
         for name, buffer in model.named_buffers():
             if "inv_freq" in name:
                 buffer.zero_()
-        if hasattr(model.base_model, "wpe"):
-            model.base_model.wpe.weight.zero_()
+        if hasattr(backbone(model), "wpe"):
+            backbone(model).wpe.weight.zero_()
     for module in model.modules():
         if getattr(module, "attn_logit_softcapping", None):
             module.attn_logit_softcapping = None
@@ -62,7 +62,7 @@ def without_positions(model) -> None:
 def first_input(model, words: torch.Tensor) -> torch.Tensor:
     """What makes `words` arrive at the first layer as they are (some models scale their input)."""
     seen = {}
-    layer = getattr(model.base_model, weights(model).architecture.layers)[0]
+    layer = getattr(backbone(model), weights(model).architecture.layers)[0]
 
     def look(module, arguments, keywords):
         seen["x"] = (arguments or keywords.values())[0]
@@ -153,7 +153,7 @@ def test_scores_of_every_head_are_those_of_its_real_attention(model):
 def test_the_output_of_attention_is_read_head_by_head(model):
     """The input of `attention_output` holds the heads side by side: without it nothing is written."""
     of_model, widths = weights(model), []
-    layer = getattr(model.base_model, of_model.architecture.layers)[1]
+    layer = getattr(backbone(model), of_model.architecture.layers)[1]
     written = {}
 
     def silence(module, arguments):
@@ -179,7 +179,7 @@ def test_the_output_of_attention_is_read_head_by_head(model):
 def written_by_each_unit(model, layer: int) -> torch.Tensor:
     """The output of a feed-forward layer for every one-hot activation: (intermediate, hidden)."""
     of_model = weights(model)
-    block = getattr(getattr(model.base_model, of_model.architecture.layers)[layer],
+    block = getattr(getattr(backbone(model), of_model.architecture.layers)[layer],
                     of_model.architecture.mlp)  # fmt: skip
     last = [m for m in block.modules() if isinstance(m, nn.Linear | Conv1D)][-1]
     width = of_model.intermediate_size
@@ -217,7 +217,7 @@ def first_of(output):
 def test_the_norm_after_the_feed_forward_layer_scales_what_it_writes(model):
     """With and without the feed-forward layer's output: the difference is what it adds."""
     of_model, ids = weights(model), torch.tensor([[1, 5, 9]])
-    layer = getattr(model.base_model, of_model.architecture.layers)[0]
+    layer = getattr(backbone(model), of_model.architecture.layers)[0]
     block = getattr(layer, of_model.architecture.mlp)
     seen = {}
     handles = [

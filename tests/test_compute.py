@@ -12,6 +12,7 @@ from tiny import byte_tokenizer, save_model
 from transformers import BloomConfig, BloomForCausalLM
 
 from helpers import compute, estimate, machine, registry
+from helpers.architectures import backbone
 from helpers.findings import recognition
 from helpers.machine import GIB, Placement, UnusableDevice, place
 from helpers.pairs import load_models
@@ -258,7 +259,9 @@ def test_every_finding_has_its_cost_and_a_limit_enters_it(models):
     for name in ("recognition", "faithfulness"):
         (few,), (all_of_them,) = estimate.costs(pair, [name], 1), estimate.costs(pair, [name])
         assert few.finding == name and min(few.seconds, all_of_them.seconds) > 0
-        assert few.formula.startswith("1 prompts x") and all_of_them.formula.startswith("3 prompts x")
+        assert few.formula.startswith("1 prompts x") and all_of_them.formula.startswith(
+            "3 prompts x"
+        )
 
 
 @pytest.mark.parametrize(("dtype", "size"), [(torch.float32, 4), (torch.bfloat16, 2)])
@@ -282,7 +285,7 @@ def test_the_memory_that_a_forward_pass_keeps_is_the_formulas(dtype, size):
 
     inputs = torch.randn(1, positions, 256, dtype=dtype).requires_grad_(True)
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        output = model.base_model(inputs_embeds=inputs, use_cache=False).last_hidden_state
+        output = backbone(model)(inputs_embeds=inputs, use_cache=False).last_hidden_state
     assert output.requires_grad
     assert sum(kept.values()) == pytest.approx(
         estimate.kept_bytes(config, positions, size), rel=0.15

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
 import yaml
 from packaging.requirements import Requirement
 
@@ -47,15 +48,23 @@ def test_the_conda_environment_is_the_projects():
 
 
 def test_every_constraint_lies_in_its_range():
-    pins = dict(
-        line.split("==")
-        for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
-        if re.match(r"^[a-z]", line)
-    )
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    pins = [Requirement(line) for line in lines if re.match(r"^[a-z]", line)]
     groups = [project()["dependencies"], *project()["optional-dependencies"].values()]
     for requirement in map(Requirement, (line for group in groups for line in group)):
-        if requirement.name.lower() in pins:
-            assert requirement.specifier.contains(pins[requirement.name.lower()]), requirement
+        for pin in pins:
+            if pin.name == requirement.name.lower():
+                (one,) = pin.specifier
+                assert one.operator == "==" and requirement.specifier.contains(one.version), pin
+
+
+@pytest.mark.parametrize("python", ["3.10", "3.11", "3.12", "3.13"])
+def test_every_constraint_is_one_version_on_each_python(python):
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    pins = [Requirement(line) for line in lines if re.match(r"^[a-z]", line)]
+    here = {"python_version": python}
+    names = [pin.name for pin in pins if pin.marker is None or pin.marker.evaluate(here)]
+    assert len(names) == len(set(names)) and set(names) == {pin.name for pin in pins}
 
 
 def test_torch_is_pinned_to_the_build_the_book_was_computed_with():
