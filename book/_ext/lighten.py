@@ -12,7 +12,7 @@ from fontTools.ttLib import TTFont
 from PIL import Image
 
 RULE = re.compile(r'((?:\.fa-[\w-]+::?before,?)+)\{content:"\\?([^"]+)"\}')
-FONT = "_static/vendor/fontawesome/webfonts"
+FONTS = "_static/vendor/fontawesome/**/webfonts/*"  # in a folder of its version in older themes
 
 
 def _character(content):
@@ -71,11 +71,12 @@ def lighten(app, exception):
     for source_map in folder.rglob("*.css.map"):
         source_map.unlink()
     shown, needed = icons_shown(folder), set()
-    for sheet in (folder / "_static" / "styles").glob("*.css"):
+    static = folder / "_static"
+    for sheet in [*static.glob("styles/*.css"), *static.glob("vendor/fontawesome/**/*.css")]:
         needed |= drop_rules(sheet, shown)
-    for path in (folder / FONT).glob("*.woff2"):
+    for path in folder.glob(f"{FONTS}.woff2"):
         subset_font(path, needed)
-    for path in (folder / FONT).glob("*.ttf"):
+    for path in folder.glob(f"{FONTS}.ttf"):
         path.unlink()  # every browser since 2016 reads woff2
     for path in (folder / "_images").glob("*.png"):
         give_palette(path)

@@ -34,7 +34,7 @@ def strip_tags(app, exception):
         return
     tag = re.compile(
         r"\s*<script[^>]*x-thebe-config[^>]*>[^<]*</script>|"
-        r"\s*<(?:script|link)[^>]*(?:fontawesome\.js|thebe)[^>]*?(?:></script>|/?>)|<script>[^<]*THEBE_JS_URL[^<]*</script>"
+        r"\s*<(?:script|link)[^>]*(?:fontawesome\.js|/fontawesome/[^>]*?all\.min\.js|thebe)[^>]*?(?:></script>|/?>)|<script>[^<]*THEBE_JS_URL[^<]*</script>"
     )
     for page in Path(app.outdir).rglob("*.html"):
         text = page.read_text(encoding="utf-8")
