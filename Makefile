@@ -7,7 +7,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PYTHONWARNINGS = ignore::FutureWarning
 SITE := book/_build/html/index.html
 
-.PHONY: book test serve results bench lint clean browser
+.PHONY: book test colab serve results bench lint clean browser
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -37,6 +37,14 @@ browser:
 
 test: $(VENV)/installed-test browser
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+COLAB := .venv-colab
+colab: $(VENV)/installed-test  # chapters in an environment that holds what the wheel asks for, no more
+	test -x $(COLAB)/bin/python || \
+	  $$(command -v python3.12 || command -v $(PYTHON)) -m venv $(COLAB)
+	$(COLAB)/bin/python -m pip install -q -c constraints.txt ipython '.[offline]'
+	$(COLAB)/bin/python -m pip uninstall -q -y instruction-shift
+	COLAB_PYTHON=$(COLAB)/bin/python $(BIN)/python -m pytest tests/book/test_colab.py
 
 results: $(VENV)/installed
 	$(BIN)/python -m helpers.compute --pair gemma-3-270m

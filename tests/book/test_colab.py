@@ -5,6 +5,7 @@ cell itself, in a process from which the checkout cannot be imported and which s
 folder. A stand-in for `google.colab` and for `%pip` (which would fetch the repository) is all that is
 not real. The line `PAIR = ...` is changed to a pair that is not in the registry, whose results lie in
 the current folder as `helpers.compute` would leave them there: those of the book under another name.
+`make colab` runs this in an environment of its own, with Python 3.12 where there is one (COLAB_PYTHON).
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from helpers.results import Store, data_folder, open_store
 
 pytestmark = pytest.mark.xdist_group("colab")
 ROOT = Path(__file__).resolve().parents[2]
+PYTHON = os.environ.get("COLAB_PYTHON", sys.executable)
 CHAPTERS = sorted((ROOT / "book" / "chapters").glob("*.ipynb"))
 SOURCES = ("helpers", "data", "pyproject.toml", "README.md", "LICENSE", "NOTICE.md")
 LEFT_OUT = shutil.ignore_patterns("__pycache__", ".claims", "*.egg-info")
@@ -162,7 +164,7 @@ def ran(wheel, tmp_path_factory):
     env |= {"PYTHONPATH": str(tmp_path / "image"), "MPLBACKEND": "Agg", "HF_HUB_OFFLINE": "1"}
     arguments = [runner, wheel, tmp_path / "installed", LISTED, *files]
     done = subprocess.run(
-        [sys.executable, *map(str, arguments)],
+        [PYTHON, *map(str, arguments)],
         cwd=empty,
         env=env,
         capture_output=True,
