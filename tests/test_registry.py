@@ -13,7 +13,7 @@ import transformers
 from tiny import byte_tokenizer, save_model
 from transformers import AutoModelForCausalLM, LlamaConfig
 
-from helpers import pairs, registry, sources
+from helpers import loading, pairs, registry, sources
 from helpers.sources import Source
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -227,7 +227,7 @@ def test_a_gguf_file_is_not_converted_by_a_transformers_that_misreads_its_tokeni
     gguf_file, tmp_path, monkeypatch
 ):
     monkeypatch.setenv("INSTRUCTION_SHIFT_CACHE", str(tmp_path))
-    monkeypatch.setattr(transformers, "__version__", "4.57.6")
+    monkeypatch.setattr(loading.transformers, "__version__", "4.57.6")
     with pytest.raises(pairs.MissingWeights, match="4.57.6 .*transformers>=5"):
         pairs.model_folder(sources.find(Source(str(gguf_file))))
     assert not list(tmp_path.iterdir())
