@@ -19,13 +19,13 @@ def say(**values: object) -> None:
         glue(name, value, display=False)
 
 
-def say_comparisons(digits: int = 3, **found: Comparison | None) -> None:
+def say_comparisons(digits: int = 3, **found: Comparison) -> None:
     """Difference and interval of each comparison, as `difference_NAME` and `interval_NAME`.
 
-    What a pair's data do not allow to compare (None) is said to be so.
+    What a pair's data do not allow to compare is said to be so.
     """
     for name, one in found.items():
-        if one is None:
+        if not one.possible:
             say(**{f"difference_{name}": "not testable", f"interval_{name}": "too few values"})
             continue
         interval = f"{one.low:+.{digits}f} to {one.high:+.{digits}f}"

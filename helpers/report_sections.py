@@ -6,7 +6,7 @@ own, so that one which this pair cannot fill is named with the reason and costs 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
@@ -30,7 +30,6 @@ from helpers.findings import (
 )
 from helpers.findings.attention_pairs import read_lexicon
 from helpers.results import Store
-from helpers.statistics import BadSample, Comparison
 from helpers.widgets import components, heads, positions
 from helpers.widgets.saliency import SaliencyExplorer
 
@@ -58,56 +57,24 @@ class Section:
     blocks: Callable[[Store], list[Block]]
 
 
-@dataclass(frozen=True)
-class Family:
-    """Comparisons corrected together (Holm), and the reasons why others could not be made."""
-
-    found: list[Comparison]
-    left: list[str]
-
-    @property
-    def table(self) -> statistics.Captioned:
-        """The chapters' table; its caption names what is left out."""
-        shown = statistics.table(self.found)
-        shown.caption = " ".join([shown.caption, *(f"Not tested: {why}" for why in self.left)])
-        return shown
-
-
-def family(makers: Iterable[Callable[[], Comparison | list[Comparison]]]) -> Family:
-    """The comparisons of a family that this pair allows."""
-    found, left = [], []
-    for make in makers:
-        try:
-            made = make()
-            found += made if isinstance(made, list) else [made]
-        except BadSample as error:
-            left.append(str(error))
-    if not found:
-        raise BadSample(" ".join(left))
-    return Family(statistics.holm(found), left)
-
-
 def recognition(store: Store) -> list[Block]:
     view, figures = recognition_view, recognition_figures
     scores = view.scores(store)
     own = view.paired(view.own(scores))
-    makers = [
-        lambda: view.compare(own, "own responses, in the template"),
-        lambda: view.in_plain_text(scores),
-        lambda: view.compare(view.paired(view.matched_scores(store)), "first k tokens of both"),
-        lambda: view.equal_length(scores),
-        lambda: view.compare(view.at_least(own, scores, 5), "both responses 5 tokens or more"),
-    ]
-    robust = cache(lambda: family(makers))
-    kinds = [
-        lambda part=part, name=name: view.compare(part, f"kind: {name}")
-        for name, part in own.groupby("kind")
-    ]
+    robust = statistics.holm(
+        [
+            view.compare(own, "own responses, in the template"),
+            *view.in_plain_text(scores),
+            view.compare(view.paired(view.matched_scores(store)), "first k tokens of both"),
+            view.equal_length(scores),
+            view.compare(view.at_least(own, scores, 5), "both responses 5 tokens or more"),
+        ]
+    )
     return [
-        Block("Instruction score of both models", lambda: robust().table),
+        Block("Instruction score of both models", lambda: statistics.table(robust)),
         Block(
             "How far it depends on the comparison",
-            lambda: figures.intervals(robust().found, label=SCORE),
+            lambda: figures.intervals(robust, label=SCORE),
             "Mean differences in instruction score with 95 % intervals, a line a comparison; the "
             "numbers are in the table above.",
         ),
@@ -116,7 +83,10 @@ def recognition(store: Store) -> list[Block]:
             lambda: figures.distributions(own),
             "Instruction scores of all prompts for both models, and the paired differences.",
         ),
-        Block("Instruction score by kind of prompt", lambda: family(kinds).table),
+        Block(
+            "Instruction score by kind of prompt",
+            lambda: statistics.table(view.by_group(own, "kind")),
+        ),
         Block(
             "Both models on one and the same response",
             lambda: statistics.table(view.shared_response(scores)),

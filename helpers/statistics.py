@@ -9,6 +9,7 @@ from __future__ import annotations
 import html
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import wraps
 
 import numpy as np
 import pandas as pd
@@ -16,11 +17,20 @@ from jaxtyping import Float
 from scipy import special, stats
 
 RESAMPLES = 10_000
+LEAST = 3  # values that a sample must have to be compared
 Values = Float[np.ndarray, " n"]
 
 
 class BadSample(ValueError):
     """A sample cannot be tested; the message says which and why."""
+
+
+class TooFew(BadSample):
+    """A sample is sound but holds too little to be compared; `n` is its size."""
+
+    def __init__(self, why: str, n: int) -> None:
+        super().__init__(why)
+        self.n = n
 
 
 @dataclass(frozen=True)
@@ -40,13 +50,34 @@ class Comparison:
     null_hypothesis: str
     p_holm: float | None = None
 
+    @property
+    def possible(self) -> bool:
+        """Whether the samples allowed a test; if not, `test` says why and all numbers are NaN."""
+        return not np.isnan(self.p_value)
 
-def _sample(values: Sequence[float], name: str, least: int = 3) -> Values:
+
+def untested(label: str, why: str, *, n: int = 0, null_hypothesis: str = "") -> Comparison:
+    """A comparison that the data do not allow, to stand in a table with the reason."""
+    return Comparison(label, n, *[float("nan")] * 7, test=why, null_hypothesis=null_hypothesis)
+
+
+def _or_untested(compare: Callable[..., Comparison]) -> Callable[..., Comparison]:
+    """A pair with few prompts loses the comparisons that it cannot make, and no other."""
+
+    @wraps(compare)
+    def compared(*samples: Sequence[float], label: str, null_hypothesis: str, **options):
+        try:
+            return compare(*samples, label=label, null_hypothesis=null_hypothesis, **options)
+        except TooFew as error:
+            return untested(label, str(error), n=error.n, null_hypothesis=null_hypothesis)
+
+    return compared
+
+
+def _sample(values: Sequence[float], name: str) -> Values:
     sample = np.asarray(values, dtype=float)
-    if sample.ndim != 1 or len(sample) < least:
-        raise BadSample(
-            f"{name} has shape {sample.shape}: give one axis of {least} values or more."
-        )
+    if sample.ndim != 1:
+        raise BadSample(f"{name} has shape {sample.shape}: give one axis of values.")
     if not np.isfinite(sample).all():
         count = int((~np.isfinite(sample)).sum())
         raise BadSample(
@@ -55,11 +86,18 @@ def _sample(values: Sequence[float], name: str, least: int = 3) -> Values:
     return sample
 
 
+def _enough(*samples: Values, n: int) -> None:
+    if min(map(len, samples)) < LEAST:
+        sizes = " and ".join(str(len(sample)) for sample in samples)
+        raise TooFew(f"too few values: {sizes}, and {LEAST} are needed", n)
+
+
 def _pair(a: Sequence[float], b: Sequence[float], label: str) -> tuple[Values, Values]:
     first, second = _sample(a, f"{label}: a"), _sample(b, f"{label}: b")
     if len(first) != len(second):
         sizes = f"a has {len(first)} values, b has {len(second)}"
         raise BadSample(f"{label}: {sizes}: pair them item by item.")
+    _enough(first, n=len(first))
     return first, second
 
 
@@ -81,11 +119,14 @@ def _resampled_means(values: Values, generator: np.random.Generator) -> Float[np
 
 def bootstrap_interval(values: Sequence[float], *, seed: int = 0) -> tuple[float, float]:
     """95 % percentile interval of the mean."""
-    means = _resampled_means(_sample(values, "values"), np.random.default_rng(seed))
+    sample = _sample(values, "values")
+    _enough(sample, n=len(sample))
+    means = _resampled_means(sample, np.random.default_rng(seed))
     low, high = np.percentile(means, [2.5, 97.5])
     return float(low), float(high)
 
 
+@_or_untested
 def compare_paired(
     a: Sequence[float],
     b: Sequence[float],
@@ -117,6 +158,7 @@ def compare_paired(
     )
 
 
+@_or_untested
 def compare_independent(
     a: Sequence[float],
     b: Sequence[float],
@@ -128,16 +170,19 @@ def compare_independent(
 ) -> Comparison:
     """Welch's t-test of b against a; g uses the pooled standard deviation."""
     first, second = _sample(a, f"{label}: a"), _sample(b, f"{label}: b")
+    sizes, total = np.array([len(first), len(second)]) - 1, len(first) + len(second)
+    _enough(first, second, n=total)
+    if not (np.ptp(first) or np.ptp(second)):
+        raise TooFew("all values of either group are equal", total)
     generator = np.random.default_rng(seed)
     draws = _resampled_means(second, generator) - _resampled_means(first, generator)
     low, high = np.percentile(draws, [2.5, 97.5])
-    sizes = np.array([len(first), len(second)]) - 1
     spread = np.sqrt(sizes @ [first.var(ddof=1), second.var(ddof=1)] / sizes.sum())
     found = stats.ttest_ind(second, first, equal_var=False, alternative=alternative)
     difference = float(second.mean() - first.mean())
     return Comparison(
         label=label,
-        n=len(first) + len(second),
+        n=total,
         mean_a=float(first.mean()),
         mean_b=float(second.mean()),
         difference=difference,
@@ -150,6 +195,7 @@ def compare_independent(
     )
 
 
+@_or_untested
 def mcnemar(
     a: Sequence[bool], b: Sequence[bool], *, label: str, null_hypothesis: str, seed: int = 0
 ) -> Comparison:
@@ -174,6 +220,13 @@ def mcnemar(
     )
 
 
+def _rests_on_one(values: Values) -> bool:
+    """Whether a slope on these values would rest on one of them alone, or on none."""
+    middle = np.median(values)
+    return int((~np.isclose(values, middle)).sum()) < 2
+
+
+@_or_untested
 def at_equal_length(
     a: Sequence[float],
     b: Sequence[float],
@@ -195,10 +248,11 @@ def at_equal_length(
     if min(values.min() for values in lengths) <= 0:
         raise BadSample("length holds values of 0 or less: leave out prompts without a response.")
     log_ratio = np.log(lengths[1]) - np.log(lengths[0])
-    if np.ptp(log_ratio) == 0:
-        raise BadSample(
-            f"{label}: the lengths of both responses have the same ratio in every prompt, so that "
-            "their effect cannot be told from the models'."
+    if _rests_on_one(log_ratio):
+        raise TooFew(
+            "the lengths of both responses have the same ratio in all prompts, or all but one: "
+            "their effect cannot be told from the models'",
+            len(first),
         )
     fit = sm.OLS(second - first, sm.add_constant(log_ratio)).fit(cov_type="HC3")
     low, high = fit.conf_int()[0]
@@ -219,14 +273,15 @@ def at_equal_length(
 
 
 def holm(comparisons: Sequence[Comparison]) -> list[Comparison]:
-    """The same comparisons with Holm-corrected p-values, as one family."""
+    """The same comparisons with Holm-corrected p-values; those that were tested are one family."""
     from statsmodels.stats.multitest import multipletests
 
-    if not comparisons:
-        return []
-    corrected = multipletests([found.p_value for found in comparisons], method="holm")[1]
-    pairs = zip(comparisons, corrected, strict=True)
-    return [replace(found, p_holm=float(p)) for found, p in pairs]
+    tested = [found.p_value for found in comparisons if found.possible]
+    corrected = iter(multipletests(tested, method="holm")[1] if tested else ())
+    return [
+        replace(found, p_holm=float(next(corrected)) if found.possible else float("nan"))
+        for found in comparisons
+    ]
 
 
 def show_p(value: float | None) -> str:
@@ -236,16 +291,25 @@ def show_p(value: float | None) -> str:
     return "<\u00a00.0001" if value < 1e-4 else f"{value:.4f}" if value < 0.1 else f"{value:.2f}"
 
 
+def show_difference(found: Comparison, digits: int = 3) -> str:
+    """Difference and interval, or why there is none."""
+    if not found.possible:
+        return f"not tested: {found.test}"
+    return "{:+.{d}f} [{:+.{d}f}, {:+.{d}f}]".format(
+        found.difference, found.low, found.high, d=digits
+    )
+
+
 NULL = "null hypothesis (test)"
 _COLUMNS: dict[str, Callable[[Comparison], object]] = {
     "n": lambda c: c.n,
-    "base": lambda c: f"{c.mean_a:.3f}",
-    "tuned": lambda c: f"{c.mean_b:.3f}",
-    "difference [95 % CI]": lambda c: f"{c.difference:+.3f} [{c.low:+.3f}, {c.high:+.3f}]",
+    "base": lambda c: f"{c.mean_a:.3f}" if c.possible else "",
+    "tuned": lambda c: f"{c.mean_b:.3f}" if c.possible else "",
+    "difference [95 % CI]": lambda c: show_difference(c),
     "g": lambda c: "" if np.isnan(c.effect_size) else f"{c.effect_size:+.2f}",
     "p": lambda c: show_p(c.p_value),
     "p (Holm)": lambda c: show_p(c.p_holm),
-    NULL: lambda c: f"{c.null_hypothesis} ({c.test})",
+    NULL: lambda c: f"{c.null_hypothesis} ({c.test})" if c.possible else "",
 }
 
 
@@ -277,8 +341,9 @@ def table(
     shown = Captioned(rows, index=[found.label for found in comparisons])
     shown = shown.loc[:, (shown != "").any()]
     shown = shown.rename(columns=dict(zip(("base", "tuned"), names, strict=True)))
-    if shown[NULL].nunique() == 1:
-        shared = f"Null hypothesis and test: {shown[NULL].iloc[0]}."
+    said = set(shown.get(NULL, ())) - {""}
+    if len(said) == 1:
+        shared = f"Null hypothesis and test: {said.pop()}."
         shown = shown.drop(columns=NULL)
         shown.caption = shared
     return shown

@@ -24,7 +24,6 @@ from helpers.pairs import ROLES
 from helpers.positions import middle_ratio, position_profile
 from helpers.release import RefusedFile
 from helpers.results import Store, open_store
-from helpers.statistics import BadSample
 
 # --- planted truths --------------------------------------------------------------------------
 
@@ -451,6 +450,6 @@ def test_a_score_needs_a_response_and_an_instruction():
     assert score_of(levels, np.ones(3, dtype=bool)) == pytest.approx(3 / np.log2(5))
 
 
-def test_a_comparison_of_too_few_prompts_is_refused(filled):
-    with pytest.raises(BadSample):
-        view.followed_against_not(view.scores(filled["pickles"]))
+def test_a_comparison_of_too_few_prompts_is_not_made(filled):
+    found = view.followed_against_not(view.scores(filled["pickles"]))
+    assert found and not any(one.possible for one in found)

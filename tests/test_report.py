@@ -16,9 +16,9 @@ from helpers import compute, registry, report
 from helpers.findings import ffn_view, recognition_view
 from helpers.findings.attention_view import quarters
 from helpers.positions import Item
-from helpers.report_sections import SECTIONS, family
+from helpers.report_sections import SECTIONS
 from helpers.results import Store, open_store
-from helpers.statistics import BadSample, at_equal_length, compare_paired, show_p
+from helpers.statistics import show_p
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = (ROOT / "book" / "appendices" / "your-own-model.md").read_text(encoding="utf-8")
@@ -199,22 +199,6 @@ def test_what_cannot_be_reported_is_said_in_one_sentence(arguments, says, monkey
     with pytest.raises(SystemExit) as ended:
         report.main(arguments)
     assert says in str(ended.value.code) and "Traceback" not in str(ended.value.code)
-
-
-def test_comparisons_that_cannot_be_made_are_named_in_the_caption():
-    values = np.array([0.1, 0.4, 0.2, 0.9])
-    makers = [
-        lambda: compare_paired(values, values[::-1], label="four", null_hypothesis="none"),
-        lambda: compare_paired(values[:2], values[:2], label="two", null_hypothesis="none"),
-        lambda: at_equal_length(values, values[::-1], [2] * 4, [4] * 4, label="cut",
-                                null_hypothesis="none"),
-    ]  # fmt: skip
-    found = family(makers)
-    assert [one.label for one in found.found] == ["four"]
-    assert "Not tested: two: a has shape (2,)" in found.table.caption
-    assert "Not tested: cut: the lengths" in found.table.caption
-    with pytest.raises(BadSample, match="two: a has shape"):
-        family(makers[1:2])
 
 
 def test_pairs_of_few_layers_or_components_are_compared_at_what_they_have(tmp_path):

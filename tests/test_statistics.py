@@ -78,6 +78,37 @@ def test_a_difference_that_is_all_length_vanishes_at_equal_length():
     assert some.low < 0.1 < some.high and some.p_value < 1e-6
 
 
+SHORT = [0.2, 0.4]
+THREE = [1.0, 2.0, 4.0]
+
+
+@pytest.mark.parametrize(
+    ("found", "n", "says"),
+    [
+        (compare_paired(SHORT, SHORT, **ABOUT), 2, "too few values: 2, and 3 are needed"),
+        (compare_independent(THREE, SHORT, **ABOUT), 5, "too few values: 3 and 2"),
+        (compare_independent(THREE, [], **ABOUT), 3, "too few values: 3 and 0"),
+        (compare_independent([1] * 3, [1] * 4, **ABOUT), 7, "all values of either group are equal"),
+        (mcnemar([True], [False], **ABOUT), 1, "too few values"),
+        (at_equal_length(THREE, THREE[::-1], [2] * 3, [4] * 3, **ABOUT), 3, "the same ratio"),
+        (
+            at_equal_length(THREE, THREE[::-1], [2] * 3, [4, 4, 5], **ABOUT),
+            3,
+            "all but one",
+        ),
+    ],
+)
+def test_a_comparison_that_the_data_do_not_allow_says_why_and_stands_in_the_table(found, n, says):
+    assert not found.possible and found.n == n and says in found.test
+    good = compare_paired(THREE, THREE[::-1], **ABOUT | {"label": "good"})
+    family = holm([found, good])
+    assert family[1].p_holm == good.p_value and not family[0].p_holm < 0.05
+    shown = table(family)
+    assert says in (cell := shown.iloc[0]["difference [95 % CI]"]) and "nan" not in cell
+    assert shown.iloc[0]["n"] == n and list(shown.iloc[0][["base", "tuned", "p"]]) == ["", "", ""]
+    assert found.null_hypothesis in shown.caption and found.test not in shown.caption
+
+
 def test_holm_multiplies_the_smallest_by_the_number_of_tests(samples):
     found = [
         compare_paired(samples[0], samples[0] + d * samples[1], **ABOUT) for d in (0.1, 0.3, 0)
@@ -106,7 +137,6 @@ def test_null_hypotheses_that_differ_stand_in_their_rows(samples):
 @pytest.mark.parametrize(
     ("a", "b", "says"),
     [
-        ([1, 2], [1, 2], "3 values"),
         ([1, 2, 3], [1, 2, 3, 4], "pair them"),
         ([1, 2, np.nan], [1, 2, 3], "NaN"),
         ([[1, 2, 3]], [1, 2, 3], "one axis"),

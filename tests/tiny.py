@@ -6,7 +6,7 @@ from copy import deepcopy
 from pathlib import Path
 
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import (
     AutoModelForCausalLM,
     Gemma2Config,
@@ -70,11 +70,29 @@ def build(name: str, seed: int = 0) -> PreTrainedModel:
     return model
 
 
+SPECIAL = ["<pad>", "<s>", "</s>"]
+
+
 def byte_tokenizer() -> PreTrainedTokenizerFast:
     """One token a byte, with a leading BOS: it spells everything and gives character offsets."""
-    symbols = ["<pad>", "<s>", "</s>", *sorted(pre_tokenizers.ByteLevel.alphabet())]
+    symbols = [*SPECIAL, *sorted(pre_tokenizers.ByteLevel.alphabet())]
     vocabulary = {symbol: number for number, symbol in enumerate(symbols)}
-    tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
+    return _wrapped(Tokenizer(models.BPE(vocab=vocabulary, merges=[])))
+
+
+def word_tokenizer(texts: list[str], size: int) -> PreTrainedTokenizerFast:
+    """Words and their parts, learnt from texts: prompts are about as long as a real model's."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    trainer = trainers.BpeTrainer(
+        vocab_size=size, special_tokens=SPECIAL, initial_alphabet=alphabet, show_progress=False
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    return _wrapped(tokenizer)
+
+
+def _wrapped(tokenizer: Tokenizer) -> PreTrainedTokenizerFast:
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     tokenizer.post_processor = processors.TemplateProcessing(
@@ -86,7 +104,7 @@ def byte_tokenizer() -> PreTrainedTokenizerFast:
 
 
 def save_model(folder: Path, *, seed: int, tokenizer=None, **changes) -> Path:
-    """A tiny Llama that reads bytes, as a folder that `from_pretrained` loads."""
+    """A tiny Llama, which reads bytes unless told otherwise, as a folder for `from_pretrained`."""
     settings = SMALL | {"vocab_size": 259, "max_position_embeddings": 512} | changes
     torch.manual_seed(seed)
     model = AutoModelForCausalLM.from_config(LlamaConfig(**settings)).float()

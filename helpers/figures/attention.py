@@ -37,7 +37,7 @@ def lift_by_quarter(counted: dict[str, Sequence[VerbComparison]]) -> Figure:
     figure, axes = plt.subplots(1, len(counted), figsize=(10, 3.8), sharey=True, squeeze=False)
     for axis, (title, compared) in zip(axes[0], counted.items(), strict=True):
         for at, one in enumerate(compared):
-            if one.tested:
+            if one.tested.possible:
                 low, high = (one.general + edge for edge in one.null)
                 axis.fill_between([at - 0.3, at + 0.3], low, high, color=GREY, alpha=0.25, lw=0)
                 ends = np.array([[one.instruction - one.general - one.tested.low],
@@ -134,7 +134,7 @@ def differences(compared: Sequence[VerbComparison]) -> Figure:
     for axis, kind in zip(axes[0], kinds, strict=True):
         for one in shown:
             name, own = one.label.split("; ")
-            if own == kind and one.tested:
+            if own == kind and one.tested.possible:
                 at, found = names.index(name), one.tested
                 axis.plot([found.low, found.high], [at, at], color="black", lw=1.2)
                 axis.plot(found.difference, at, "o", color="black", ms=5)

@@ -74,7 +74,9 @@ def intervals(comparisons: Sequence[Comparison], *, label: str) -> Figure:
         colour = COLOURS["tuned" if found.difference > 0 else "base"] if clear else "0.55"
         axis.plot([found.low, found.high], [row, row], color=colour, linewidth=2.5)
         axis.plot(found.difference, row, "o", color=colour)
-    axis.set_yticks(rows, [f"{c.label} (n = {c.n})" for c in comparisons])
+    said = ["" if c.possible else ", not tested" for c in comparisons]
+    names = [f"{c.label} (n = {c.n}{why})" for c, why in zip(comparisons, said, strict=True)]
+    axis.set_yticks(rows, names)
     axis.axvline(0, color="0.1", linewidth=1)
     axis.set_xlabel(label)
     return figure

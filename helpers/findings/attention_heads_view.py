@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from helpers import live
 from helpers.attention import compare_knowledge
 from helpers.findings.attention_causal import gains
 from helpers.findings.attention_pairs import Lexicon, n_layers, read_heads, read_layer, read_lexicon
@@ -158,19 +159,21 @@ def rank_among_draws(table: pd.DataFrame, condition: str) -> pd.DataFrame:
 
 
 def live_check(name: str, store: Store, *, layer: int, head: int) -> pd.DataFrame | str:
-    """Knowledge of one head computed from the weights now, beside what the store holds."""
+    """Knowledge of one head computed from the weights now, beside what the store holds.
+
+    A pair with fewer layers or heads is looked at in its last one.
+    """
     from helpers.architectures import weights
     from helpers.attention import head_activations, head_knowledge, word_pairs, word_space
-    from helpers.pairs import MissingWeights, load
-    from helpers.registry import RegistryError
     from helpers.words import word_embeddings
 
-    try:
-        pair = load(name)
-    except (MissingWeights, RegistryError) as error:
-        return f"The live check needs the models. {error}"
-    lexicon = read_lexicon()
-    space, stored = word_space(lexicon.vectors), read_layer(store, layer)[0][head]
+    pair = live.models(name, store)
+    if isinstance(pair, str):
+        return pair
+    layer, lexicon = min(layer, n_layers(store) - 1), read_lexicon()
+    heads = read_layer(store, layer)[0]
+    head = min(head, len(heads) - 1)
+    space, stored = word_space(lexicon.vectors), heads[head]
     rows = {}
     for role in ROLES:
         of_model = weights(pair.model(role))

@@ -21,7 +21,14 @@ from helpers.attention import layer_groups
 from helpers.findings.attention_pairs import Lexicon, n_layers
 from helpers.findings.attention_readings import NULLS, READINGS
 from helpers.results import MissingResult, Store
-from helpers.statistics import Comparison, compare_independent, holm, show_p
+from helpers.statistics import (
+    Comparison,
+    compare_independent,
+    holm,
+    show_difference,
+    show_p,
+    untested,
+)
 
 PERMUTATIONS = 10_000
 FEWEST = 5  # verbs with a lift that a group must have to be tested
@@ -33,7 +40,7 @@ NULL_HYPOTHESIS = "instruction verbs change as other verbs of their frequency do
 
 @dataclass(frozen=True)
 class VerbComparison:
-    """Instruction against general verbs; `tested` is None where a group has too few verbs.
+    """Instruction against general verbs; not tested where a group has too few verbs.
 
     `tested` holds general verbs as a and instruction verbs as b, with the permutation's p-value;
     `null` is the range of 95 % of relabelled differences, `detectable` the difference that would be
@@ -45,7 +52,7 @@ class VerbComparison:
     n_general: int
     instruction: float
     general: float
-    tested: Comparison | None = None
+    tested: Comparison
     null: tuple[float, float] = (np.nan, np.nan)
     welch_p: float = np.nan
     detectable: float = np.nan
@@ -84,11 +91,15 @@ def compare_verbs(
     values = values[kept]
     groups = values[~member], values[member]
     means = [float(own.mean()) if len(own) else np.nan for own in groups]
-    found = VerbComparison(label, len(groups[1]), len(groups[0]), means[1], means[0])
-    if min(map(len, groups)) < FEWEST:
+    sizes = len(groups[1]), len(groups[0])
+    none = untested(label, f"fewer than {FEWEST} verbs", n=sum(sizes))
+    found = VerbComparison(label, *sizes, means[1], means[0], none)
+    if min(sizes) < FEWEST:
         return found
-    drawn = relabelled(values, member, strata, seed=seed)
     tested = compare_independent(*groups, label=label, null_hypothesis=NULL_HYPOTHESIS, seed=seed)
+    if not tested.possible:
+        return replace(found, tested=tested)
+    drawn = relabelled(values, member, strata, seed=seed)
     p_value, test = permutation_p(tested.difference, drawn), "permutation within strata, two-sided"
     error = np.sqrt(sum(own.var(ddof=1) / len(own) for own in groups))
     welch = stats.ttest_ind(groups[1], groups[0], equal_var=False, alternative="greater")
@@ -104,8 +115,8 @@ def compare_verbs(
 
 def corrected(compared: Sequence[VerbComparison]) -> list[VerbComparison]:
     """With Holm's correction over those that could be tested."""
-    tested = iter(holm([one.tested for one in compared if one.tested]))
-    return [replace(one, tested=next(tested)) if one.tested else one for one in compared]
+    tested = holm([one.tested for one in compared])
+    return [replace(one, tested=own) for one, own in zip(compared, tested, strict=True)]
 
 
 def lifts(
@@ -161,11 +172,10 @@ def robustness(store: Store, lexicon: Lexicon) -> list[VerbComparison]:
 
 
 def _tested(one: VerbComparison) -> dict[str, str]:
-    found = one.tested
-    if found is None:
-        return {"difference [95 % CI]": "too few verbs"}
-    return {
-        "difference [95 % CI]": f"{found.difference:+.3f} [{found.low:+.3f}, {found.high:+.3f}]",
+    found, shown = one.tested, {"difference [95 % CI]": show_difference(one.tested)}
+    if not found.possible:
+        return shown
+    return shown | {
         "g": f"{found.effect_size:+.2f}",
         "relabelled, 95 %": "{:+.2f} to {:+.2f}".format(*one.null),
         "p": show_p(found.p_value),

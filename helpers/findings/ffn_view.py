@@ -13,6 +13,7 @@ import pandas as pd
 from jaxtyping import Float, Int
 from numpy import ndarray
 
+from helpers import live
 from helpers.annotate import LEVELS, TASKS, Agreement, Annotation, agreement
 from helpers.findings.ffn import NULLS, read_concepts
 from helpers.pairs import ROLES
@@ -183,18 +184,19 @@ def annotator_error(annotations: pd.DataFrame) -> dict[str, Agreement]:
 def live_check(
     name: str, store: Store, *, layer: int, component: int, role: str = "base"
 ) -> pd.DataFrame | str:
-    """One component computed from the weights now, beside what the store holds."""
+    """One component computed from the weights now, beside what the store holds.
+
+    A pair with fewer layers is looked at in its last one.
+    """
     from helpers.annotate.lexicon import vocabulary
     from helpers.architectures import weights
     from helpers.ffn import components, concept_words, layer_value_vectors, word_outputs
     from helpers.findings.ffn import TOP_K, embedded_words, n_components
-    from helpers.pairs import MissingWeights, load
-    from helpers.registry import RegistryError
 
-    try:
-        pair = load(name)
-    except (MissingWeights, RegistryError) as error:
-        return f"The live check needs the models. {error}"
+    pair = live.models(name, store)
+    if isinstance(pair, str):
+        return pair
+    layer = min(layer, n_layers(store) - 1)
     of_model = weights(pair.model(role))
     now = components(layer_value_vectors(of_model, layer), n_components(of_model))
     units = word_outputs(embedded_words(pair, role))

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from statsmodels.tools.sm_exceptions import ConvergenceWarning, SingularMatrixWarning
 
+from helpers import live
 from helpers.findings import following_view, positions_view, profiles_view
 from helpers.findings.positions import RESPONSES, _expected_ids, _explain
 from helpers.findings.positions_view import grid
@@ -18,7 +19,7 @@ from helpers.pairs import ROLES, Pair
 from helpers.positions import Item, read_items
 from helpers.prompts import encode
 from helpers.results import Store
-from helpers.statistics import Comparison, show_p
+from helpers.statistics import Comparison, show_difference, show_p
 
 
 def _fit(long: pd.DataFrame):
@@ -68,7 +69,11 @@ def mixed_model(table: pd.DataFrame, column: str, response: str = "expected") ->
 
 def _show(found: Comparison) -> str:
     p = found.p_value if found.p_holm is None else found.p_holm
-    return f"{found.difference:+.2f} [{found.low:+.2f}, {found.high:+.2f}], p = {show_p(p)}"
+    return (
+        f"{show_difference(found, 2)}, p = {show_p(p)}"
+        if found.possible
+        else show_difference(found)
+    )
 
 
 def _ratios(table: pd.DataFrame, **setting) -> str:
@@ -154,12 +159,7 @@ def recompute(pair: Pair, store: Store, item: Item, place: str) -> pd.DataFrame:
 
 def live_check(name: str, store: Store, item_id: str, place: str) -> pd.DataFrame | str:
     """Load the pair and explain one stored item again; a sentence where there are no weights."""
-    from helpers.pairs import MissingWeights, load
-    from helpers.registry import RegistryError
-
-    try:
-        pair = load(name)
-    except (MissingWeights, RegistryError) as error:
-        return f"The live check needs the models. {error}"
-    item = next(item for item in read_items() if item.id == item_id)
-    return recompute(pair, store, item, place)
+    held = store.read("positions/items")["id"]
+    item = live.one_of(item_id, held, {one.id: one for one in read_items()})
+    pair = live.models(name, store)
+    return pair if isinstance(pair, str) else recompute(pair, store, item, place)

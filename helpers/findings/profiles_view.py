@@ -29,7 +29,9 @@ from helpers.statistics import (
     Comparison,
     compare_paired,
     holm,
+    show_difference,
     show_p,
+    untested,
 )
 
 MAIN = dict(bins=10, threshold=7, p=4, response="own", tokens="all")
@@ -197,6 +199,10 @@ def _ratio_of_means(part: pd.DataFrame, label: str, seed: int) -> Comparison:
     generator = np.random.default_rng(seed)
     base, tuned = _sums(part)
     n = len(base)
+    null = "the two models' profiles can be exchanged within a prompt"
+    if n < 3:
+        why = f"too few prompts: {n}, and 3 are needed"
+        return untested(label, why, n=n, null_hypothesis=null)
     draws = _weights(n)
     low, high = np.percentile(_ratio(draws @ tuned) - _ratio(draws @ base), [2.5, 97.5])
     swap = generator.integers(0, 2, (RESAMPLES, n)) @ (base - tuned)
@@ -215,7 +221,7 @@ def _ratio_of_means(part: pd.DataFrame, label: str, seed: int) -> Comparison:
         high=float(high),
         p_value=(as_large + 1) / (RESAMPLES + 1),
         test="permutation within prompts, two-sided",
-        null_hypothesis="the two models' profiles can be exchanged within a prompt",
+        null_hypothesis=null,
     )
 
 
@@ -252,7 +258,8 @@ def robustness(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
         ratio = columns.setdefault(f"{name}: base → tuned (n)", {})
         change = columns.setdefault(f"{name}: difference [95 % CI], p (Holm)", {})
         for one in sensitivity(table, name):
-            ratio[one.label] = f"{one.mean_a:.2f} → {one.mean_b:.2f} ({one.n})"
-            interval = f"{one.difference:+.2f} [{one.low:+.2f}, {one.high:+.2f}]"
-            change[one.label] = f"{interval}, {show_p(one.p_holm)}"
+            means = f"{one.mean_a:.2f} → {one.mean_b:.2f}" if one.possible else "–"
+            ratio[one.label] = f"{means} ({one.n})"
+            p = f", {show_p(one.p_holm)}" if one.possible else ""
+            change[one.label] = f"{show_difference(one, 2)}{p}"
     return pd.DataFrame(columns).reindex(list(VARIANTS)).fillna("")

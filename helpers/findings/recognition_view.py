@@ -8,6 +8,7 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
+from helpers import live
 from helpers.density import density, normalise, relative_density
 from helpers.findings.recognition import (
     BLOCK,
@@ -30,7 +31,9 @@ from helpers.statistics import (
     compare_paired,
     holm,
     mcnemar,
+    show_difference,
     show_p,
+    untested,
 )
 
 NO_DIFFERENCE = "the tuned model's mean score equals the base's"
@@ -66,6 +69,16 @@ def explained(store: Store, setting: str, model: str, author: str) -> list[Expla
         )
         for label, (importance, _) in zip(labels.itertuples(), found, strict=True)
     ]
+
+
+def example(store: Store, id: str, setting: str = "template") -> list[Explained]:
+    """Base and tuned on one prompt and their own responses; another prompt where the store lacks it."""
+    sides = [{one.id: one for one in explained(store, setting, r, r)} for r in ROLES]
+    answered = [key for key in sides[0] if all(side[key].importance.size for side in sides)]
+    chosen = id if id in answered else next(iter(answered), None)
+    if chosen is None:
+        raise BadSample("no prompt has a response of both models: there is nothing to draw.")
+    return [side[chosen] for side in sides]
 
 
 def paired(table: pd.DataFrame, *, column: str = "score", by: str = "model") -> pd.DataFrame:
@@ -210,20 +223,16 @@ def median_lengths(table: pd.DataFrame, setting: str = "template") -> dict[str, 
 def judged(table: pd.DataFrame, setting: str = "template") -> pd.DataFrame:
     """Whether each model followed, for prompts with a rule: index id, one column a model."""
     rows = own(table, setting).dropna(subset=["followed"])
-    if rows.empty:
-        raise BadSample("followed is empty: no prompt has a rule that tells what following it is.")
     return rows.pivot(index="id", columns="model", values="followed").astype(bool)
 
 
 def following(table: pd.DataFrame, setting: str = "template") -> Comparison:
     """Share of prompts with a rule that each model followed (exact McNemar)."""
+    about = {"label": "share that followed", "null_hypothesis": "both models follow equally often"}
     wide = judged(table, setting)
-    return mcnemar(
-        wide["base"],
-        wide["tuned"],
-        label="share that followed",
-        null_hypothesis="both models follow equally often",
-    )
+    if wide.empty:
+        return untested(why="no prompt has a rule that tells what following it is", **about)
+    return mcnemar(wide["base"], wide["tuned"], **about)
 
 
 def equal_length(table: pd.DataFrame, setting: str = "template") -> Comparison:
@@ -261,8 +270,13 @@ def paper_table(
     Both take comparisons by question: own, matched, shared, followed (an absent one is a dash).
     """
 
+    def one(c: Comparison) -> str:
+        if not c.possible:
+            return f"{c.label}: {show_difference(c)}"
+        return f"{c.label} {c.difference:+.3f} (p {show_p(c.p_value)})"
+
     def show(found: Sequence[Comparison]) -> str:
-        return "; ".join(f"{c.label} {c.difference:+.3f} (p {show_p(c.p_value)})" for c in found)
+        return "; ".join(map(one, found))
 
     asked = {
         "own": ("the tuned model's instruction score is higher", "270M parameters instead of 7B"),
@@ -287,28 +301,28 @@ def paper_table(
 def live_check(name: str, store: Store, prompt_id: str) -> pd.DataFrame | str:
     """Recompute one stored prompt with the models and show how far the results are apart."""
     from helpers.attribution import importance
-    from helpers.pairs import MissingWeights, load
     from helpers.prompts import encode
-    from helpers.registry import RegistryError
 
-    try:
-        pair = load(name)
-    except (MissingWeights, RegistryError) as error:
-        return f"The live check needs the models. {error}"
-    prompt = next(prompt for prompt in read_prompts() if prompt.id == prompt_id)
+    held = store.read("recognition/prompts").query("setting == 'template'")["id"]
+    prompt = live.one_of(prompt_id, held, {one.id: one for one in read_prompts()})
+    if prompt is None:
+        return (
+            f"The store {store.folder} holds prompts of your own, none of the book's to run again."
+        )
+    pair = live.models(name, store)
+    if isinstance(pair, str):
+        return pair
     code = encode(prompt, pair.tokenizer, pair.template)
     rows = []
     for role in ROLES:
-        ids = read_responses(store, "template", role).set_index("id").loc[prompt_id, "ids"]
+        ids = read_responses(store, "template", role).set_index("id").loc[prompt.id, "ids"]
         fresh = importance(pair.model(role), code.ids, list(ids)).numpy()
-        stored = next(e for e in explained(store, "template", role, role) if e.id == prompt_id)
-        largest = np.abs(fresh).max()
+        stored = next(e for e in explained(store, "template", role, role) if e.id == prompt.id)
         roles = np.array(code.roles)
         rows.append(
             {
                 "model": role,
-                "largest difference of I, relative": np.abs(fresh - stored.importance).max()
-                / largest,
+                "largest difference of I, relative": relative_difference(fresh, stored.importance),
                 "score, stored": score(normalise(stored.importance), roles)["score"],
                 "score, now": score(normalise(fresh), roles)["score"],
             }
@@ -316,18 +330,22 @@ def live_check(name: str, store: Store, prompt_id: str) -> pd.DataFrame | str:
     return pd.DataFrame(rows)
 
 
-def compute_own(name: str):
+def relative_difference(now: np.ndarray, stored: np.ndarray) -> float:
+    """Largest difference over the largest value; 0 where both are empty."""
+    return float(np.abs(now - stored).max() / np.abs(now).max()) if now.size else 0.0
+
+
+def compute_own(name: str, store: Store):
     """A function that explains a reader's own prompt with both models (loaded on first use)."""
     loaded = []
 
     def compute(text: str, progress) -> dict:
         from helpers.attribution import importance
-        from helpers.pairs import load
         from helpers.prompts import Prompt, Segment, encode
         from helpers.responses import respond
 
         if not loaded:
-            loaded.append(load(name))
+            loaded.append(live.load(name, store))
         pair = loaded[0]
         progress(0.2)
         prompt = Prompt("own", "own", (Segment("instruction", text),))

@@ -14,8 +14,9 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
+from helpers import results
 from helpers.findings.recognition_view import compare, paired, scores
-from helpers.findings.release import KINDS, LEAST_PROMPT, REASONS
+from helpers.findings.release import KINDS, LEAST_PROMPT, PAIR, REASONS
 from helpers.pairs import ROLES
 from helpers.results import Store
 from helpers.statistics import (
@@ -29,6 +30,12 @@ __all__ = ["scores"]  # the score table itself is read as for our own pair
 FOLLOWING = "followed and not followed prompts have the same mean score"
 LESS_FOLLOWING = "followed prompts have no higher mean score than not followed ones"
 LESS_TUNED = "Vicuna's mean score is no higher than LLaMA's"
+
+
+def open_store() -> Store:
+    """The analysed matrices: those of your own run where there is one, the book's otherwise."""
+    own = results.open_store(PAIR)
+    return own if own.manifest() else Store(results.data_folder() / "results" / PAIR)
 
 
 def numbers(values: pd.Series) -> Float[np.ndarray, " n"]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pandas as pd
 
+from helpers import live
 from helpers.findings.retrieval import MAX_TOKENS, _explain, one_line
 from helpers.findings.retrieval_view import SCORES, overlap, scores_of
-from helpers.pairs import ROLES, MissingWeights, Pair, load
+from helpers.pairs import ROLES, Pair
 from helpers.prompts import Prompt, Segment, encode
 from helpers.responses import respond
+from helpers.results import open_store
 
 SHOWN = ("score", "importance share", "gain", "overlap")
 
@@ -36,8 +38,6 @@ def read_document(
 
 
 def try_document(name: str, question: str, document: str) -> pd.DataFrame | str:
-    """The same for a pair by name; a sentence where its weights are missing."""
-    try:
-        return read_document(load(name), question, document).round(2)
-    except MissingWeights as error:
-        return f"This needs the models. {error}"
+    """The same for a pair by name; a sentence where its weights cannot be had."""
+    pair = live.models(name, open_store(name))
+    return pair if isinstance(pair, str) else read_document(pair, question, document).round(2)
