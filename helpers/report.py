@@ -1,6 +1,6 @@
 """A pair on one page that can be mailed: `python -m helpers.report --pair NAME`.
 
-The page is one HTML file: the chapters' tables and figures for whatever the pair's store holds, and
+The page is one HTML file: the book's tables and figures for whatever the pair's store holds, and
 their explorers, mounted from state inside the file as in the published book. It asks no host for
 anything (a content policy in the page forbids it), and what models wrote stands in it as text.
 """
@@ -29,7 +29,8 @@ from helpers.figures import use_book_style
 from helpers.locks import UnwritableStore, explained, write_whole
 from helpers.pairs import DEFAULT_PAIR
 from helpers.registry import RegistryError
-from helpers.report_sections import SECTIONS, Block, Section, Shown
+from helpers.report_blocks import Block, Section, Shown
+from helpers.report_sections import SECTIONS
 from helpers.results import MissingResult, Store, open_store
 
 WIDGET = "application/vnd.jupyter.widget"
@@ -162,7 +163,7 @@ def _nothing(store: Store) -> str:
         f" For a pair of your own: python -m helpers.compute --base X --tuned Y --name {name}"
     )  # fmt: skip
     command = "" if own else f" Compute it with: {store.command()}"
-    return f"pair={name!r}: no finding of the four chapters lies in {store.folder}.{others}{command}{own}"
+    return f"pair={name!r}: no finding of the book lies in {store.folder}.{others}{command}{own}"
 
 
 def write(store: Store, output: Path, *, progress: bool = False) -> int:

@@ -6,15 +6,11 @@ own, so that one which this pair cannot fill is named with the reason and costs 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 
-import pandas as pd
-from anywidget import AnyWidget
 from matplotlib.figure import Figure
 
-from helpers import statistics
+from helpers import report_appendices, statistics
 from helpers.figures import attention as attention_figures
 from helpers.figures import ffn as ffn_figures
 from helpers.figures import positions as position_figures
@@ -29,32 +25,12 @@ from helpers.findings import (
     recognition_view,
 )
 from helpers.findings.attention_pairs import read_lexicon
+from helpers.report_blocks import Block, Section
 from helpers.results import Store
 from helpers.widgets import components, heads, positions
 from helpers.widgets.saliency import SaliencyExplorer
 
-Shown = pd.DataFrame | Figure | AnyWidget
 SCORE = "instruction score, tuned minus base (95 % interval)"
-
-
-@dataclass(frozen=True)
-class Block:
-    """A table, a figure (`alt` describes it) or an explorer, made when it is asked for."""
-
-    title: str
-    make: Callable[[], Shown]
-    alt: str = ""
-
-
-@dataclass(frozen=True)
-class Section:
-    """One finding: `needs` is the part of the store without which nothing of it can be shown."""
-
-    finding: str
-    title: str
-    question: str
-    needs: str
-    blocks: Callable[[Store], list[Block]]
 
 
 def recognition(store: Store) -> list[Block]:
@@ -263,4 +239,5 @@ SECTIONS = (
         "ffn/annotations",
         ffn,
     ),
+    *report_appendices.SECTIONS,
 )

@@ -49,7 +49,8 @@ def by_document(table: pd.DataFrame) -> Figure:
         for axis, key in zip(column, shown, strict=True):
             for (label, marker), shade in zip(LABELS.items(), (colour, "0.2", "0.65"), strict=True):
                 part = rows[rows["used"].map(lambda one: names[one]) == label]
-                at = part["condition"].map(DOCUMENTS.index) + rng.uniform(-0.25, 0.25, len(part))
+                at = np.array([DOCUMENTS.index(one) for one in part["condition"]], dtype=float)
+                at += rng.uniform(-0.25, 0.25, len(part))
                 axis.scatter(at, part[key], s=24, marker=marker, color=shade, alpha=0.7,
                              label=label, linewidth=0)  # fmt: skip
             axis.set_ylabel(SCORES[key] if model == "base" else "")
