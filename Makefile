@@ -49,7 +49,7 @@ colab: $(VENV)/installed-test  # chapters in an environment that holds what the 
 results: $(VENV)/installed
 	$(BIN)/python -m helpers.compute --pair gemma-3-270m
 
-bench: $(VENV)/installed
+bench: $(VENV)/installed  # benchmarks/large needs more memory or time: run its files by hand
 	$(PIP) install -q -c constraints.txt -e '.[bench]'
 	for file in benchmarks/*.py; do $(BIN)/python $$file || exit; done
 

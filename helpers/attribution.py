@@ -9,7 +9,9 @@ Three estimates of it: `gradient` (the one above), `erasure` (zero the row; exac
 `integrated_gradients` (Sundararajan et al., 2017; zero baseline). The gradient is cheap because the
 head's part has a closed form, dp_m/dh_m = p_m (W[y_m] - sum_v p(v) W[v]), so that all M start
 vectors come from one matrix product and the backbone alone is differentiated, towards the
-embeddings, many response tokens in one batched vector-Jacobian product.
+embeddings, many response tokens in one batched vector-Jacobian product. In 16 bits only the backbone
+is: logits, softmax and start vectors are in float32, and the size of each gradient, which is tiny
+where a token is nearly sure or most unlikely, is multiplied in at the end.
 """
 
 from __future__ import annotations
@@ -86,26 +88,48 @@ def _hidden(model: PreTrainedModel, embeddings: Tensor) -> Tensor:
     return backbone(model)(inputs_embeds=embeddings, use_cache=False).last_hidden_state
 
 
-def _probabilities(model: PreTrainedModel, embeddings: Tensor, response: Tensor) -> Tensor:
-    """p(y_m | Z_m) for the last M positions, through the model's own head: (batch, M)."""
+def _log_probabilities(model: PreTrainedModel, embeddings: Tensor, response: Tensor) -> Tensor:
+    """log p(y_m | Z_m) for the last M positions, through the model's own head: (batch, M)."""
+    rows = range(len(response))
+    if has_linear_softmax_head(model):
+        head = model.get_output_embeddings().weight
+        hidden = _hidden(model, embeddings)[:, -len(response) :].to(head.device)
+        return _logits(head, hidden).log_softmax(-1)[:, rows, response]
     output = model(inputs_embeds=embeddings, use_cache=False, logits_to_keep=len(response))
-    return output.logits.float().softmax(-1)[:, range(len(response)), response]
+    return output.logits.float().log_softmax(-1)[:, rows, response]
+
+
+def _in_parts(head: Float[Tensor, "vocab hidden"]) -> tuple[Tensor, ...]:
+    """The head in parts that become float32 one at a time: whole it could take gigabytes."""
+    return head.split(len(head) if head.dtype == torch.float32 else 4096)
+
+
+def _logits(head: Float[Tensor, "vocab hidden"], hidden: Float[Tensor, "... hidden"]) -> Tensor:
+    return torch.cat([hidden.float() @ part.float().T for part in _in_parts(head)], dim=-1)
 
 
 def _probability_gradient(
     head: Float[Tensor, "vocab hidden"], hidden: Float[Tensor, "M hidden"], response: Tensor
-) -> Float[Tensor, "M hidden"]:
-    """dp_m/dh_m = p_m (W[y_m] - sum_v p(v) W[v]) of a linear head with softmax, for every m."""
-    weights = head.to(hidden.dtype)
-    distribution = (hidden @ weights.T).float().softmax(-1)
-    chosen = distribution[range(len(response)), response][:, None]
-    mean = distribution.to(weights.dtype) @ weights
-    return (chosen * (weights[response] - mean).float()).to(hidden.dtype)
+) -> tuple[Float[Tensor, "M hidden"], Float[Tensor, " M"]]:
+    """dp_m/dh_m of a linear head with softmax, for every m, as a direction and its size.
+
+    The direction is W[y_m] - sum_v q_m(v) W[v], with q_m the distribution over all tokens but y_m; the
+    size is p_m (1 - p_m), with 1 - p_m summed over the others, so that no digits cancel.
+    """
+    rows = range(len(response))
+    others = _logits(head, hidden).softmax(-1)
+    chosen = others[rows, response].clone()
+    others[rows, response] = 0
+    rest = others.sum(-1)
+    others /= rest.clamp_min(torch.finfo(torch.float32).tiny)[:, None]
+    parts = _in_parts(head)
+    weights = others.split([len(part) for part in parts], dim=-1)
+    mean = sum(weight @ part.float() for weight, part in zip(weights, parts, strict=True))
+    return (head[response].float() - mean).to(hidden.dtype), chosen * rest
 
 
-def _bytes_per_row(model: PreTrainedModel, positions: int) -> int:
-    """Rough memory one response token takes in a batched product: attention maps and activations."""
-    config = model.config
+def row_bytes(config, positions: int) -> int:
+    """What one response token takes at most in a batched product: attention maps and activations."""
     wide = getattr(config, "intermediate_size", None) or 4 * config.hidden_size
     per_position = 6 * wide + 12 * config.hidden_size
     return 4 * positions * (per_position + 4 * config.num_attention_heads * positions)
@@ -114,7 +138,7 @@ def _bytes_per_row(model: PreTrainedModel, positions: int) -> int:
 def _rows_at_once(model: PreTrainedModel, positions: int, rows: int, device: torch.device) -> int:
     """How many response tokens fit the memory there is, at most 16 (more gains nothing)."""
     free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else free_memory()
-    return max(1, min(rows, 16, int(0.5 * free) // _bytes_per_row(model, positions)))
+    return max(1, min(rows, 16, int(0.5 * free) // row_bytes(model.config, positions)))
 
 
 def _is_out_of_memory(error: RuntimeError) -> bool:
@@ -163,16 +187,19 @@ def _gradient(
             outputs = hidden[0, n_prompt - 1 :]
             head = model.get_output_embeddings().weight
             with torch.no_grad():
-                starts = _probability_gradient(head, outputs.detach().to(head.device), response)
+                starts, sizes = _probability_gradient(
+                    head, outputs.detach().to(head.device), response
+                )
             starts = starts.to(outputs.device)
         else:
-            outputs = _probabilities(model, inputs, response)[0][:, None]
-            starts = torch.ones_like(outputs)
+            outputs = _log_probabilities(model, inputs, response)[0][:, None]
+            starts, sizes = torch.ones_like(outputs), outputs.detach()[:, 0].exp()
+    sizes = sizes.float().cpu()[:, None, None]
     if batch == "auto":
         batch = _rows_at_once(model, embeddings.shape[1], rows, embeddings.device)
     gradient = torch.empty(rows, n_prompt, embeddings.shape[-1])
     for block, product in _row_products(outputs, starts, inputs, int(batch)):
-        gradient[block] = product[:, :n_prompt].float().cpu()
+        gradient[block] = product[:, :n_prompt].float().cpu() * sizes[block]
     return gradient
 
 
@@ -220,7 +247,7 @@ def _scaled(
     for block in factors.to(embeddings).split(int(batch)):
         rows = embeddings.repeat(len(block), 1, 1)
         rows[:, : block.shape[1]] *= block[..., None]
-        found.append(_probabilities(model, rows, response).float().cpu())
+        found.append(_log_probabilities(model, rows, response).exp().cpu())
     return torch.cat(found)
 
 

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from helpers.attribution import importance
+from helpers.attribution import importance, row_bytes
 from helpers.machine import GIB, Placement, bytes_of
 from helpers.prompts import encode, few, read_prompts
 
@@ -37,13 +37,6 @@ def kept_bytes(config, positions: int, size: int) -> int:
     token = 14 * hidden + 6 * wide if size == 2 else 20 * hidden + 12 * wide
     pair = 6 if size == 2 else 4
     return config.num_hidden_layers * (positions * token + pair * heads * positions**2)
-
-
-def row_bytes(config, positions: int) -> int:
-    """What one response token takes at most in a batched product (see attribution)."""
-    wide = getattr(config, "intermediate_size", None) or 4 * config.hidden_size
-    heads = config.num_attention_heads
-    return 4 * positions * (6 * wide + 12 * config.hidden_size + 4 * heads * positions)
 
 
 def memory_report(config, placement: Placement, lengths: tuple[int, int] = LENGTHS) -> list[str]:

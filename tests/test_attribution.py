@@ -196,3 +196,15 @@ def test_a_factor_of_each_prompt_token_scales_its_embedding_and_no_other():
     assert torch.equal(together, each)
     with pytest.raises(BadInput, match="factors has shape .*3 columns"):
         scaled_probabilities(model, [1, 5, 9, 17], RESPONSE, torch.ones(1, 2))
+
+
+@pytest.mark.parametrize("rank", [0, -1], ids=["least likely", "most likely"])
+@pytest.mark.parametrize("name", ["llama", "gemma2", "qwen3"])  # a plain head, a soft cap, tied
+def test_sixteen_bits_keep_the_columns_of_tokens_that_are_most_unlikely_or_nearly_sure(name, rank):
+    model, ids = build(name), [1, 5, 9, 17, 23, 41]
+    with torch.no_grad():
+        model.get_output_embeddings().weight.mul_(6)
+        chosen = int(model(torch.tensor([ids])).logits[0, -1].argsort()[rank])
+    exact = importance(model, ids, [chosen])
+    found = importance(model.to(torch.float16), ids, [chosen])
+    assert (found - exact).abs().max() < 0.05 * exact.abs().max()
