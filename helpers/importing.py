@@ -29,6 +29,7 @@ from helpers.prompts import ROLES, Prompt, PromptError, Segment
 
 LAYOUTS = ("segments", "instruction", "text")
 LINES, TABLES, RELEASED = (".jsonl", ".ndjson"), (".csv",), (".tsv",)
+FETCHED = "released"
 # Where the authors took a prompt from, by the beginning of its id.
 ORIGINS = {"user": "Self-Instruct", "lima": "LIMA", "mtbench": "MT-Bench"}
 _HUB = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
@@ -257,12 +258,16 @@ def load_prompts(
 ) -> list[Prompt]:
     """Prompts of a JSONL or CSV file, a Hub data set, or the authors' table; the first `limit`.
 
-    `source`: a file by its ending, a clone of the authors' repository, or a data set's name
-    (`owner/name`, with `split` and `revision`). Raises PromptError with file, line and reason.
+    `source`: a file by its ending, a clone of the authors' repository, "released" (which fetches the
+    authors' table), or a data set's name (`owner/name`, with `split` and `revision`).
+
+    Raises PromptError with file, line and reason.
     """
     if limit is not None and (not isinstance(limit, int) or limit < 1):
         raise ValueError(f"limit={limit!r}: give a number of prompts, or leave it out for all.")
     path, name = Path(source), str(source)
+    if name == FETCHED and not path.exists():
+        return released_prompts()[:limit]
     if path.is_dir() or path.suffix.lower() in RELEASED:
         return released_prompts(path)[:limit]
     readers = {ending: jsonl_records for ending in LINES} | {
@@ -273,8 +278,9 @@ def load_prompts(
         records = hub_records(name, split=split, revision=revision)
     elif reader is None:
         raise PromptError(
-            f"{name} is no file ending in {', '.join(readers)}, no clone of the authors' repository "
-            "and no data set's name (owner/name): give one of these."
+            f"{name} is no file ending in {', '.join(readers)}, no clone of the authors' repository, "
+            f"not {FETCHED!r} (their prompts, fetched) and no data set's name (owner/name): give one "
+            "of these."
         )
     else:
         try:

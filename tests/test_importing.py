@@ -423,6 +423,13 @@ def test_a_prompt_without_a_usable_note_is_refused(row, clone):
         load_prompts(clone(row))
 
 
+def test_the_authors_prompts_have_a_name_of_their_own(clone, monkeypatch):
+    folder = clone("lima_1\tGo home.\tok\tGo home.&&&", "lima_2\tStay here.\tok\tStay here.&&&")
+    monkeypatch.setattr(importing, "release_table", lambda: folder / release.PROMPTS)
+    assert load_prompts("released") == load_prompts(folder)
+    assert [prompt.id for prompt in load_prompts("released", limit=1)] == ["lima_1"]
+
+
 def test_a_folder_without_the_table_is_refused(tmp_path):
     with pytest.raises(PromptError, match="give a clone"):
         load_prompts(tmp_path)
