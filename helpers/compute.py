@@ -188,7 +188,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--tuned", help="own pair: the same, or a LoRA adapter")
     parser.add_argument("--name", help="own pair: its name (default: the tuned model's)")
     parser.add_argument("--finding", choices=[*FINDINGS, "all"], default="all")
-    parser.add_argument("--prompts", help="JSONL, CSV, a Hub data set, or 'released' (the authors')")
+    parser.add_argument(
+        "--prompts", help="JSONL, CSV, a Hub data set, or 'released' (the authors')"
+    )
     parser.add_argument("--limit", type=_positive, help="a first look: so many prompts and items")
     parser.add_argument("--folder", type=Path, help="another folder for the store")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 or mps")

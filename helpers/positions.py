@@ -7,7 +7,6 @@ and three quarters of, and after the same context (method.md, section 2).
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,9 +14,8 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from helpers.density import relative_density
-from helpers.following import BadRule, check_rule, follows
-from helpers.prompts import Prompt, PromptError, Segment
-from helpers.results import data_folder
+from helpers.following import check_rule, follows
+from helpers.prompts import Prompt, Segment, read_lines
 
 PLACES = ("before", "quarter", "half", "three quarters", "after")
 SHARES = dict(zip(PLACES, (0.0, 0.25, 0.5, 0.75, 1.0), strict=True))
@@ -97,20 +95,4 @@ def _parse(record: object) -> Item:
 
 def read_items(path: str | Path | None = None) -> list[Item]:
     """Items of a JSONL file, the book's own unless another is named; bad lines are named."""
-    file = Path(path) if path else data_folder() / "placement.jsonl"
-    if not file.exists():
-        raise PromptError(f"{file} does not exist: give the path of a JSONL file of items.")
-    items: dict[str, Item] = {}
-    for number, line in enumerate(file.read_bytes().split(b"\n"), 1):
-        if not line.strip():
-            continue
-        try:
-            item = _parse(json.loads(line.decode("utf-8")))
-        except (BadRule, ValueError) as error:
-            raise PromptError(f"{file}, line {number}: {error}.") from error
-        if item.id in items:
-            raise PromptError(f"{file}, line {number}: id {item.id!r} was used before: change it.")
-        items[item.id] = item
-    if not items:
-        raise PromptError(f"{file} holds no item: write one JSON object a line.")
-    return list(items.values())
+    return read_lines(path, "placement.jsonl", _parse)

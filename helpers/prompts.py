@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from jaxtyping import Bool
@@ -33,6 +34,37 @@ def few(given: Sequence, limit: int | None) -> list:
 
 class PromptError(ValueError):
     """A prompt file cannot be used; the message names file, line and reason."""
+
+
+Item = TypeVar("Item")
+
+
+def parse_lines(lines: Iterable[bytes], parse: Callable[[object], Item], name: str) -> list[Item]:
+    """Items from lines of JSON; the first that `parse` refuses is named with its number and the reason."""
+    items: dict[str, Item] = {}
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            item = parse(json.loads(line.decode("utf-8")))
+        except UnicodeDecodeError as error:
+            raise PromptError(f"{name}, line {number}: not UTF-8: save the file so.") from error
+        except (BadRule, ValueError) as error:
+            raise PromptError(f"{name}, line {number}: {error}.") from error
+        if item.id in items:
+            raise PromptError(f"{name}, line {number}: id {item.id!r} was used before: change it.")
+        items[item.id] = item
+    if not items:
+        raise PromptError(f"{name} holds nothing: write one JSON object a line.")
+    return list(items.values())
+
+
+def read_lines(path: str | Path | None, own: str, parse: Callable[[object], Item]) -> list[Item]:
+    """The same from a file, the book's `own` unless a path is given."""
+    file = Path(path) if path else data_folder() / own
+    if not file.exists():
+        raise PromptError(f"{file} does not exist: give the path of a JSONL file.")
+    return parse_lines(file.read_bytes().split(b"\n"), parse, str(file))
 
 
 @dataclass(frozen=True)
@@ -181,29 +213,9 @@ def _parse(record: object) -> Prompt:
 
 def parse_prompts(lines: Iterable[bytes], name: str = "prompts") -> list[Prompt]:
     """Prompts from lines of JSON; the first bad line is refused with its number and the reason."""
-    prompts: dict[str, Prompt] = {}
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            prompt = _parse(json.loads(line.decode("utf-8")))
-        except UnicodeDecodeError as error:
-            raise PromptError(f"{name}, line {number}: not UTF-8: save the file so.") from error
-        except (BadRule, ValueError) as error:
-            raise PromptError(f"{name}, line {number}: {error}.") from error
-        if prompt.id in prompts:
-            raise PromptError(
-                f"{name}, line {number}: id {prompt.id!r} was used before: change it."
-            )
-        prompts[prompt.id] = prompt
-    if not prompts:
-        raise PromptError(f"{name} holds no prompt: write one JSON object a line.")
-    return list(prompts.values())
+    return parse_lines(lines, _parse, name)
 
 
 def read_prompts(path: str | Path | None = None) -> list[Prompt]:
     """Prompts of a JSONL file, the book's own unless another is named."""
-    file = Path(path) if path else data_folder() / "prompts.jsonl"
-    if not file.exists():
-        raise PromptError(f"{file} does not exist: give the path of a JSONL file of prompts.")
-    return parse_prompts(file.read_bytes().split(b"\n"), str(file))
+    return read_lines(path, "prompts.jsonl", _parse)

@@ -7,13 +7,11 @@ from the document, and one with the true answer only from memory.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 from helpers.following import follows
-from helpers.prompts import Prompt, PromptError, Segment
-from helpers.results import data_folder
+from helpers.prompts import Prompt, Segment, read_lines
 
 DOCUMENTS = ("true", "contradicting", "absent")
 CONDITIONS = (*DOCUMENTS, "none")  # "none": the question alone
@@ -115,20 +113,4 @@ def _parse(record: object) -> Item:
 
 def read_items(path: str | Path | None = None) -> list[Item]:
     """Items of a JSONL file, the book's own unless another is named; bad lines are named."""
-    file = Path(path) if path else data_folder() / "retrieval.jsonl"
-    if not file.exists():
-        raise PromptError(f"{file} does not exist: give the path of a JSONL file of items.")
-    items: dict[str, Item] = {}
-    for number, line in enumerate(file.read_bytes().split(b"\n"), 1):
-        if not line.strip():
-            continue
-        try:
-            item = _parse(json.loads(line.decode("utf-8")))
-        except ValueError as error:
-            raise PromptError(f"{file}, line {number}: {error}.") from error
-        if item.id in items:
-            raise PromptError(f"{file}, line {number}: id {item.id!r} was used before: change it.")
-        items[item.id] = item
-    if not items:
-        raise PromptError(f"{file} holds no item: write one JSON object a line.")
-    return list(items.values())
+    return read_lines(path, "retrieval.jsonl", _parse)

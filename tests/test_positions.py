@@ -145,7 +145,7 @@ def test_a_bad_line_is_refused_with_file_line_and_reason(tmp_path, bad, reason):
 
 def test_bytes_that_are_no_text_are_refused(tmp_path):
     (tmp_path / "items.jsonl").write_bytes(json.dumps(RECORD).encode() + b"\n\xff\xfe\n")
-    with pytest.raises(PromptError, match="line 2: 'utf-8' codec"):
+    with pytest.raises(PromptError, match="line 2: not UTF-8"):
         read_items(tmp_path / "items.jsonl")
 
 
@@ -153,7 +153,7 @@ def test_a_file_that_is_absent_or_empty_is_refused(tmp_path):
     with pytest.raises(PromptError, match="does not exist"):
         read_items(tmp_path / "none.jsonl")
     (tmp_path / "empty.jsonl").write_text("\n\n")
-    with pytest.raises(PromptError, match="holds no item"):
+    with pytest.raises(PromptError, match="holds nothing"):
         read_items(tmp_path / "empty.jsonl")
 
 

@@ -54,7 +54,7 @@ def test_a_contradicting_document_is_the_true_one_with_another_answer():
     ("record", "reason"),
     [
         (b"{", "line 2: Expecting property name"),
-        (b"\xff", "line 2: 'utf-8' codec"),
+        (b"\xff", "line 2: not UTF-8"),
         ([1], "no JSON object"),
         ({k: v for k, v in GOOD.items() if k != "true"}, "give .*'true'"),
         (GOOD | {"more": 1}, "the fields are"),
@@ -82,7 +82,7 @@ def test_a_bad_line_is_refused_with_file_line_and_reason(tmp_path, record, reaso
 def test_absent_and_empty_files_say_so(tmp_path):
     with pytest.raises(PromptError, match="does not exist"):
         read_items(tmp_path / "none.jsonl")
-    with pytest.raises(PromptError, match="holds no item"):
+    with pytest.raises(PromptError, match="holds nothing"):
         read_items(write(tmp_path, b"", b"  "))
 
 
