@@ -25,9 +25,9 @@ from jaxtyping import Float
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from helpers import footprint
 from helpers.architectures import backbone, has_linear_softmax_head
 from helpers.density import BadInput, density, instruction_score, normalise, relative_density
-from helpers.machine import free_memory
 
 Ids = Sequence[int] | Tensor
 __all__ = [
@@ -128,19 +128,6 @@ def _probability_gradient(
     return (head[response].float() - mean).to(hidden.dtype), chosen * rest
 
 
-def row_bytes(config, positions: int) -> int:
-    """What one response token takes at most in a batched product: attention maps and activations."""
-    wide = getattr(config, "intermediate_size", None) or 4 * config.hidden_size
-    per_position = 6 * wide + 12 * config.hidden_size
-    return 4 * positions * (per_position + 4 * config.num_attention_heads * positions)
-
-
-def _rows_at_once(model: PreTrainedModel, positions: int, rows: int, device: torch.device) -> int:
-    """How many response tokens fit the memory there is, at most 16 (more gains nothing)."""
-    free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else free_memory()
-    return max(1, min(rows, 16, int(0.5 * free) // row_bytes(model.config, positions)))
-
-
 def _is_out_of_memory(error: RuntimeError) -> bool:
     text = str(error).lower()
     return isinstance(error, torch.OutOfMemoryError) or "not enough memory" in text
@@ -181,7 +168,10 @@ def _gradient(
 ) -> Float[Tensor, "M prompt hidden"]:
     """dp(y_m)/dE[x_n] for all m and n (rows of BOS included)."""
     rows, inputs = len(response), embeddings.detach().requires_grad_(True)
-    with torch.enable_grad():
+    positions, device = embeddings.shape[1], embeddings.device
+    room = footprint.has_room(model, positions, device)
+    where = contextlib.nullcontext() if room else footprint.kept_in_main_memory(model)
+    with torch.enable_grad(), where:
         if has_linear_softmax_head(model):
             hidden = _hidden(model, inputs)
             outputs = hidden[0, n_prompt - 1 :]
@@ -196,7 +186,7 @@ def _gradient(
             starts, sizes = torch.ones_like(outputs), outputs.detach()[:, 0].exp()
     sizes = sizes.float().cpu()[:, None, None]
     if batch == "auto":
-        batch = _rows_at_once(model, embeddings.shape[1], rows, embeddings.device)
+        batch = footprint.rows_at_once(model, positions, rows, device)
     gradient = torch.empty(rows, n_prompt, embeddings.shape[-1])
     for block, product in _row_products(outputs, starts, inputs, int(batch)):
         gradient[block] = product[:, :n_prompt].float().cpu() * sizes[block]
@@ -242,7 +232,7 @@ def _scaled(
 ) -> Float[Tensor, "variants M"]:
     """p(y_m) with the rows of the prompt multiplied by the factors of each variant, batched."""
     if batch == "auto":
-        batch = _rows_at_once(model, embeddings.shape[1], len(factors), embeddings.device)
+        batch = footprint.rows_at_once(model, embeddings.shape[1], len(factors), embeddings.device)
     found = []
     for block in factors.to(embeddings).split(int(batch)):
         rows = embeddings.repeat(len(block), 1, 1)

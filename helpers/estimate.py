@@ -14,7 +14,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from helpers.attribution import importance, row_bytes
+from helpers.attribution import importance
+from helpers.footprint import kept_bytes, row_bytes
 from helpers.machine import GIB, Placement, bytes_of
 from helpers.prompts import encode, few, read_prompts
 
@@ -30,15 +31,6 @@ class Cost:
     formula: str
 
 
-def kept_bytes(config, positions: int, size: int) -> int:
-    """What autograd keeps of one forward pass until its gradients are taken."""
-    hidden, heads = config.hidden_size, config.num_attention_heads
-    wide = getattr(config, "intermediate_size", None) or 4 * hidden
-    token = 14 * hidden + 6 * wide if size == 2 else 20 * hidden + 12 * wide
-    pair = 6 if size == 2 else 4
-    return config.num_hidden_layers * (positions * token + pair * heads * positions**2)
-
-
 def memory_report(config, placement: Placement, lengths: tuple[int, int] = LENGTHS) -> list[str]:
     """The arithmetic of memory for one pair, in lines."""
     size, positions = bytes_of(placement.dtype), sum(lengths) - 1
@@ -46,8 +38,10 @@ def memory_report(config, placement: Placement, lengths: tuple[int, int] = LENGT
     weights = models * placement.parameters * size / GIB
     kept, row = kept_bytes(config, positions, size) / GIB, row_bytes(config, positions) / GIB
     total, free = weights + kept + row, placement.free / GIB
+    apart = placement.device.startswith("cuda") and weights + row <= free
     verdict = "fits" if total <= free else (
         "does not fit on one device: it will be spread" if placement.layout == "spread"
+        else "fits with what is kept in main memory, a little slower" if apart
         else "does not fit: choose --dtype float16 or bfloat16, or a smaller pair"
     )  # fmt: skip
     return [

@@ -1,15 +1,16 @@
 """Memory and time of importance in a model of LLaMA-7B's shape with random weights, in 16 bits.
 
-    python benchmarks/large/seven_billion.py [--rows 1] [--device cpu] [--dtype float16]
+    python benchmarks/large/seven_billion.py [--rows 1] [--device cpu] [--output FILE]
 
 The longest case that the book asks for, N = 200 prompt and M = 100 response tokens, beside the arithmetic
-of the appendix *Your own model*. Nothing is downloaded. It takes 16 GB of memory and, on a CPU, many
+of the appendix *Your own model*, which shows `cpu.json`. Nothing is downloaded. It takes 16 GB of memory and, on a CPU, many
 minutes.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
 from pathlib import Path
@@ -21,8 +22,9 @@ from transformers.initialization import no_init_weights
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from measure import PeakMemory  # noqa: E402
 
-from helpers.attribution import importance, row_bytes  # noqa: E402
-from helpers.estimate import LENGTHS, kept_bytes  # noqa: E402
+from helpers.attribution import importance  # noqa: E402
+from helpers.estimate import LENGTHS  # noqa: E402
+from helpers.footprint import kept_bytes, row_bytes  # noqa: E402
 from helpers.machine import GIB, torch_dtype  # noqa: E402
 
 
@@ -47,6 +49,7 @@ def main() -> None:
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--dtype", default="bfloat16", choices=["float16", "bfloat16"])
     parser.add_argument("--layers", type=int, default=32, help="fewer for a quick look")
+    parser.add_argument("--output", type=Path, help="a JSON file for what was measured")
     given = parser.parse_args()
     rows = given.rows if given.rows == "auto" else int(given.rows)
     config = LlamaConfig(num_hidden_layers=given.layers)  # the defaults are LLaMA-7B's
@@ -67,18 +70,20 @@ def main() -> None:
         "kept by autograd": kept_bytes(config, positions, size=2),
         "one row": row_bytes(config, positions),
     }
-    print(f"{given.device}, {given.dtype}, {given.layers} layers, N = {n}, M = {m}, rows {rows}")
-    for name, size in (parts | {"arithmetic, together": sum(parts.values())}).items():
-        print(f"{name:22} {size / GIB:6.2f} GiB")
-    if given.device.startswith("cuda"):
-        peak = torch.cuda.max_memory_allocated() / GIB
-    else:
-        peak = whole.gigabytes * 1e9 / GIB
-        print(f"{'measured, loaded':22} {loaded * 1e9 / GIB:6.2f} GiB")
-    print(f"{'measured, peak':22} {peak:6.2f} GiB")
-    print(f"{'seconds':22} {seconds:6.0f}")
-    print(f"finite: {bool(torch.isfinite(found).all())}, columns of zeros: "
-          f"{int((found.abs().amax(0) == 0).sum())}")  # fmt: skip
+    on_card = given.device.startswith("cuda")
+    peak = torch.cuda.max_memory_allocated() if on_card else 1e9 * whole.gigabytes
+    told = {
+        "device": given.device, "dtype": given.dtype, "layers": given.layers, "N": n, "M": m,
+        "rows": rows, "threads": torch.get_num_threads(),
+        "GiB": {name: round(size / GIB, 2) for name, size in parts.items()}
+        | {"arithmetic, together": round(sum(parts.values()) / GIB, 2)}
+        | {"measured, loaded": round(1e9 * loaded / GIB, 2), "measured, peak": round(peak / GIB, 2)},
+        "seconds": round(seconds),
+        "finite": bool(torch.isfinite(found).all()),
+    }  # fmt: skip
+    print(text := json.dumps(told, indent=1))
+    if given.output:
+        given.output.write_text(text + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
