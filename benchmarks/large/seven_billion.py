@@ -3,8 +3,8 @@
     python benchmarks/large/seven_billion.py [--rows 1] [--device cpu] [--output FILE]
 
 The longest case that the book asks for, N = 200 prompt and M = 100 response tokens, beside the arithmetic
-of the appendix *Your own model*, which shows `cpu.json`. Nothing is downloaded. It takes 16 GB of memory and, on a CPU, many
-minutes.
+of the appendix *Your own model*, which shows `cpu.json`. Nothing is downloaded. It takes 16 GB of
+memory and, on a CPU, many minutes.
 """
 
 from __future__ import annotations
