@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from scipy import stats
 from tiny import save_model
 
@@ -10,6 +11,7 @@ from helpers.attribution import importance
 from helpers.density import density, normalise, relative_density
 from helpers.findings import (
     following_view,
+    placement_erased,
     placement_tables,
     positions,
     positions_view,
@@ -76,6 +78,32 @@ def test_stored_levels_and_shares_are_those_of_the_method(pair, filled):
             share = positive[one.mask].sum() / positive.sum()
             assert one.share == pytest.approx(share, rel=1e-5)
             assert "".join(np.array(one.tokens)[one.mask]).strip() == item.instruction
+
+
+def test_erasing_the_instruction_takes_what_two_forward_passes_say(pair, filled):
+    table = placement_erased.losses(filled).set_index(["id", "place", "model"])
+    assert len(table) == len(ITEMS) * len(PLACES) * 2
+    expected, rows = pair.tokenizer("red", add_special_tokens=False)["input_ids"], []
+    code = encode(ITEMS[4].at("half"), pair.tokenizer, pair.template)
+    mask = torch.tensor([False, *code.mask("instruction")])  # BOS leads
+    for erase in (torch.zeros_like(mask), mask):
+        inputs = pair.tuned.get_input_embeddings()(torch.tensor([[*code.ids, *expected[:-1]]]))
+        inputs[0, : len(mask)][erase] = 0
+        with torch.no_grad():
+            logs = pair.tuned(inputs_embeds=inputs).logits[0, -len(expected) :].log_softmax(-1)
+        rows.append(logs[range(len(expected)), expected].sum().item())
+    found = table.loc[("item-4", "half", "tuned")]
+    assert found["whole"] == pytest.approx(rows[0], rel=1e-4)
+    assert found["instruction"] == pytest.approx(rows[0] - rows[1], rel=1e-3)
+    assert found["difference"] == pytest.approx(found["instruction"] - found["context"])
+
+
+def test_stretches_are_context_alone_and_as_long_as_the_instruction():
+    context = np.array([0, 1, 1, 1, 0, 0, 1, 1, 1, 0], bool)
+    masks = placement_erased.stretches(context, 4, seed=0, n=50)
+    assert (masks.sum(axis=1) == 4).all() and not (masks & ~context).any()
+    assert (masks[:, 3] & masks[:, 6]).any() and len(np.unique(masks, axis=0)) == 3
+    assert placement_erased.stretches(context, 9, seed=0).sum(axis=1).tolist() == [6, 6]
 
 
 def test_the_expected_answer_is_the_same_everywhere_and_own_ones_are_the_models(pair, filled):

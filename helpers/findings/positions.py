@@ -145,6 +145,9 @@ def compute(
         for role in ROLES
     ]
     store.fill(parts, desc="placement", progress=progress)
+    from helpers.findings import placement_erased  # it takes its items and blocks from here
+
+    store.fill(placement_erased.parts(pair, items), desc="by erasure", progress=progress)
 
 
 def _part(
