@@ -49,6 +49,7 @@ class Comparison:
     test: str
     null_hypothesis: str
     p_holm: float | None = None
+    sizes: tuple[int, int] | None = None  # of a and b, where they are different items
 
     @property
     def possible(self) -> bool:
@@ -192,6 +193,7 @@ def compare_independent(
         p_value=float(found.pvalue),
         test=f"Welch's t, {alternative}",
         null_hypothesis=null_hypothesis,
+        sizes=(len(first), len(second)),
     )
 
 
@@ -239,7 +241,8 @@ def at_equal_length(
     """Paired difference with response length as a covariate.
 
     The difference b - a is regressed on the difference of log lengths; the intercept is the
-    difference that remains where both responses are equally long (least squares, HC3 errors).
+    difference that remains where both responses are equally long (least squares, HC3 errors). It is
+    not the difference of the two means, which are therefore left out.
     """
     import statsmodels.api as sm
 
@@ -260,8 +263,8 @@ def at_equal_length(
     return Comparison(
         label=label,
         n=len(first),
-        mean_a=float(first.mean()),
-        mean_b=float(second.mean()),
+        mean_a=float("nan"),
+        mean_b=float("nan"),
         difference=float(fit.params[0]),
         effect_size=_standardised(fit.params[0], spread, len(first) - 2),
         low=float(low),
@@ -302,9 +305,9 @@ def show_difference(found: Comparison, digits: int = 3) -> str:
 
 NULL = "null hypothesis (test)"
 _COLUMNS: dict[str, Callable[[Comparison], object]] = {
-    "n": lambda c: c.n,
-    "base": lambda c: f"{c.mean_a:.3f}" if c.possible else "",
-    "tuned": lambda c: f"{c.mean_b:.3f}" if c.possible else "",
+    "n": lambda c: " + ".join(map(str, c.sizes)) if c.sizes else c.n,
+    "base": lambda c: "" if np.isnan(c.mean_a) else f"{c.mean_a:.3f}",
+    "tuned": lambda c: "" if np.isnan(c.mean_b) else f"{c.mean_b:.3f}",
     "difference [95 % CI]": lambda c: show_difference(c),
     "g": lambda c: "" if np.isnan(c.effect_size) else f"{c.effect_size:+.2f}",
     "p": lambda c: show_p(c.p_value),

@@ -66,11 +66,14 @@ def distributions(wide: pd.DataFrame, *, label: str = "instruction score") -> Fi
 
 
 def intervals(comparisons: Sequence[Comparison], *, label: str) -> Figure:
-    """Mean differences tuned minus base with 95 % bootstrap intervals, one line a comparison."""
+    """Mean differences tuned minus base with 95 % bootstrap intervals, one line a comparison.
+
+    Coloured where the corrected p-value is below 0.05.
+    """
     figure, axis = plt.subplots(figsize=(5.2, 0.9 + 0.36 * len(comparisons)))
     rows = np.arange(len(comparisons))[::-1]
     for row, found in zip(rows, comparisons, strict=True):
-        clear = found.low > 0 or found.high < 0
+        clear = (found.p_value if found.p_holm is None else found.p_holm) < 0.05
         colour = COLOURS["tuned" if found.difference > 0 else "base"] if clear else "0.55"
         axis.plot([found.low, found.high], [row, row], color=colour, linewidth=2.5)
         axis.plot(found.difference, row, "o", color=colour)
@@ -78,7 +81,7 @@ def intervals(comparisons: Sequence[Comparison], *, label: str) -> Figure:
     names = [f"{c.label} (n = {c.n}{why})" for c, why in zip(comparisons, said, strict=True)]
     axis.set_yticks(rows, names)
     axis.axvline(0, color="0.1", linewidth=1)
-    axis.set_xlabel(label)
+    axis.set_xlabel(f"{label}; grey: p (Holm) 0.05 or more")
     return figure
 
 

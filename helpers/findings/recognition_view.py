@@ -114,6 +114,21 @@ def shared_response(table: pd.DataFrame, setting: str = "template") -> list[Comp
     return holm([compare(wide, f"on the {author}'s response") for author, wide in wides.items()])
 
 
+def shared_family(table: pd.DataFrame, least: int = 5) -> list[Comparison]:
+    """Both models on one response: in the template, on responses of some length, and in plain text."""
+    found = []
+    for setting, author in product(("template", "plain"), ROLES):
+        rows = table[(table["setting"] == setting) & (table["author"] == author)]
+        if rows.empty:  # a store that does not hold plain text
+            continue
+        name = "in the template" if setting == "template" else "in plain text"
+        found.append(compare(paired(rows), f"{name}, on the {author}'s response"))
+        long = rows[rows["response_tokens"] >= least]
+        label = f"{name}, on the {author}'s, {least} tokens or more"
+        found.append(compare(paired(long), label))
+    return holm(found)
+
+
 def matched_scores(store: Store, setting: str = "template") -> pd.DataFrame:
     """Scores on the first k response tokens of both models, k the shorter length.
 
@@ -168,15 +183,16 @@ def measures(store: Store, setting: str = "template") -> list[Comparison]:
     for measure in ("importance", "normalised", "density"):
         shares = {r: [instruction_share(item, measure) for item in items[r]] for r in ROLES}
         wide = pd.DataFrame(shares).dropna()
-        found.append(compare(wide, f"share of {measure} on the instruction"))
+        name = "normalised importance" if measure == "normalised" else measure
+        found.append(compare(wide, f"share of {name} on the instruction"))
     return holm(found)
 
 
 def explorer_items(store: Store, setting: str = "template") -> list[dict]:
-    """What the explorer shows: both models on their own responses, prompt by prompt."""
-    sides = {role: explained(store, setting, role, role) for role in ROLES}
+    """What the explorer shows: both models on both responses, prompt by prompt."""
+    readings = [explained(store, setting, r, author) for r, author in product(ROLES, ROLES)]
     items = []
-    for base, tuned in zip(sides["base"], sides["tuned"], strict=True):
+    for base, base_crossed, tuned_crossed, tuned in zip(*readings, strict=True):
         models = {
             role: {
                 "tokens": list(item.response),
@@ -185,8 +201,10 @@ def explorer_items(store: Store, setting: str = "template") -> list[dict]:
             }
             for role, item in (("base", base), ("tuned", tuned))
         }
+        crossed = {"base": base_crossed.importance, "tuned": tuned_crossed.importance}
         labels = dict(id=base.id, kind=base.kind, place=base.place)
-        items.append(labels | dict(tokens=list(base.tokens), roles=list(base.roles), models=models))
+        text = dict(tokens=list(base.tokens), roles=list(base.roles))
+        items.append(labels | text | dict(models=models, crossed=crossed))
     return items
 
 
@@ -216,8 +234,9 @@ def lengths(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def median_lengths(table: pd.DataFrame, setting: str = "template") -> dict[str, int]:
-    """Median response length of each model on its own responses, in whole tokens."""
-    return own(table, setting).groupby("model")["response_tokens"].median().astype(int).to_dict()
+    """Median response length of each model on its own responses, in tokens."""
+    found = own(table, setting).groupby("model")["response_tokens"].median()
+    return {role: f"{value:g}" for role, value in found.items()}
 
 
 def judged(table: pd.DataFrame, setting: str = "template") -> pd.DataFrame:
@@ -279,7 +298,10 @@ def paper_table(
         return "; ".join(map(one, found))
 
     asked = {
-        "own": ("the tuned model's instruction score is higher", "270M parameters instead of 7B"),
+        "own": (
+            "the tuned model's instruction score is higher",
+            "size, tuning, prompts and length of responses: not told apart",
+        ),
         "matched": ("(length is not controlled)", "responses cut to the shorter one's length"),
         "shared": ("(each model on its own response)", "one response, two readers"),
         "followed": (
