@@ -268,6 +268,112 @@ def test_verbs_without_a_lift_are_left_out_and_small_groups_are_not_tested():
     assert shown.loc["b", "p (Holm)"] != ""
 
 
+def with_variant(other: int = 1) -> Lexicon:
+    """A lexicon whose verb `other`, a general one, is a second spelling of an instruction verb."""
+    spelled = list(LEXICON.vocabulary.words)
+    assert LEXICON.is_instruction[0] and LEXICON.is_general[other]
+    spelled[0], spelled[other] = "colorize", "colourise"
+    vocabulary = replace(LEXICON.vocabulary, words=tuple(spelled))
+    return replace(
+        LEXICON, vocabulary=vocabulary, verbs=LEXICON.verbs.assign(word=spelled[:N_VERBS])
+    )
+
+
+@pytest.mark.parametrize(
+    ("british", "american"),
+    [("analyse", "analyze"), ("summarise", "summarize"), ("favour", "favor"), ("fulfill", "fulfil"),
+     ("licence", "license"), ("dialogue", "dialog"), ("centre", "center")],
+)  # fmt: skip
+def test_two_spellings_of_a_word_are_one(british, american):
+    assert attention_pairs.one_spelling(british) == attention_pairs.one_spelling(american)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("advise", "advice"), ("devise", "device"), ("pour", "por"), ("since", "sense"),
+     ("tell", "tel"), ("rise", "raise"), ("analyze", "analog")],
+)  # fmt: skip
+def test_other_words_stay_apart(one, other):
+    assert attention_pairs.one_spelling(one) != attention_pairs.one_spelling(other)
+
+
+def test_a_spelling_variant_is_no_general_verb_and_verbs_keep_their_numbers(store):
+    variant = 1
+    lexicon = with_variant(variant)
+    assert np.flatnonzero(lexicon.is_variant).tolist() == [variant]
+    assert lexicon.is_general.sum() == N_VERBS - N_INSTRUCTION - 1
+    values = lifted(0, np.random.default_rng(5))
+    values[variant] = 1e6  # would be seen in any mean that it entered
+    found = view.compare_verbs(values, lexicon, "planted")
+    assert found.general < 2 and found.n_general == N_VERBS - N_INSTRUCTION - 1
+    changes = store.read("attention/readings/main").copy()
+    before = view._summary(changes, lexicon, "_any")
+    own = changes["verb"] == variant
+    changes.loc[own, ["rose_any", "fell_any"]] = 200, 0
+    assert view._summary(changes, lexicon, "_any") == before
+    assert view._summary(changes, LEXICON, "_any") != before
+    same = view.compare_verbs(view.lifts(changes, N_VERBS, "_any"), lexicon, "x")
+    main = store.read("attention/readings/main")
+    assert same == view.compare_verbs(view.lifts(main, N_VERBS, "_any"), lexicon, "x")
+
+
+def test_maps_and_examples_of_general_verbs_leave_the_variant_out(store):
+    moved = heads_view.moved_verbs(store, LEXICON, "general", n=100)
+    variant = LEXICON.vocabulary.place[moved.index[0]]
+    lexicon = with_variant(variant)
+    left = heads_view.moved_verbs(store, lexicon, "general", n=100)
+    assert len(left) == len(moved) - 1 and "colourise" not in left.index
+    before, after = (heads_view.verb_map(store, one) for one in (LEXICON, lexicon))
+    np.testing.assert_array_equal(before["instruction"], after["instruction"])
+    assert lexicon.compared.places.tolist() == [x for x in range(N_VERBS) if x != variant]
+    net = after["general"].sum() * lexicon.is_general.sum() / 100
+    others = attention_causal.gains(store, lexicon.compared)
+    assert net == pytest.approx((others["general_gained"] - others["general_lost"]).sum())
+
+
+def test_the_shipped_lexicon_leaves_out_analyse_alone():
+    lexicon = attention_pairs.read_lexicon()
+    assert lexicon.verbs.loc[lexicon.is_variant, "word"].tolist() == ["analyse"]
+    assert len(lexicon.compared.verbs) == len(lexicon.verbs) - 1
+
+
+def test_a_difference_with_even_odds_is_found_every_other_time():
+    rng, found = np.random.default_rng(6), []
+    spread = view.compare_verbs(lifted(0, rng), LEXICON, "spread")
+    assert spread.even_odds == pytest.approx(spread.detectable * 1.96 / (1.96 + 0.8416), rel=1e-3)
+    for _ in range(300):
+        values = lifted(spread.even_odds, rng)
+        groups = values[LEXICON.is_instruction], values[LEXICON.is_general]
+        found.append(stats.ttest_ind(*groups, equal_var=False).pvalue < 0.05)
+    assert 0.3 < np.mean(found) < 0.7
+
+
+def test_the_rank_among_draws_is_two_sided_and_uniform_without_an_effect():
+    draws = np.arange(20.0)
+    assert view.rank_p(-1, draws) == view.rank_p(20, draws) == 2 / 21
+    assert view.rank_p(9.5, draws) == 1.0 and np.isnan(view.rank_p(np.nan, draws))
+    rng = np.random.default_rng(7)
+    drawn = [view.rank_p(one[0], one[1:]) for one in rng.random((2000, 20))]
+    assert np.mean(np.array(drawn) <= 0.1) == pytest.approx(0.1, abs=0.02)
+
+
+def test_tuning_below_every_draw_is_said_in_the_table():
+    rows = [{"update": "tuning", "pairs": "x", "counts changed": 5, "difference": 0.0}]
+    rows += [
+        {
+            "update": "random, equal norm",
+            "pairs": "x",
+            "counts changed": 10 + i,
+            "difference": i - 9.5,
+        }
+        for i in range(20)
+    ]
+    found = view.among_draws(pd.DataFrame(rows), "counts changed").iloc[0]
+    assert (found["as_high"], found["low"], found["p"]) == (20, 10, 2 / 21)
+    shown = view.random_table(pd.DataFrame(rows))
+    assert shown["counts: p"].item() == "0.0952" and "rank" in shown.caption
+
+
 def test_the_chapters_tables_come_from_the_store(store):
     compared = view.robustness(store, LEXICON)
     assert len(compared) == 2 * (len(READINGS) + 3)
@@ -367,9 +473,22 @@ def test_every_condition_is_stored_with_its_heads_and_compared(store):
     assert len(found["none"]["heads"]) == 0 and len(found["instruction"]["heads"]) == 2
     table = heads_view.silenced_table(found)
     rank = heads_view.rank_among_draws(table, "instruction")
+    assert "Null hypothesis" in rank.caption
     assert (rank["draws"] == 3).all() and set(rank["p"]) <= {"0.25", "0.50", "0.75", "1.00"}
     compared = heads_view.compare_silenced(found)
     assert [one.n for one in compared] == [3, 3] * 3
+    assert heads_view.chosen_again(store, LEXICON)
+
+
+def test_following_is_laid_beside_that_of_longer_responses(tmp_path):
+    own = Store(tmp_path)
+    short = [True, True, False, False]
+    assert set(heads_view.beside_longer_responses(own, short).values()) == {"not computed"}
+    rows = pd.DataFrame({"id": ["a", "b", "c", "other"], "followed": [True, False, True, None]})
+    own.write("recognition/template/responses-tuned", rows, max_tokens=9)
+    found = heads_view.beside_longer_responses(own, short, ["a", "b", "c", "d"])
+    assert found == {"followed_long": pytest.approx(2 / 3), "tokens_long": 9,
+                     "only_short": 1, "only_long": 1}  # fmt: skip
 
 
 def test_the_explorer_takes_the_store_as_it_is(store):

@@ -8,8 +8,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
+from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
 from helpers.figures import COLOURS
 from helpers.findings.attention_view import VerbComparison
@@ -28,32 +31,54 @@ def _tick(one: VerbComparison) -> str:
     return f"{name}\n{one.n_instruction} / {one.n_general}"
 
 
-def lift_by_quarter(counted: dict[str, Sequence[VerbComparison]]) -> Figure:
-    """Lift of both groups of verbs, one panel a way of counting pairs.
+BAND = {"color": GREY, "alpha": 0.25, "lw": 0}
+INTERVAL = {"color": "black", "capsize": 3, "lw": 1.2, "fmt": "D", "ms": 5}
 
-    The grey band is where 95 % of relabelled groups would lie: the general verbs' mean plus the
-    permuted difference. The interval is that of the difference, drawn at the instruction verbs.
+
+def _marks(axis: Axes, compared: Sequence[VerbComparison]) -> None:
+    """Lift of both groups, side by side."""
+    for at, one in enumerate(compared):
+        axis.plot(at - 0.1, one.general, "s", color="white", mec=GREY, mew=1.5, ms=7)
+        axis.plot(at + 0.1, one.instruction, "o", color="black", ms=6)
+    axis.axhline(0.5, color=GREY, lw=0.8, ls=":")
+    axis.set_ylim(0, 1)
+
+
+def _differences(axis: Axes, compared: Sequence[VerbComparison]) -> None:
+    """Difference of lift with its interval, over the range of relabelled verbs."""
+    for at, one in enumerate(compared):
+        found = one.tested
+        if found.possible:
+            axis.fill_between([at - 0.3, at + 0.3], *one.null, **BAND)
+            ends = [[found.difference - found.low], [found.high - found.difference]]
+            axis.errorbar(at, found.difference, ends, **INTERVAL)
+    axis.axhline(0, color=GREY, lw=0.8, ls=":")
+    axis.set_xticks(range(len(compared)), [_tick(one) for one in compared], fontsize=8)
+
+
+def lift_by_quarter(counted: dict[str, Sequence[VerbComparison]]) -> Figure:
+    """Lift of both groups (top), and its difference beside chance (below), by quarter of the layers.
+
+    One column a way of counting pairs. The grey band holds 95 % of the differences between groups
+    whose labels were permuted.
     """
-    figure, axes = plt.subplots(1, len(counted), figsize=(10, 3.8), sharey=True, squeeze=False)
-    for axis, (title, compared) in zip(axes[0], counted.items(), strict=True):
-        for at, one in enumerate(compared):
-            if one.tested.possible:
-                low, high = (one.general + edge for edge in one.null)
-                axis.fill_between([at - 0.3, at + 0.3], low, high, color=GREY, alpha=0.25, lw=0)
-                ends = np.array([[one.instruction - one.general - one.tested.low],
-                                 [one.tested.high - one.instruction + one.general]])  # fmt: skip
-                axis.errorbar(at, one.instruction, ends, color="black", capsize=3, lw=1.2)
-            axis.plot(at, one.general, "s", color="white", mec=GREY, mew=1.5, label="general")
-            axis.plot(at, one.instruction, "o", color="black", label="instruction")
-        axis.axhline(0.5, color=GREY, lw=0.8, ls=":")
-        axis.set_xticks(range(len(compared)), [_tick(one) for one in compared], fontsize=8)
-        axis.set_title(f"Pairs held by {title}")
-        axis.set_ylim(0, 1)
+    size = {"figsize": (10, 6.4), "squeeze": False, "height_ratios": (1, 1.1)}
+    figure, axes = plt.subplots(2, len(counted), sharex="col", sharey="row", **size)
+    for column, (title, compared) in zip(axes.T, counted.items(), strict=True):
+        _marks(column[0], compared)
+        _differences(column[1], compared)
+        column[0].set_title(f"Pairs held by {title}")
+        column[1].set_xlabel("layers; below, instruction / general verbs that changed", fontsize=8)
     axes[0, 0].set_ylabel("verb lift")
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    found = dict(zip(labels, handles, strict=True))
-    axes[0, -1].legend(found.values(), [f"{name} verbs" for name in found], loc="upper right")
-    figure.tight_layout()
+    axes[1, 0].set_ylabel("difference of lift\n(instruction less general verbs)")
+    figure.tight_layout(rect=(0, 0.06, 1, 1))
+    handles = [
+        Line2D([], [], marker="o", color="black", ls="", label="instruction verbs"),
+        Line2D([], [], marker="s", color="white", mec=GREY, mew=1.5, ls="", label="general verbs"),
+        Line2D([], [], marker="D", color="black", ms=5, label="difference, 95 % interval"),
+        Patch(**BAND, label="95 % of differences with labels swapped at random"),
+    ]
+    figure.legend(handles=handles, loc="lower center", ncols=4, fontsize=8, frameon=False)
     return figure
 
 
@@ -87,13 +112,17 @@ def random_updates(found: pd.DataFrame) -> Figure:
                 values = own.loc[own["update"] == null, name]
                 axis.plot(values, at + _jitter(len(values)), "o", color=GREY, alpha=0.7, ms=5)
             tuning = own.loc[own["update"] == "tuning", name].iloc[0]
-            axis.axvline(tuning, color=COLOURS["tuned"], lw=2, label="tuning")
+            axis.axvline(tuning, color=COLOURS["tuned"], lw=2)
             axis.set(xlabel=label, ylim=(len(nulls) - 0.5, -0.5))
             axis.set_yticks(range(len(nulls)), nulls if axis is row[0] else [""] * len(nulls))
     for axis, kind in zip(axes[0], kinds, strict=True):
         axis.set_title(f"Pairs held by {kind}")
-    axes[0, 0].legend(fontsize=8)
-    figure.tight_layout()
+    figure.tight_layout(rect=(0, 0.06, 1, 1))
+    handles = [
+        Line2D([], [], color=COLOURS["tuned"], lw=2, label="tuning"),
+        Line2D([], [], marker="o", color=GREY, alpha=0.7, ls="", label="one random update"),
+    ]
+    figure.legend(handles=handles, loc="lower center", ncols=2, fontsize=8, frameon=False)
     return figure
 
 
@@ -121,7 +150,13 @@ def silenced(table: pd.DataFrame) -> Figure:
     axes[0].invert_yaxis()
     axes[0].set(xlabel="share of prompts followed", ylabel="heads silenced")
     axes[1].set(xlabel="loss on plain text (nats a token)")
-    figure.tight_layout()
+    figure.tight_layout(rect=(0, 0.08, 1, 1))
+    handles = [
+        Line2D([], [], marker="D", color=COLOURS["tuned"], ms=8, ls="", label="a chosen set"),
+        Line2D([], [], marker="o", color=GREY, alpha=0.6, ls="", label="a random set"),
+        Line2D([], [], marker="D", color=GREY, ms=8, lw=0.8, ls=":", label="nothing silenced"),
+    ]
+    figure.legend(handles=handles, loc="lower center", ncols=3, fontsize=8, frameon=False)
     return figure
 
 
@@ -139,8 +174,11 @@ def differences(compared: Sequence[VerbComparison]) -> Figure:
                 axis.plot([found.low, found.high], [at, at], color="black", lw=1.2)
                 axis.plot(found.difference, at, "o", color="black", ms=5)
         axis.axvline(0, color=GREY, lw=0.8, ls=":")
-        axis.set(title=kind, xlabel="lift, instruction less general verbs")
+        axis.set_title(f"Pairs held by {kind}", fontsize=9)
+        axis.set_xlabel("lift, instruction less general verbs")
     axes[0, 0].set_yticks(range(len(names)), names)
     axes[0, 0].invert_yaxis()
-    figure.tight_layout()
+    figure.tight_layout(rect=(0, 0.06, 1, 1))
+    handle = Line2D([], [], marker="o", ms=5, color="black", lw=1.2)
+    figure.legend([handle], ["difference, 95 % interval"], loc="lower center", fontsize=8)
     return figure

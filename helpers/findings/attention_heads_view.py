@@ -9,12 +9,14 @@ import pandas as pd
 
 from helpers import live
 from helpers.attention import compare_knowledge
-from helpers.findings.attention_causal import gains
+from helpers.findings.attention_causal import gains, top_heads
 from helpers.findings.attention_pairs import Lexicon, n_layers, read_heads, read_layer, read_lexicon
-from helpers.findings.attention_view import COUNTED, VerbComparison
+from helpers.findings.attention_view import COUNTED, VerbComparison, among_draws
 from helpers.pairs import ROLES
+from helpers.prompts import read_prompts
 from helpers.results import MissingResult, Store
-from helpers.statistics import Comparison, compare_paired, holm, mcnemar, show_p
+from helpers.statistics import Captioned, Comparison, compare_paired, holm, mcnemar, show_p
+from helpers.words import GENERAL, INSTRUCTION
 
 EXAMPLES = 3
 NOTHING_CHANGES = "silencing these heads changes nothing"
@@ -35,11 +37,8 @@ def totals(store: Store) -> dict[str, int]:
 
 def verb_map(store: Store, lexicon: Lexicon) -> dict[str, np.ndarray]:
     """Pairs gained less lost per 100 verbs of a group, (layer, head)."""
-    found = gains(store, lexicon)
-    sizes = {
-        "instruction": lexicon.is_instruction.sum(),
-        "general": (~lexicon.is_instruction).sum(),
-    }
+    found = gains(store, lexicon.compared)
+    sizes = {"instruction": lexicon.is_instruction.sum(), "general": lexicon.is_general.sum()}
     return {
         group: 100
         * (found[f"{group}_gained"] - found[f"{group}_lost"])
@@ -68,7 +67,8 @@ def changed_pairs(store: Store, lexicon: Lexicon) -> pd.DataFrame:
 def moved_verbs(store: Store, lexicon: Lexicon, group: str, *, n: int = 8) -> pd.DataFrame:
     """Verbs whose pairs changed in most heads, with their most similar gained and lost pairs."""
     words, changed = lexicon.vocabulary.words, changed_pairs(store, lexicon)
-    places, rows = lexicon.places[(lexicon.verbs["group"] == group).to_numpy()], []
+    members = {INSTRUCTION: lexicon.is_instruction, GENERAL: lexicon.is_general}
+    places, rows = lexicon.places[members[group]], []
     for verb, own in changed[changed["verb"].isin(places)].groupby("verb"):
         parts = {name: own[own["change"] == name] for name in ("gained", "lost")}
         row = {"verb": words[verb], "in heads": len(own[["layer", "head"]].drop_duplicates())}
@@ -115,11 +115,35 @@ def silenced_table(found: dict[str, dict[str, np.ndarray]]) -> pd.DataFrame:
     return table.assign(random=table.index.str.startswith("random-"))
 
 
-def gained_by_silenced(store: Store, lexicon: Lexicon) -> int:
-    """Pairs with an instruction verb that the heads silenced for them gained, all together."""
-    table = gains(store, lexicon).set_index(["layer", "head"])
-    heads = [tuple(one) for one in store.read("attention/silenced/instruction")["heads"].tolist()]
-    return int(table.loc[heads, "instruction_gained"].sum())
+def chosen_again(store: Store, lexicon: Lexicon) -> bool:
+    """Whether the heads silenced are those one would choose with spelling variants left out."""
+    table = gains(store, lexicon.compared)
+    stored = {g: store.read(f"attention/silenced/{g}")["heads"] for g in (INSTRUCTION, GENERAL)}
+    return all(
+        top_heads(table, group, len(heads)) == [tuple(one) for one in heads.tolist()]
+        for group, heads in stored.items()
+    )
+
+
+def beside_longer_responses(
+    store: Store, followed: Sequence[bool], ids: Sequence[str] | None = None
+) -> dict[str, object]:
+    """Chapter 1's following of the tuned model on the same prompts, whose responses may be longer.
+
+    `only_short` counts prompts whose rule the response keeps here but not there, `only_long` the
+    others; nothing is said of prompts (`ids`) that the store has no longer response to.
+    """
+    names = "followed_long", "tokens_long", "only_short", "only_long"
+    start = "recognition/template/responses-tuned"
+    if start not in store.manifest():
+        return dict.fromkeys(names, "not computed")
+    ids = [p.id for p in read_prompts() if p.rule] if ids is None else ids
+    rows = store.read(start).set_index("id")["followed"].reindex(ids)
+    known = rows.notna().to_numpy()
+    short, long = np.asarray(followed, bool)[known], rows[known].to_numpy(bool)
+    tokens = store.manifest()[start].get("about", {}).get("max_tokens")
+    values = float(long.mean()), tokens, int((short & ~long).sum()), int((long & ~short).sum())
+    return dict(zip(names, values, strict=True))
 
 
 def compare_silenced(found: dict[str, dict[str, np.ndarray]]) -> list[Comparison]:
@@ -141,10 +165,12 @@ def rank_among_draws(table: pd.DataFrame, condition: str) -> pd.DataFrame:
     """How many random draws harm as much as the chosen heads, and the p-value of that rank."""
     drawn, chosen = table[table["random"]], table.loc[condition]
     rows = {}
-    for name, worse in (("followed", drawn["followed"] <= chosen["followed"]),
-                        ("loss", drawn["loss"] >= chosen["loss"])):  # fmt: skip
+    for name, quantity, worse in (
+        ("followed", "share of prompts followed", drawn["followed"] <= chosen["followed"]),
+        ("loss", "loss (nats a token)", drawn["loss"] >= chosen["loss"]),
+    ):
         values, n = drawn[name].astype(float), int(worse.sum())
-        rows[name] = {
+        rows[quantity] = {
             f"{condition} set": f"{chosen[name]:.3f}",
             "random sets, mean (range)": f"{values.mean():.3f} ({values.min():.3f} to "
             f"{values.max():.3f})",
@@ -152,7 +178,12 @@ def rank_among_draws(table: pd.DataFrame, condition: str) -> pd.DataFrame:
             "draws that harm as much": n,
             "p": show_p((1 + n) / (1 + len(drawn))),
         }
-    return pd.DataFrame(rows).T
+    shown = Captioned(pd.DataFrame(rows).T)
+    shown.caption = (
+        "Null hypothesis: the chosen heads are one more random set of heads of the same layers. p: "
+        "one-sided, (1 + draws that harm as much) / (1 + draws), not corrected."
+    )
+    return shown
 
 
 # --- the chapter's end
@@ -191,14 +222,12 @@ def paper_table(
 ) -> pd.DataFrame:
     """The table of the chapter's end: the paper, our run, what differs and why."""
     lift = lambda one: f"{one.instruction:.2f} against {one.general:.2f}"  # noqa: E731
-    tuning = drawn[drawn["update"] == "tuning"].set_index("pairs")["counts changed"]
-    random = drawn[drawn["update"] != "tuning"].groupby("pairs")["counts changed"]
-    two = next(iter(COUNTED))
     rows = [
         {
             "question": "Do heads gain pairs with instruction verbs more than with others?",
             "paper": "yes: lift higher for instruction than for general verbs (Welch)",
-            "ours": f"{lift(quarters[-1])}; with pairs of single dimensions {lift(single[-1])}",
+            "ours": f"no difference found: {lift(quarters[-1])} ({_verbs(quarters[-1])}); with pairs "
+            f"of single dimensions {lift(single[-1])} ({_verbs(single[-1])})",
             "what differs": "270M parameters and a low-rank update instead of 7B and full tuning; "
             "verbs matched in frequency, labels permuted",
         },
@@ -211,9 +240,27 @@ def paper_table(
         {
             "question": "More than a random update would?",
             "paper": "not asked",
-            "ours": f"{tuning[two]:,} counts of verbs changed; random updates "
-            f"{random.min()[two]:,} to {random.max()[two]:,}",
-            "what differs": "random updates of equal norm and rank as a baseline",
+            "ours": "; ".join(_beside_draws(drawn)),
+            "what differs": "random updates of equal size as a baseline",
         },
     ]
     return pd.DataFrame(rows).set_index("question").rename_axis(None)
+
+
+def _verbs(one: VerbComparison) -> str:
+    return f"{one.n_instruction} / {one.n_general} verbs; detectable {one.detectable:.2f}"
+
+
+def _beside_draws(drawn: pd.DataFrame) -> list[str]:
+    """Counts changed by tuning and by random updates, for both ways of counting pairs."""
+    table = among_draws(drawn, "counts changed")
+    parts = []
+    for pairs in COUNTED:
+        own = table.loc[pairs]
+        ranges = " and ".join(
+            f"{one.low:,} to {one.high:,} ({one.Index.removeprefix('random, ')})"
+            for one in own.itertuples()
+        )
+        changed = f"{own['tuning'].iloc[0]:,} counts of verbs changed"
+        parts.append(f"pairs of {pairs}: {changed}; random updates {ranges}")
+    return parts

@@ -8,8 +8,9 @@ was gained, lost and kept, and where.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 
 import numpy as np
@@ -40,6 +41,21 @@ from helpers.words import (
 )
 
 LEAST = 2  # dimensions that make a pair knowledge (method.md, section 3)
+# British endings and what stands for them in American spelling.
+SPELLINGS = tuple(
+    (re.compile(british), american)
+    for british, american in (
+        (r"yse$", "yze"), (r"(?<=\w{2})ise$", "ize"), (r"(?<=\w{2})ence$", "ense"),
+        (r"(?<=\w{3})our", "or"), (r"ogue$", "og"), (r"(?<=\w)tre$", "ter"), (r"(?<=\w{3})ll$", "l"),
+    )
+)  # fmt: skip
+
+
+def one_spelling(word: str) -> str:
+    """The same form for *analyse* and *analyze*, *favour* and *favor*; for comparing only."""
+    for british, american in SPELLINGS:
+        word = british.sub(american, word)
+    return word
 
 
 @dataclass(frozen=True)
@@ -57,6 +73,26 @@ class Lexicon:
     @cached_property
     def is_instruction(self) -> Bool[ndarray, " verb"]:
         return (self.verbs["group"] == INSTRUCTION).to_numpy()
+
+    @cached_property
+    def is_variant(self) -> Bool[ndarray, " verb"]:
+        """General verbs that are another spelling of an instruction verb: *analyse*."""
+        spelled = self.verbs["word"].map(one_spelling)
+        return spelled.isin(spelled[self.is_instruction]).to_numpy() & ~self.is_instruction
+
+    @cached_property
+    def is_general(self) -> Bool[ndarray, " verb"]:
+        """What instruction verbs are compared with: general verbs without spelling variants."""
+        return ~self.is_instruction & ~self.is_variant
+
+    @property
+    def compared(self) -> Lexicon:
+        """Without spelling variants, for reading pairs.
+
+        Stored counts by verb (`attention/readings`, `attention/null`) number the verbs of the whole
+        lexicon: take that, and `is_general`, for them.
+        """
+        return replace(self, verbs=self.verbs[~self.is_variant].reset_index(drop=True))
 
     @cached_property
     def hash(self) -> str:

@@ -3,7 +3,8 @@
 The verb is the unit. Its lift is the share of heads where its number of pairs rose, among heads
 where it changed (method.md, section 3); a verb that changed in no head has none and is counted out.
 Labels are permuted within strata of frequency: what would be seen if instruction verbs were any
-verbs of their frequency.
+verbs of their frequency. General verbs that are only another spelling of an instruction verb are no
+part of any comparison (`Lexicon.is_general`).
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from helpers.findings.attention_pairs import Lexicon, n_layers
 from helpers.findings.attention_readings import NULLS, READINGS
 from helpers.results import MissingResult, Store
 from helpers.statistics import (
+    Captioned,
     Comparison,
     compare_independent,
     holm,
@@ -36,6 +38,11 @@ QUARTERS = ("lowest", "second", "third", "highest")
 # Pairs in two dimensions or more (the paper's knowledge), and in one or more.
 COUNTED = {"two dimensions or more": "", "one dimension or more": "_any"}
 NULL_HYPOTHESIS = "instruction verbs change as other verbs of their frequency do"
+CAPTION = (
+    f"Null hypothesis: {NULL_HYPOTHESIS}. p: two-sided, verbs relabelled within bands of frequency "
+    f"({PERMUTATIONS:,} times); p (Holm): corrected over the rows; p (Welch): the paper's test, "
+    "one-sided. Pairs of numbers: instruction / general verbs. g: standardised difference."
+)
 
 
 @dataclass(frozen=True)
@@ -44,7 +51,8 @@ class VerbComparison:
 
     `tested` holds general verbs as a and instruction verbs as b, with the permutation's p-value;
     `null` is the range of 95 % of relabelled differences, `detectable` the difference that would be
-    found with a power of 80 % at the 5 % level, from the spread of both groups.
+    found with a power of 80 % at the 5 % level, from the spread of both groups, `even_odds` the
+    one that would be found as often as missed.
     """
 
     label: str
@@ -56,6 +64,7 @@ class VerbComparison:
     null: tuple[float, float] = (np.nan, np.nan)
     welch_p: float = np.nan
     detectable: float = np.nan
+    even_odds: float = np.nan
 
 
 def relabelled(
@@ -86,7 +95,7 @@ def compare_verbs(
     values: Float[ndarray, " verb"], lexicon: Lexicon, label: str, *, seed: int = 0
 ) -> VerbComparison:
     """Instruction against general verbs, over the verbs that have a value (not NaN)."""
-    kept = np.isfinite(values)
+    kept = np.isfinite(values) & (lexicon.is_instruction | lexicon.is_general)
     member, strata = lexicon.is_instruction[kept], lexicon.verbs["stratum"].to_numpy()[kept]
     values = values[kept]
     groups = values[~member], values[member]
@@ -110,6 +119,7 @@ def compare_verbs(
         null=(float(low), float(high)),
         welch_p=float(welch.pvalue),
         detectable=float((stats.norm.ppf(0.975) + stats.norm.ppf(0.8)) * error),
+        even_odds=float(stats.norm.ppf(0.975) * error),
     )
 
 
@@ -191,7 +201,9 @@ def table(compared: Sequence[VerbComparison], *, unit: str = "lift") -> pd.DataF
          unit: f"{one.instruction:.2f} / {one.general:.2f}"} | _tested(one)
         for one in compared
     ]  # fmt: skip
-    return pd.DataFrame(rows, index=[one.label for one in compared]).fillna("")
+    shown = Captioned(rows, index=[one.label for one in compared]).fillna("")
+    shown.caption = CAPTION
+    return shown
 
 
 # --- against random updates
@@ -200,10 +212,11 @@ def table(compared: Sequence[VerbComparison], *, unit: str = "lift") -> pd.DataF
 def _summary(changes: pd.DataFrame, lexicon: Lexicon, counted: str) -> dict[str, float]:
     """Lift of both groups over all layers, and how many counts (verb in head) changed."""
     own = lifts(changes, len(lexicon.verbs), counted)
-    groups = (own[part & np.isfinite(own)] for part in (lexicon.is_instruction,
-                                                        ~lexicon.is_instruction))  # fmt: skip
+    parts = lexicon.is_instruction, lexicon.is_general
+    groups = (own[part & np.isfinite(own)] for part in parts)
     means = [float(group.mean()) if len(group) else np.nan for group in groups]
-    changed = int(changes[[f"rose{counted}", f"fell{counted}"]].to_numpy(int).sum())
+    compared = changes[changes["verb"].isin(np.flatnonzero(parts[0] | parts[1]))]
+    changed = int(compared[[f"rose{counted}", f"fell{counted}"]].to_numpy(int).sum())
     return {"instruction": means[0], "general": means[1], "difference": means[0] - means[1],
             "counts changed": changed}  # fmt: skip
 
@@ -231,18 +244,51 @@ def _equal(null: str) -> str:
     return "norm and rank" if null == "norm" else "singular values"
 
 
-def random_table(found: pd.DataFrame) -> pd.DataFrame:
-    """Tuning beside the mean and range of random draws, with the number of draws at least as high."""
+def rank_p(value: float, drawn: Float[ndarray, " draw"]) -> float:
+    """Two-sided p-value of a value's rank, were it one more of the draws; never below 2 / (n + 1)."""
+    if np.isnan(value) or not len(drawn):
+        return np.nan
+    as_far = min((drawn >= value).sum(), (drawn <= value).sum())
+    return float(min(1.0, 2 * (1 + as_far) / (1 + len(drawn))))
+
+
+def among_draws(found: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Tuning's value of a quantity among random draws, by way of counting pairs and kind of draw."""
     rows, drawn = [], found[found["update"] != "tuning"]
-    formats = {"counts changed": "{:,.0f}", "difference": "{:+.3f}"}
     for (pairs, update), own in drawn.groupby(["pairs", "update"], sort=False):
-        tuning = found[(found["update"] == "tuning") & (found["pairs"] == pairs)].iloc[0]
-        row = {"pairs held by": pairs, "null (draws)": f"{update} ({len(own)})"}
-        for (name, text), short in zip(formats.items(), ("counts", "lift"), strict=True):
-            values = own[name]
-            low, high = text.format(values.min()), text.format(values.max())
-            row[f"{short}: tuning"] = text.format(tuning[name])
-            row[f"{short}: random"] = f"{text.format(values.mean())} ({low} to {high})"
-            row[f"{short}: draws as high"] = int((values >= tuning[name]).sum())
+        same = (found["update"] == "tuning") & (found["pairs"] == pairs)
+        tuning, values = found.loc[same, name].iloc[0], own[name].dropna()
+        row = {"pairs": pairs, "update": update, "draws": len(values), "tuning": tuning,
+               "mean": values.mean(), "low": values.min(), "high": values.max(),
+               "as_high": int((values >= tuning).sum()), "p": rank_p(tuning, values)}  # fmt: skip
         rows.append(row)
-    return pd.DataFrame(rows).set_index(["pairs held by", "null (draws)"])
+    return pd.DataFrame(rows).set_index(["pairs", "update"])
+
+
+RANDOM_CAPTION = (
+    "Null hypothesis: tuning is one more random update of the same size. p: two-sided, from the rank "
+    "of tuning among the draws of one kind (it cannot fall below 2 / (draws + 1)), not corrected. "
+    "In brackets: lowest to highest draw. Counts: verb-in-head places where the number of pairs "
+    "changed. Lift: instruction less general verbs."
+)
+
+
+def random_table(found: pd.DataFrame) -> pd.DataFrame:
+    """Tuning beside the mean and range of random draws, with the p-value of its rank among them."""
+    parts, formats = {}, {"counts changed": "{:,.0f}", "difference": "{:+.3f}"}
+    for (name, text), short in zip(formats.items(), ("counts", "lift"), strict=True):
+        one = among_draws(found, name)
+        parts[f"{short}: tuning"] = one["tuning"].map(text.format)
+        columns = (one[side].map(text.format) for side in ("mean", "low", "high"))
+        parts[f"{short}: random"] = [
+            "{} ({} to {})".format(*row) for row in zip(*columns, strict=True)
+        ]
+        parts[f"{short}: draws as high"] = one["as_high"]
+        parts[f"{short}: p"] = one["p"].map(show_p)
+    shown = Captioned(parts)
+    shown.index = pd.MultiIndex.from_tuples(
+        [(pairs, f"{update} ({n})") for (pairs, update), n in one["draws"].items()],
+        names=["pairs held by", "null (draws)"],
+    )
+    shown.caption = RANDOM_CAPTION
+    return shown
