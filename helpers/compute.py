@@ -22,6 +22,7 @@ import torch
 from helpers import estimate, registry, retrieval, sources
 from helpers.architectures import UnsupportedArchitecture, weights
 from helpers.attribution import BadInput
+from helpers.conditions import StoreTaken, check, conditions
 from helpers.importing import load_prompts
 from helpers.locks import UnwritableStore
 from helpers.machine import (
@@ -54,7 +55,7 @@ READ_PROMPTS = {"recognition", "faithfulness"}  # findings that prompts of one's
 ON_CPU = {"ffn"}  # findings that read weights as arrays
 EXPLAINED = (
     MissingWeights, UntrustedWeights, UnusableModel, PairMismatch, RegistryError, UnusableDevice,
-    UnwritableStore, UnsupportedArchitecture, BadInput, PromptError,
+    UnwritableStore, UnsupportedArchitecture, BadInput, PromptError, StoreTaken,
 )  # fmt: skip
 
 
@@ -67,15 +68,28 @@ def fill(
     allow_pickle: bool = False,
     trust_remote_code: bool = False,
     prompts: list[Prompt] | None = None,
+    source: str | None = None,
     limit: int | None = None,
+    replace: bool = False,
     **options,
 ) -> Store:
-    """Load a pair once and compute the named findings into its store (see `inputs`)."""
+    """Load a pair once and compute the named findings into its store (see `inputs`).
+
+    `source` says where prompts of one's own are from. `replace` deletes what the store holds.
+    """
     keep_freed_memory()
     choice = registry.find(pair_name) if isinstance(pair_name, str) else pair_name
     expected = _expected(choice, placement, allow_pickle)
     own = {} if choice.name in registry.read() else {r: str(getattr(choice, r)) for r in ROLES}
-    store = open_store(choice.name, folder, expected=expected, models=own)
+    store = open_store(
+        choice.name, folder, expected=expected, models=own,
+        conditions=conditions(source, limit), writing=True,
+    )  # fmt: skip
+    if replace and rank()[1] > 1:
+        raise StoreTaken("--replace is for one process: run it once alone, then all together.")
+    if replace:
+        store.clear()
+    check(store)
     store.claims.sweep()
     pair = _load(choice, placement, allow_pickle, trust_remote_code)
     if READ_WEIGHTS & set(findings):
@@ -193,6 +207,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--limit", type=_positive, help="a first look: so many prompts and items")
     parser.add_argument("--folder", type=Path, help="another folder for the store")
+    parser.add_argument(
+        "--replace", action="store_true", help="delete what the store holds and start anew"
+    )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 or mps")
     parser.add_argument("--dtype", default="auto", choices=["auto", *DTYPES])
     parser.add_argument("--dry-run", action="store_true", help="only say how long and how much")
@@ -210,10 +227,18 @@ def _choice(parser: argparse.ArgumentParser, given: argparse.Namespace) -> Choic
     if given.base is None:
         if given.name:
             parser.error("--name is for a pair of your own: give --base and --tuned with it")
-        return registry.find(given.pair or DEFAULT_PAIR)
+        return _by_name(given.pair or DEFAULT_PAIR, given.folder)
     if given.pair:
         parser.error("give either --pair, or --base and --tuned")
     return registry.own(given.base, given.tuned, name=given.name)
+
+
+def _by_name(name: str, folder: Path | None) -> Choice:
+    """A pair of the registry, or one of your own by the name of its store."""
+    if name in registry.read():
+        return registry.find(name)
+    models = open_store(name, folder).origin()
+    return registry.own(**models, name=name) if models else registry.find(name)
 
 
 def _next(store: Store) -> str:
@@ -273,7 +298,9 @@ def main(arguments: list[str] | None = None) -> None:
             allow_pickle=given.allow_pickle,
             trust_remote_code=given.trust_remote_code,
             prompts=prompts,
+            source=given.prompts,
             limit=given.limit,
+            replace=given.replace,
             progress=first,
         )
         if first:

@@ -19,7 +19,7 @@ UNAVAILABLE = (
 def choice(name: str, store: Store) -> registry.Choice:
     """The pair of the registry, or the reader's own as the store recorded it."""
     own = {} if name in registry.read() else store.origin()
-    return registry.own(own["base"], own["tuned"], name=name) if own else registry.find(name)
+    return registry.own(**own, name=name) if own else registry.find(name)
 
 
 def load(name: str, store: Store) -> pairs.Pair | pairs.PairInTurns:

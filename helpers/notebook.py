@@ -39,6 +39,14 @@ def results(pair: str, *findings: str) -> Store:
     store = open_store(pair)
     if pair not in registry.read() and store.manifest():
         return store
+    if pair not in registry.read():
+        held = sorted(path.parent.name for path in store.folder.parent.glob("*/manifest.json"))
+        raise registry.RegistryError(
+            f"PAIR = {pair!r}: there are no results of that name in {store.folder.parent} (there: "
+            f"{', '.join(held) or 'none'}), and no pair of the registry has it "
+            f"({', '.join(registry.read())}). For a pair of your own, first run "
+            f"python -m helpers.compute --base X --tuned Y --name {pair}"
+        )
     if registry.find(pair).embedded:
         return store
     for finding in findings:

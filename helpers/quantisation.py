@@ -1,9 +1,9 @@
-"""How exact the embedded pair's weights are: its base model comes in 4 to 8 bits, and both models share that.
+"""How exact the embedded pair's weights are: its base comes in 4 to 8 bits, and both models share that.
 
-`python -m helpers.quantisation` stores, for every matrix, the error that rounding leaves and the size of the
-tuning update beside it (part `pair/weights`). The unrounded weights are not needed: in a block of 16 or 32
-weights the stored values are equally spaced, and rounding to steps of size d leaves an error of variance
-d^2 / 12.
+`python -m helpers.quantisation` stores, for every matrix, the error that rounding leaves and the size
+of the tuning update beside it (part `pair/weights`). The unrounded weights are not needed: in a block of
+16 or 32 weights the stored values are equally spaced, and rounding to steps of size d leaves an error of
+variance d^2 / 12.
 """
 
 from __future__ import annotations

@@ -20,6 +20,7 @@ try:
 except ModuleNotFoundError:  # Python 3.10
     import tomli as tomllib
 
+RESERVED = {"llama-vicuna-7b"}  # a store of the book without models
 KEYS = {"base", "tuned", "licence", "parameters"}
 OPTIONAL = {"base_revision", "tuned_revision", "template", "pickle", "gated", "note"}
 CHAT = "chat"
@@ -69,7 +70,13 @@ def own(base: str, tuned: str, *, name: str | None = None) -> Choice:
     """A pair that is not in the registry; its name is made from the tuned model's."""
     sides = _source(base), _source(tuned)
     made = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(sides[1].where).name).strip("-._")
-    return Choice(checked_name(name or made or "own"), *sides)
+    chosen = checked_name(name or made or "own")
+    if chosen in read() or chosen in RESERVED:
+        raise RegistryError(
+            f"name={chosen!r} is a pair of the book or its registry, whose results these would be "
+            "taken for: choose another one with --name."
+        )
+    return Choice(chosen, *sides)
 
 
 def _source(text: str) -> Source:

@@ -25,9 +25,11 @@ from matplotlib.figure import Figure
 from tqdm.auto import tqdm
 
 from helpers import registry
+from helpers.conditions import told
 from helpers.figures import use_book_style
-from helpers.locks import UnwritableStore, explained, write_whole
+from helpers.locks import UnwritableStore, write_whole
 from helpers.pairs import DEFAULT_PAIR
+from helpers.prompts import read_prompts
 from helpers.registry import RegistryError
 from helpers.report_blocks import Block, Section, Shown
 from helpers.report_sections import SECTIONS
@@ -106,12 +108,13 @@ def origin(store: Store) -> list[tuple[str, str]]:
         hashes = sorted({str(one[key]) for one in made_from if key in one})
         rows += [(f"{SIDES.get(key, 'precision')}: made from" if key != "dtype" else "precision",
                   ", ".join(hashes))] if hashes else []  # fmt: skip
+    rows.append(("prompts", told(store, len(read_prompts()))))
     versions = pd.DataFrame([part.get("versions", {}) for part in parts])
     rows += [(name, ", ".join(sorted(set(versions[name].dropna())))) for name in versions]
     made = sorted((part.get("date", ""), part.get("code", "")) for part in parts)
     states = len({code for _, code in made})
-    earlier = f", other parts by {states - 1} other states of it" if states > 1 else ""
-    rows.append(("code", f"{made[-1][1]}{earlier}"))
+    grew = f" (the package grew meanwhile: {states} states of it; each part names its own)"
+    rows.append(("code", f"{made[-1][1]}{grew if states > 1 else ''}"))
     rows.append(("computed", f"{made[0][0]} to {made[-1][0]}, {len(parts)} parts"))
     return rows
 
@@ -148,6 +151,7 @@ def page(store: Store, *, progress: bool = False) -> str:
     mount = Path(__file__).parent / "widgets" / "mount.js"
     return _template().render(
         pair=store.folder.name,
+        computed_on=told(store, len(read_prompts())),
         origin=origin(store),
         sections=sections,
         kind=WIDGET,
@@ -171,8 +175,13 @@ def write(store: Store, output: Path, *, progress: bool = False) -> int:
     if output.is_dir() or not output.parent.is_dir():
         raise NoReport(f"output={str(output)!r} is a folder, or lies in none: name a file.")
     text = page(store, progress=progress).encode("utf-8")
-    with explained(output.parent):
+    try:
         write_whole(output, text)
+    except OSError as error:
+        raise NoReport(
+            f"output={str(output)!r} cannot be written ({error.strerror}): name a file in another "
+            "folder with --output."
+        ) from None
     return len(text)
 
 

@@ -86,12 +86,14 @@ class Store:
     `expected` holds what every part must have been made from (weight hashes, say), and `made_from`
     in a call what that one part must have been made from besides (the hash of its inputs, say): a
     part made from something else counts as absent. `models` says where the two models of a pair that
-    is not in the registry are; it is written with the parts.
+    is not in the registry are, `conditions` which prompts it is computed on (`helpers.conditions`);
+    both are written with the parts.
     """
 
     folder: Path
     expected: dict[str, str] = field(default_factory=dict)
     models: dict[str, str] = field(default_factory=dict)
+    conditions: dict[str, str | int] = field(default_factory=dict)
 
     @property
     def claims(self) -> Claims:
@@ -102,13 +104,20 @@ class Store:
 
     def origin(self) -> dict[str, str]:
         """Where base and tuned model of a pair of one's own are; empty for pairs of the registry."""
-        return self.models or self._content().get("models", {})
+        return self.models or self.recorded()["models"]
+
+    def recorded(self) -> dict[str, dict]:
+        """What the manifest says of the models and of the conditions."""
+        content = self._content()
+        return {name: content.get(name, {}) for name in ("models", "conditions")}
 
     def command(self, finding: str | None = None) -> str:
         """What computes the parts of a finding that this store lacks (of all, when left out)."""
         name, models = self.folder.name, self.origin()
         named = [part for role, where in models.items() for part in (f"--{role}", where)]
         words = [*named, "--name", name] if named else ["--pair", name]
+        for option, value in (self.conditions or self.recorded()["conditions"]).items():
+            words += [f"--{option}", str(value)]
         words += ["--finding", finding] if finding else []
         if self.folder.resolve() != (results_folder(name) / name).resolve():
             words += ["--folder", str(self.folder)]
@@ -204,10 +213,20 @@ class Store:
                 self._write_manifest(self.manifest() | {name: entry})
 
     def _write_manifest(self, parts: dict[str, dict]) -> None:
-        models = {"models": self.origin()} if self.origin() else {}
-        content = {"pair": self.folder.name, **models, "parts": dict(sorted(parts.items()))}
+        recorded = self.recorded()
+        told = {"models": self.models or recorded["models"]}
+        told |= {"conditions": self.conditions or recorded["conditions"]}
+        told = {name: value for name, value in told.items() if value}
+        content = {"pair": self.folder.name, **told, "parts": dict(sorted(parts.items()))}
         text = json.dumps(content, indent=1, ensure_ascii=False, default=str)
         write_whole(self.folder / MANIFEST, text.encode())
+
+    def clear(self) -> None:
+        """Delete everything the manifest names, and the manifest."""
+        with explained(self.folder), self.claims.alone():
+            for entry in self.manifest().values():
+                (self.folder / entry["file"]).unlink(missing_ok=True)
+            (self.folder / MANIFEST).unlink(missing_ok=True)
 
     def _settle(self, part: Part) -> bool:
         """Make one part if nobody has made it or is making it; whether it is there now."""
@@ -270,20 +289,29 @@ def open_store(
     *,
     expected: dict[str, str] | None = None,
     models: dict[str, str] | None = None,
+    conditions: dict[str, str | int] | None = None,
+    writing: bool = False,
 ) -> Store:
-    """The store of a pair: `<pair>` in the results folder unless another folder is named."""
-    place = Path(folder) if folder else results_folder(pair) / pair
-    return Store(place, expected or {}, models or {})
+    """The store of a pair: `<pair>` in the results folder unless another folder is named.
+
+    A named folder may also be the one that holds the store of that name.
+    """
+    place = Path(folder) if folder else results_folder(pair, writing=writing) / pair
+    if folder and not (place / MANIFEST).exists() and (place / pair / MANIFEST).exists():
+        place = place / pair
+    return Store(place, expected or {}, models or {}, conditions or {})
 
 
-def results_folder(pair: str) -> Path:
+def results_folder(pair: str, *, writing: bool = False) -> Path:
     """Where stores are: INSTRUCTION_SHIFT_RESULTS if set, else `data/results` of a checkout.
 
-    An installed package holds the stores of the book; pairs of one's own go to `results` in the
-    current folder then.
+    An installed package holds the stores of the book, which are only read; what is computed then
+    goes to `results` in the current folder, and is read from there where it exists.
     """
     if chosen := os.environ.get("INSTRUCTION_SHIFT_RESULTS"):
         return Path(chosen)
-    shipped = data_folder() / "results"
-    installed = data_folder().name == "_data"
-    return Path("results") if installed and not (shipped / pair).exists() else shipped
+    shipped, own = data_folder() / "results", Path("results")
+    if data_folder().name != "_data":
+        return shipped
+    mine = writing or (own / pair / MANIFEST).exists() or not (shipped / pair).exists()
+    return own if mine else shipped

@@ -63,14 +63,14 @@ def computed(tmp_path_factory):
     ]
     (folder / "mine.jsonl").write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
     items = [Item(f"item-{n}", "extraction", f"Name colour {n}.", SENTENCES, BREAKOUT, RULE)
-             for n in range(4)]  # fmt: skip
+             for n in range(3)]  # fmt: skip
     named = ["--base", models[0], "--tuned", models[1], "--name", "tiny", "--device", "cpu"]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("INSTRUCTION_SHIFT_RESULTS", str(folder / "results"))
-        patch.setattr(compute, "read_items", lambda: items)
-        own = ["--prompts", str(folder / "mine.jsonl"), "--finding", "recognition"]
-        compute.main([*named, *own])
-        compute.main([*named, "--limit", "3", "--finding", "positions"])
+        patch.setattr("helpers.findings.positions.read_items", lambda: items)
+        for finding in ("recognition", "positions"):
+            own = ["--prompts", str(folder / "mine.jsonl"), "--finding", finding]
+            compute.main([*named, *own])
     return folder
 
 
@@ -127,7 +127,7 @@ def test_explorers_bring_state_and_module_and_the_script_that_mounts_them(parsed
 def test_what_was_not_computed_is_named_with_the_command_that_computes_it(parsed, computed):
     base, tuned = computed / "base", computed / "tuned"
     for finding in ("attention", "ffn"):
-        models = f"--base {base} --tuned {tuned} --name tiny"
+        models = f"--base {base} --tuned {tuned} --name tiny --prompts {computed / 'mine.jsonl'}"
         assert f"python -m helpers.compute {models} --finding {finding}" in parsed.text
     assert [f"{one.title} (not shown)" in parsed.text for one in SECTIONS] == [0, 0, 1, 1, 1, 1]
 
