@@ -17,6 +17,7 @@ Rule = dict
 _RULES: dict[str, Callable[..., bool]] = {}
 _ARTICLE = re.compile(r"^(?:the|a|an)\s+", re.IGNORECASE)
 _ITEM = {"numbered": re.compile(r"^\s*\d+[.)]\s+\S"), "bullet": re.compile(r"^\s*[-*•]\s+\S")}
+RULE = '{"type": "exact", "answers": ["Paris"]}'  # what one looks like, for messages
 _QUOTES = "\"'`“”‘’«»"
 
 
@@ -97,7 +98,7 @@ def ends_with(response: str, text: str) -> bool:
 def case(response: str, style: str) -> bool:
     """All letters are "upper" or "lower" case."""
     if style not in ("upper", "lower"):
-        raise BadRule(f"rule 'case': style={style!r}: use 'upper' or 'lower'.")
+        raise BadRule(f"rule 'case': style={style!r}: use 'upper' or 'lower'")
     letters = [c for c in response if c.isalpha()]
     return bool(letters) and all(c.isupper() if style == "upper" else c.islower() for c in letters)
 
@@ -112,7 +113,7 @@ def list_items(response: str, count: int, style: str = "comma") -> bool:
     if style == "lines":
         return len(lines) == count
     if style not in _ITEM:
-        raise BadRule(f"rule 'list_items': style={style!r}: use comma, numbered, bullet or lines.")
+        raise BadRule(f"rule 'list_items': style={style!r}: use comma, numbered, bullet or lines")
     return len(lines) == count and all(_ITEM[style].match(line) for line in lines)
 
 
@@ -153,22 +154,34 @@ def all_of(response: str, rules: list[Rule]) -> bool:
     return all(follows(rule, response) for rule in rules)
 
 
+def _kind(rule: Rule) -> str:
+    if not isinstance(rule, dict):
+        raise BadRule(f"rule {str(rule)[:40]!r} is unknown: write an object such as {RULE}")
+    return str(rule.get("type"))
+
+
 def check_rule(rule: Rule) -> None:
     """Refuse a rule that is unknown or whose arguments do not fit, saying what would."""
-    if not isinstance(rule, dict) or rule.get("type") not in _RULES:
-        kind = rule.get("type") if isinstance(rule, dict) else rule
-        raise BadRule(f"rule type {kind!r} is unknown: use one of {', '.join(sorted(_RULES))}.")
-    function, given = _RULES[rule["type"]], {k: v for k, v in rule.items() if k != "type"}
+    kind, known = _kind(rule), ", ".join(sorted(_RULES))
+    if kind not in _RULES:
+        raise BadRule(f"rule type {kind!r} is unknown: use one of {known}, as in {RULE}")
+    function, given = _RULES[kind], {k: v for k, v in rule.items() if k != "type"}
     try:
         inspect.signature(function).bind("", **given)
     except TypeError as error:
-        wanted = list(inspect.signature(function).parameters)[1:]
-        raise BadRule(f"rule {rule['type']!r}: {error}; its arguments are {wanted}.") from error
+        wanted = ", ".join(list(inspect.signature(function).parameters)[1:])
+        raise BadRule(f"rule {kind!r}: {error}; its arguments are {wanted}") from error
     for name in ("answers", "labels", "words", "keys", "rules"):
         if name in given and not (isinstance(given[name], list) and given[name]):
-            raise BadRule(f"rule {rule['type']!r}: {name}={given[name]!r}: give a list, not empty.")
+            raise BadRule(f"rule {kind!r}: {name}={given[name]!r}: give a list, not empty")
     for inner in given.get("rules", []):
         check_rule(inner)
+    try:
+        function("A 1.", **given)
+    except (TypeError, AttributeError, ValueError, re.error) as error:
+        if isinstance(error, BadRule):
+            raise
+        raise BadRule(f"rule {kind!r}: its arguments cannot be used ({error})") from error
 
 
 def follows(rule: Rule, response: str) -> bool:

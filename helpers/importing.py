@@ -9,7 +9,7 @@ instruction  one column a role, joined in the order instruction, context, input,
 text         marked text: `<instruction>Count the vowels.</instruction> The word is banana.`
 
 `id`, `kind` and `rule` (see `helpers.following`) may stand beside them; other columns are not
-read. `helpers.marks` describes the marks.
+read, and one that looks like a misspelt one of these is refused. `helpers.marks` describes the marks.
 """
 
 from __future__ import annotations
@@ -22,18 +22,16 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
-from helpers import release
-from helpers.following import BadRule
-from helpers.marks import in_lines, read_marked
+from helpers.columns import LAYOUTS, check_record, check_table, sentence
+from helpers.following import RULE, BadRule
+from helpers.marks import read_marked
 from helpers.prompts import ROLES, Prompt, PromptError, Segment
+from helpers.released_prompts import released_prompts
 
-LAYOUTS = ("segments", "instruction", "text")
+FEWEST = 3  # prompts; no difference can be tested with fewer
 LINES, TABLES, RELEASED = (".jsonl", ".ndjson"), (".csv",), (".tsv",)
 FETCHED = "released"
-# Where the authors took a prompt from, by the beginning of its id.
-ORIGINS = {"user": "Self-Instruct", "lima": "LIMA", "mtbench": "MT-Bench"}
 _HUB = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
-_CUE = re.compile(r"\n(Output:)\s*$")
 Record = tuple[str, object]  # where it stands ("line 3"), and what stands there
 
 
@@ -80,14 +78,24 @@ def _segments(record: dict) -> tuple[Segment, ...]:
     raise ValueError(f"it has none of {', '.join(map(repr, LAYOUTS))}: name a column so")
 
 
+def _rule(text: str) -> object:
+    try:
+        return _json(text, "rule")
+    except ValueError as error:
+        raise ValueError(
+            f"{error}: a rule is an object such as {RULE}, not {text[:40]!r}"
+        ) from error
+
+
 def _prompt(record: object, default_id: str) -> Prompt:
     if not isinstance(record, dict):
         raise ValueError("it is no JSON object: write one object a line")
+    check_record(record)
     id, kind, rule = (record.get(key) for key in ("id", "kind", "rule"))
     id = str(id) if isinstance(id, int) and not isinstance(id, bool) else id
     id = default_id if id in (None, "") else _text(id, "id")
     kind = "own" if kind in (None, "") else _text(kind, "kind")
-    rule = _json(rule, "rule") if isinstance(rule, str) and rule else rule
+    rule = _rule(rule) if isinstance(rule, str) and rule else rule
     return Prompt(id, kind, _segments(record), None if rule == "" else rule)
 
 
@@ -98,7 +106,7 @@ def collect(records: Iterable[Record], name: str) -> list[Prompt]:
         try:
             prompt = _prompt(record, f"row-{number}")
         except (BadRule, ValueError) as error:
-            raise PromptError(f"{name}, {where}: {error}.") from error
+            raise PromptError(f"{name}, {where}: {sentence(error)}") from error
         if prompt.id in found:
             raise PromptError(f"{name}, {where}: id {prompt.id!r} was used before: change it.")
         found[prompt.id] = prompt
@@ -123,21 +131,6 @@ def jsonl_records(content: bytes, name: str) -> Iterator[Record]:
         yield f"line {number}", record
 
 
-def _columns(row: list[str], name: str) -> list[str]:
-    columns = [column.strip() for column in row]
-    if not set(LAYOUTS) & set(columns):
-        semicolons = " It is separated by semicolons: save it with commas." if (
-            len(columns) == 1 and ";" in columns[0]
-        ) else ""  # fmt: skip
-        raise PromptError(
-            f"{name}, line 1: no column is called {' or '.join(map(repr, LAYOUTS))}, but the first "
-            f"line must name the columns.{semicolons}"
-        )
-    if len(set(columns)) < len(columns):
-        raise PromptError(f"{name}, line 1: two columns have one name: change one.")
-    return columns
-
-
 def csv_records(content: bytes, name: str) -> Iterator[Record]:
     """Rows of a comma-separated table whose first line names the columns; quotes as in RFC 4180."""
     try:
@@ -155,7 +148,7 @@ def csv_records(content: bytes, name: str) -> Iterator[Record]:
         if row is None:
             return
         if row and columns is None:
-            columns = _columns(row, name)
+            columns = check_table(row, name)
         elif row:
             if len(row) != len(columns):
                 why = f"it has {len(row)} cells, the first line names {len(columns)} columns"
@@ -184,108 +177,63 @@ def hub_records(name: str, *, split: str, revision: str | None) -> Iterator[Reco
     yield from ((f"row {number}", row) for number, row in enumerate(rows, 1))
 
 
-def _noted(prompt: release.ReleasedPrompt) -> Iterator[tuple[str, str]]:
-    """Role and text by the authors' notes, each widened to whole words and the signs at them."""
-    text, held = prompt.text, [False] * len(prompt.text)
-    for span in filter(None, (span.strip() for span in prompt.spans)):
-        start = text.find(span)
-        if start < 0:
-            raise ValueError(f"the noted span {span[:40]!r} is not in the prompt")
-        stop = start + len(span)
-        start -= len(re.search(r"\S*$", text[:start])[0])
-        stop += len(re.match(r"\S*", text[stop:])[0])
-        held[start:stop] = [True] * (stop - start)
-    if not any(held):
-        raise ValueError("no instruction is noted")
-    cue = _CUE.search(text)
-    end = cue.start(1) if cue and not any(held[cue.start(1) :]) else len(text)
-    edges = [i for i in range(1, end) if held[i] != held[i - 1]]
-    for start, stop in zip([0, *edges], [*edges, end], strict=True):
-        yield ("instruction" if held[start] else "context"), text[start:stop]
-    yield "cue", text[end:]
-
-
-def released_prompts(source: str | Path | None = None) -> list[Prompt]:
-    """The authors' prompts of Self-Instruct, LIMA and MT-Bench, by their notes of the instruction.
-
-    `source`: a clone of their repository or its table of prompts; left out, the table is fetched.
-    `kind` is the data set. `Output:` at the end, which Self-Instruct's prompts have, is the cue.
-    """
-    path = Path(source) if source else release_table()
-    if path.is_dir():
-        path = next((p for p in (path / release.PROMPTS, path / "prompts.tsv") if p.exists()), path)
-    if not path.is_file():
-        raise PromptError(f"{path} holds no {release.PROMPTS}: give a clone of {release.URL}.")
-    found = []
-    try:
-        noted = release.read_prompts(path)
-    except release.RefusedFile as error:
-        raise PromptError(str(error)) from error
-    for id, prompt in noted.items():
-        try:
-            segments = in_lines(_noted(prompt))
-            found.append(Prompt(id, ORIGINS.get(id.split("_")[0], "other"), segments))
-        except ValueError as error:
-            raise PromptError(f"{path}, prompt {id}: {error}.") from error
-    return found
-
-
-def release_table() -> Path:
-    """The authors' table of prompts in the cache, fetched at one commit and checked by its hash."""
-    import pooch
-
-    from helpers.pairs import cache_folder
-
-    folder = cache_folder() / f"release-{release.COMMIT[:7]}"
-    known = {release.PROMPTS: f"sha256:{release.KNOWN[release.PROMPTS]}"}
-    try:
-        return Path(
-            pooch.create(folder, base_url=release.URL, registry=known).fetch(release.PROMPTS)
-        )
-    except Exception as error:  # network, disk, or another file than the known one
-        raise PromptError(
-            f"{release.URL}{release.PROMPTS} could not be fetched ({error}): try again, or give the "
-            "folder of a clone."
-        ) from error
-
-
 def load_prompts(
     source: str | Path,
     *,
     split: str = "train",
     revision: str | None = None,
     limit: int | None = None,
+    at_least: int = FEWEST,
 ) -> list[Prompt]:
     """Prompts of a JSONL or CSV file, a Hub data set, or the authors' table; the first `limit`.
 
     `source`: a file by its ending, a clone of the authors' repository, "released" (which fetches the
-    authors' table), or a data set's name (`owner/name`, with `split` and `revision`).
+    authors' table), or a data set's name (`owner/name`, with `split` and `revision`). Fewer than
+    `at_least` are refused, unless the limit asks for so few.
 
     Raises PromptError with file, line and reason.
     """
     if limit is not None and (not isinstance(limit, int) or limit < 1):
         raise ValueError(f"limit={limit!r}: give a number of prompts, or leave it out for all.")
+    found = _load(source, split, revision, limit)
+    if len(found) < min(at_least, limit or at_least):
+        raise PromptError(
+            f"{source} holds {len(found)} prompt{'s' * (len(found) > 1)}, and no difference between "
+            f"the models can be tested with fewer than {at_least}: add some."
+        )
+    return found
+
+
+def _load(source: str | Path, split: str, revision: str | None, limit: int | None) -> list[Prompt]:
     path, name = Path(source), str(source)
     if name == FETCHED and not path.exists():
         return released_prompts()[:limit]
-    if path.is_dir() or path.suffix.lower() in RELEASED:
+    if path.is_dir() or (path.suffix.lower() in RELEASED and path.exists()):
         return released_prompts(path)[:limit]
     readers = {ending: jsonl_records for ending in LINES} | {
         ending: csv_records for ending in TABLES
     }
     reader = readers.get(path.suffix.lower())
     if reader is None and not path.exists() and _HUB.fullmatch(name):
-        records = hub_records(name, split=split, revision=revision)
-    elif reader is None:
-        raise PromptError(
-            f"{name} is no file ending in {', '.join(readers)}, no clone of the authors' repository, "
-            f"not {FETCHED!r} (their prompts, fetched) and no data set's name (owner/name): give one "
-            "of these."
-        )
-    else:
-        try:
-            records = reader(path.read_bytes(), name)
-        except (OSError, ValueError) as error:
-            why = getattr(error, "strerror", None) or error
-            raise PromptError(f"{name} cannot be read ({why}): check the path.") from error
+        return collect(islice(hub_records(name, split=split, revision=revision), limit), name)
+    if reader is None:
+        raise PromptError(_unread(name, path, readers))
+    try:
+        records = reader(path.read_bytes(), name)
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise PromptError(f"{name} cannot be read ({why}): check the path.") from error
     return collect(islice(records, limit), name)
+
+
+def _unread(name: str, path: Path, endings: Iterable[str]) -> str:
+    """Why a source is nothing that prompts are read from."""
+    if path.suffix.lower() == ".json":
+        return (
+            f"{name}: prompts are not read from .json: write one object a line, with no brackets "
+            "around them and no commas between them, into a file ending in .jsonl."
+        )
+    return (
+        f"{name} is no file ending in {', '.join(endings)}, no clone of the authors' repository, not "
+        f"{FETCHED!r} (their prompts, fetched) and no data set's name (owner/name): give one of these."
+    )

@@ -65,6 +65,12 @@ def test_an_empty_response_follows_nothing():
         {"type": "exact", "answers": "Paris"},
         {"type": "number", "value": 1, "colour": "red"},
         {"type": "all_of", "rules": [{"type": "nothing"}]},
+        {"type": "all_of", "rules": ["exact"]},
+        {"type": "case", "style": "title"},
+        {"type": "list_items", "count": 2, "style": "stars"},
+        {"type": "number", "value": "three"},
+        {"type": "one_of", "labels": [1, 2], "answer": 1},
+        {"type": "matches", "pattern": "("},
     ],
 )
 def test_a_bad_rule_is_refused(rule):

@@ -7,16 +7,19 @@ import io
 import json
 import re
 import sys
+from functools import partial
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpers import importing, release
-from helpers.importing import collect, csv_records, jsonl_records, load_prompts
+from helpers import importing, release, released_prompts
+from helpers.columns import misspelt
+from helpers.importing import collect, csv_records, jsonl_records
 from helpers.marks import read_marked
 from helpers.prompts import ROLES, Prompt, PromptError, Segment, read_prompts
 
+load_prompts = partial(importing.load_prompts, at_least=1)
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(str.strip)
 
 
@@ -285,6 +288,68 @@ def test_what_is_no_file_and_no_data_set_is_refused_by_name(name, tmp_path, monk
     assert str(refused.value).startswith(name or ".")
 
 
+MISSPELT = [  # columns of one record, and what is said of them
+    (["instruction", "inptu"], "column 'inptu' is not known: did you mean 'input'"),
+    (["instruction", "Input"], "column 'Input' is not known: did you mean 'input'"),
+    (["instruction", "contxt"], "did you mean 'context'"),
+    (["instruction", "content"], "did you mean 'context'"),
+    (["instruction", "inputs"], "did you mean 'input'"),
+    (["instruction", "rules"], "did you mean 'rule'"),
+    (["text", "Rule"], "did you mean 'rule'"),
+    (["instrction", "input"], "did you mean 'instruction'"),
+    (["segment"], "did you mean 'segments'"),
+    (["instruction", "input", "inputs", "texts", "idx", "output"], None),
+    (["instruction", "output", "response", "category", "label", "question"], None),
+    (["instruction", "role", "idx", "ids", "dataset", "source", "type"], None),
+    (["text", "inputs", "contexts", "instructions"], None),  # not read beside marked text
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("columns", "says"), MISSPELT)
+def test_a_column_that_is_nearly_a_known_one_is_refused_unless_that_one_is_there(columns, says):
+    found = misspelt(columns)
+    assert found is None if says is None else says in found
+
+
+def test_a_misspelt_column_is_refused_with_its_place_in_every_format(tmp_path):
+    told = "column 'inptu' is not known: did you mean 'input'\\? Rename it, or leave it out.$"
+    with pytest.raises(PromptError, match=f"line 2: {told}"):
+        load_prompts(wrote(tmp_path, "a.jsonl", lines(*ALPACA[:1], GOOD | {"inptu": "x"})))
+    with pytest.raises(PromptError, match=f"line 1: {told}"):
+        load_prompts(wrote(tmp_path, "a.csv", "instruction,inptu\nGo.,x\n"))
+    with pytest.raises(PromptError, match="line 1: .*must name.*'Instruction'.*mean 'instruction'"):
+        load_prompts(wrote(tmp_path, "b.csv", "Instruction,input\nGo.,x\n"))
+    assert load_prompts(wrote(tmp_path, "b.jsonl", lines(GOOD | {"inptu": None})))  # says nothing
+
+
+@pytest.mark.parametrize(
+    "rule", ["exact", 3, ["exact"], {"type": "exact"}, {"type": "magic"}, {"type": []},
+             {"type": "word_count", "least": 3}, {"type": "number", "value": "three"},
+             {"type": "case", "style": "title"}, {"type": "matches", "pattern": "("}],
+)  # fmt: skip
+def test_a_rule_that_cannot_be_used_is_refused_in_one_sentence(rule, tmp_path):
+    with pytest.raises(PromptError, match="line 1: .*rule") as refused:
+        load_prompts(wrote(tmp_path, "mine.jsonl", changed(rule=rule)))
+    said = str(refused.value)
+    assert said.endswith(".") and ".." not in said.removeprefix(str(tmp_path))
+    if not isinstance(rule, dict):
+        assert 'such as {"type": "exact", "answers": ["Paris"]}' in said
+
+
+def test_an_array_in_a_json_file_is_refused_with_what_to_write_instead(tmp_path):
+    file = wrote(tmp_path, "mine.json", json.dumps(ALPACA))
+    with pytest.raises(PromptError, match="mine.json: .*one object a line.*ending in .jsonl"):
+        load_prompts(file)
+
+
+def test_fewer_prompts_than_can_be_tested_are_refused_unless_that_is_asked_for(tmp_path):
+    file = wrote(tmp_path, "two.jsonl", lines(*ALPACA))
+    with pytest.raises(PromptError, match="two.jsonl holds 2 prompts.*fewer than 3: add some"):
+        importing.load_prompts(file)
+    assert len(importing.load_prompts(file, limit=1)) == 1
+    assert len(importing.load_prompts(file, at_least=2)) == 2
+
+
 # Any bytes are parsed, or refused by name
 
 BYTES = st.binary(max_size=60) | st.lists(
@@ -425,14 +490,20 @@ def test_a_prompt_without_a_usable_note_is_refused(row, clone):
 
 def test_the_authors_prompts_have_a_name_of_their_own(clone, monkeypatch):
     folder = clone("lima_1\tGo home.\tok\tGo home.&&&", "lima_2\tStay here.\tok\tStay here.&&&")
-    monkeypatch.setattr(importing, "release_table", lambda: folder / release.PROMPTS)
+    monkeypatch.setattr(released_prompts, "release_table", lambda: folder / release.PROMPTS)
     assert load_prompts("released") == load_prompts(folder)
     assert [prompt.id for prompt in load_prompts("released", limit=1)] == ["lima_1"]
 
 
 def test_a_folder_without_the_table_is_refused(tmp_path):
-    with pytest.raises(PromptError, match="give a clone"):
+    with pytest.raises(PromptError, match="only a clone of the authors' repos.*own go into.*jsonl"):
         load_prompts(tmp_path)
+
+
+def test_a_table_with_tabs_that_is_not_the_authors_leads_to_the_formats_of_own_prompts(tmp_path):
+    file = wrote(tmp_path, "mine.tsv", "instruction\tinput\nGo.\tx\n")
+    with pytest.raises(PromptError, match="is not the authors' table.*own go into.*jsonl or .csv"):
+        load_prompts(file)
 
 
 def test_a_table_that_is_not_the_known_one_or_cannot_be_fetched_is_refused(tmp_path, monkeypatch):
@@ -442,7 +513,7 @@ def test_a_table_that_is_not_the_known_one_or_cannot_be_fetched_is_refused(tmp_p
     for url in (f"file://{tmp_path}/", "http://127.0.0.1:9/"):
         monkeypatch.setattr(release, "URL", url)
         with pytest.raises(PromptError, match="could not be fetched"):
-            importing.released_prompts()
+            released_prompts.released_prompts()
 
 
 @given(content=st.binary(max_size=80) | st.lists(TEXT, min_size=4, max_size=4).map(
