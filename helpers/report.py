@@ -73,7 +73,12 @@ def shown(block: Block, thing: Shown) -> dict:
 
 def filled(section: Section, store: Store) -> dict:
     """A section as the template takes it; `why` says what the store lacks for all of it."""
-    told = {"finding": section.finding, "title": section.title, "question": section.question}
+    told = {
+        "finding": section.finding,
+        "title": section.title,
+        "question": section.question,
+        "terms": section.terms,
+    }
     told |= {"command": store.command(section.finding), "blocks": [], "why": ""}
     if not store.has(section.needs):
         return told | {"why": "The store does not hold this finding."}

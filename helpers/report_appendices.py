@@ -84,6 +84,10 @@ SECTIONS = (
         "faithfulness",
         "Faithfulness of the linear approximation",
         "Does erasing the tokens that the gradient names take as much as the gradient says?",
+        "Erasure sets a token's embedding to zero and runs the model again, which the "
+        "gradient estimates to first order. Rho is the rank correlation of both over prompt "
+        "tokens. Probability left: of the first response tokens, after the tokens that an "
+        "estimate names first are erased together.",
         "faithfulness/path-tuned",
         faithfulness,
     ),
@@ -91,6 +95,10 @@ SECTIONS = (
         "retrieval",
         "Was the document used?",
         "Does density on a document tell whether a response rests on it?",
+        "Each question is asked under a document with the true answer, with another answer, "
+        "without one, and alone. A response used the document if it names the document's "
+        "answer and the model alone does not. The area under the ROC curve is the chance that "
+        "a response that did scores higher than one that did not.",
         "retrieval/items",
         retrieval,
     ),

@@ -25,10 +25,14 @@ class Block:
 
 @dataclass(frozen=True)
 class Section:
-    """One finding: `needs` is the part of the store without which nothing of it can be shown."""
+    """One finding: `needs` is the part of the store without which nothing of it can be shown.
+
+    `terms` says what its measures are, for who has only the report.
+    """
 
     finding: str
     title: str
     question: str
+    terms: str
     needs: str
     blocks: Callable[[Store], list[Block]]

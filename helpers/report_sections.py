@@ -215,6 +215,11 @@ SECTIONS = (
         "recognition",
         "Instruction recognition",
         "Do responses of the tuned model rest more on the words that carry the instruction?",
+        "Importance is the gradient of a response token's probability times a prompt token's "
+        "embedding. Density is high where a prompt token matters to many response tokens. The "
+        "instruction score adds the densities of the instruction's tokens, relative to the "
+        "largest, over the logarithm of their number. In the template: inside the words that "
+        "the tuning had around each prompt.",
         "recognition/scores",
         recognition,
     ),
@@ -222,6 +227,10 @@ SECTIONS = (
         "positions",
         "Lost in the middle",
         "Does what stands in the middle of a prompt count less, and does tuning change that?",
+        "A position profile is the mean relative density in ten bins from the first prompt "
+        "token to the last; a middle ratio under 1 is a dip. The experiment puts one "
+        "instruction at five places of one context and asks for the share of importance on "
+        "it, and whether the model follows.",
         "positions/items",
         position,
     ),
@@ -229,6 +238,10 @@ SECTIONS = (
         "attention",
         "Attention and word relations",
         "Did heads gain pairs of words with instruction verbs, more than by chance?",
+        "A head knows a pair of words if two of its dimensions or more link them. The lift of "
+        "a verb: among heads whose count of its pairs changed, the share where it rose (0.5 "
+        "is no preference). Relabelled: the same with the verbs' labels dealt anew among "
+        "verbs of the same frequency.",
         "attention/readings/main",
         attention,
     ),
@@ -236,6 +249,10 @@ SECTIONS = (
         "ffn",
         "Feed-forward networks",
         "Did the concepts of feed-forward layers turn further than random updates turn them?",
+        "Components are the principal directions of what a layer's neurons write, read by the "
+        "words that lie nearest to them. Angles compare the components of both models; random "
+        "updates have the size of the tuning. Coherent beyond random: more alike than 95 % of "
+        "the lists that random directions give.",
         "ffn/annotations",
         ffn,
     ),
