@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import tempfile
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +22,13 @@ from helpers.sources import Found, MissingWeights, UntrustedWeights, sha256
 
 class UnusableModel(ValueError):
     """The files are there but make no model that the methods can read; the message says why."""
+
+
+ADAPTER_ERRORS = (
+    OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, SafetensorError
+)  # fmt: skip
+# Files of which any tokenizer has one; the tokenizer's configuration alone makes none.
+TOKENIZERS = ("tokenizer.json", "tokenization*.py", "*.model", "vocab*", "merges*", "*.tiktoken", "tekken*")
 
 
 def cache_folder() -> Path:
@@ -114,13 +123,47 @@ def apply_adapter(model: PreTrainedModel, adapter: Path) -> PreTrainedModel:
     except ImportError as error:
         raise MissingWeights("Adapters need peft: pip install peft.") from error
     try:
-        merged = PeftModel.from_pretrained(model, str(adapter)).merge_and_unload()
-    except (OSError, ValueError, RuntimeError, KeyError, TypeError, SafetensorError) as error:
+        with warnings.catch_warnings():  # what is missing is refused below, in our words
+            warnings.filterwarnings("ignore", message="[^:]*missing adapter keys")
+            wrapped = PeftModel.from_pretrained(model, str(adapter))
+            fitted = wrapped.load_adapter(str(adapter), "default")
+        _check_fit(model, adapter, fitted.missing_keys, fitted.unexpected_keys)
+        merged = wrapped.merge_and_unload()
+    except ADAPTER_ERRORS as error:
+        if isinstance(error, UnusableModel):
+            raise
         raise UnusableModel(
-            f"The adapter in {adapter} does not fit the base model: {str(error)[:300]} Name the base "
-            "that it was trained on."
+            f"The adapter in {adapter} does not fit {_base_of(model)}: {str(error)[:300]} "
+            f"{_made_for(adapter)}"
         ) from error
     return merged.eval().requires_grad_(False)
+
+
+def _base_of(model: PreTrainedModel) -> str:
+    return f"the base model {model.name_or_path or type(model).__name__}"
+
+
+def _made_for(adapter: Path) -> str:
+    """The remedy for an adapter of another base, which its own configuration may name."""
+    try:
+        config = json.loads((adapter / "adapter_config.json").read_text(encoding="utf-8"))
+        name = config.get("base_model_name_or_path")
+    except (OSError, ValueError, AttributeError):
+        name = None
+    known = f" By its own account that is {name}." if name else ""
+    return f"Name the base that it was trained on.{known}"
+
+
+def _check_fit(model: PreTrainedModel, adapter: Path, missing: list, lacking: list) -> None:
+    """Refuse an adapter of which something, or for which something, would be left out silently."""
+    for keys, what in ((lacking, "holds weights for layers that the model lacks"),
+                       (missing, "lacks weights for layers of the model")):  # fmt: skip
+        if keys:
+            name = keys[0].removeprefix("base_model.model.").replace(".default.", ".")
+            raise UnusableModel(
+                f"The adapter in {adapter} was made for another model than {_base_of(model)}: it "
+                f"{what} ({len(keys)} of them, {name} is one). {_made_for(adapter)}"
+            )
 
 
 def load_tuned(folder: Path, adapter: Path | None, how: How) -> PreTrainedModel:
@@ -163,7 +206,17 @@ def read_config(folder: Path, how: How):
     return config
 
 
+def has_tokenizer(folder: Path) -> bool:
+    return any(any(folder.glob(name)) for name in TOKENIZERS)
+
+
 def read_tokenizer(folder: Path, how: How) -> Tokenizer:
+    if not has_tokenizer(folder):
+        raise UnusableModel(
+            f"{folder} holds no tokenizer: copy tokenizer.json and tokenizer_config.json (or "
+            "whatever files the tokenizer has) there from the model that it was made from, or write "
+            "them there with AutoTokenizer.from_pretrained(THAT_MODEL).save_pretrained(THIS_FOLDER)."
+        )
     try:
         return AutoTokenizer.from_pretrained(str(folder), trust_remote_code=how.trust_remote_code)
     except Exception as error:

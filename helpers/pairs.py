@@ -25,6 +25,7 @@ from helpers.loading import (
     apply_adapter,
     cache_folder,
     convert,
+    has_tokenizer,
     load_model,
     load_tuned,
     model_folder,
@@ -60,12 +61,29 @@ def _check_role(role: str) -> None:
 
 def _check_shapes(name: str, base: object, tuned: object) -> None:
     for key in SHAPE:
-        if getattr(base, key, None) != getattr(tuned, key, None):
-            raise PairMismatch(
-                f"pair {name!r}: base has {key}={getattr(base, key, None)!r}, tuned has "
-                f"{getattr(tuned, key, None)!r}. Both must be of one architecture and shape: "
-                "choose a tuned model that was made from this base."
-            )
+        first, second = getattr(base, key, None), getattr(tuned, key, None)
+        if first == second:
+            continue
+        needed = "Both must be of one architecture and shape: "
+        if key == "vocab_size":
+            remedy = _with_as_many(first < second, max(first, second))
+            needed = f"A pair needs one vocabulary. {remedy} Else "
+        raise PairMismatch(
+            f"pair {name!r}: base has {key}={first!r}, tuned has {second!r}. {needed}choose a tuned "
+            "model that was made from this base."
+        )
+
+
+def _with_as_many(base_has_fewer: bool, tokens: int) -> str:
+    """How the model with fewer tokens is given those that were only added to the other one."""
+    fewer, other = ("base", "tuned") if base_has_fewer else ("tuned", "base")
+    return (
+        f"If tokens were only added to the {other} model, give the {fewer} one as many, in a folder of "
+        f"its own: m = AutoModelForCausalLM.from_pretrained({fewer.upper()}); "
+        f"m.resize_token_embeddings({tokens}); m.save_pretrained(FOLDER); "
+        f"AutoTokenizer.from_pretrained({other.upper()}).save_pretrained(FOLDER). Then name FOLDER as "
+        f"{fewer}."
+    )
 
 
 @dataclass(frozen=True)
@@ -85,6 +103,9 @@ class Pair:
         _check_role(role)
         return self.base if role == "base" else self.tuned
 
+    def config(self, role: Role):
+        return self.model(role).config
+
 
 @dataclass
 class PairInTurns:
@@ -98,6 +119,7 @@ class PairInTurns:
     loaders: dict[Role, Callable[[], PreTrainedModel]]
     tokenizer: Tokenizer
     template: Template = TEMPLATE
+    configs: dict[Role, object] = field(default_factory=dict)
     _held: dict[Role, PreTrainedModel] = field(default_factory=dict)
 
     def model(self, role: Role) -> PreTrainedModel:
@@ -109,6 +131,11 @@ class PairInTurns:
                 torch.cuda.empty_cache()
             self._held[role] = self.loaders[role]()
         return self._held[role]
+
+    def config(self, role: Role):
+        """A model's configuration, without loading it where that is known."""
+        _check_role(role)
+        return self.configs.get(role) or self.model(role).config
 
     @property
     def base(self) -> PreTrainedModel:
@@ -214,38 +241,45 @@ def _assemble(choice: Choice, found: dict[Role, Found], how: How, in_turns: bool
         )
     folders = {role: model_folder(one) for role, one in found.items() if one.kind != "adapter"}
     folders.setdefault("tuned", folders["base"])
-    tokenizer, template = _tokenizer(choice, folders, how)
-    configs = [read_config(folders[role], how) for role in ROLES]
-    _check_shapes(choice.name, *configs)
+    configs: dict[Role, object] = {role: read_config(folders[role], how) for role in ROLES}
+    _check_shapes(choice.name, *configs.values())
+    known = getattr(configs["base"], "vocab_size", 0)
+    tokenizer, template = _tokenizer(choice, folders, how, known)
     adapter = found["tuned"].path if found["tuned"].kind == "adapter" else None
     loaders: dict[Role, Callable[[], PreTrainedModel]] = {
         "base": partial(load_model, folders["base"], how),
         "tuned": partial(load_tuned, folders["tuned"], adapter, how),
     }
     if in_turns:
-        return PairInTurns(choice.name, loaders, tokenizer, template)
+        return PairInTurns(choice.name, loaders, tokenizer, template, configs)
     return Pair(choice.name, loaders["base"](), loaders["tuned"](), tokenizer, template)
 
 
-def _tokenizer(choice: Choice, folders: dict[Role, Path], how: How) -> tuple[Tokenizer, Template]:
+def _tokenizer(
+    choice: Choice, folders: dict[Role, Path], how: How, known: int
+) -> tuple[Tokenizer, Template]:
     """The common tokenizer of both models, and the template that the tuned one is asked in."""
     base = tuned = read_tokenizer(folders["base"], how)
-    own = any(folders["tuned"].glob("tokenizer*")) or any(folders["tuned"].glob("vocab*"))
+    own = any(folders["tuned"].glob("tokenizer*")) or has_tokenizer(folders["tuned"])
     if own and folders["tuned"] != folders["base"]:
         tuned = read_tokenizer(folders["tuned"], how)
-        _check_tokenizers(choice, base.get_vocab(), tuned.get_vocab())
+        _check_tokenizers(choice, base.get_vocab(), tuned.get_vocab(), known)
     return base, registry.template_of(choice, tuned)
 
 
-def _check_tokenizers(choice: Choice, first: dict[str, int], second: dict[str, int]) -> None:
-    if first != second:
-        differing = {token for token, _ in first.items() ^ second.items()}
-        raise PairMismatch(
-            f"pair {choice.name!r}: the tokenizers of base {str(choice.base)!r} and tuned "
-            f"{str(choice.tuned)!r} differ in {len(differing)} tokens ({min(differing)!r} is one): a "
-            "response of one model cannot be read by the other. Choose a tuned model that kept its "
-            "base's tokenizer."
-        )
+def _check_tokenizers(choice: Choice, first: dict, second: dict, known: int) -> None:
+    if first == second:
+        return
+    differing = {token for token, _ in first.items() ^ second.items()}
+    added = first.items() < second.items() or second.items() < first.items()
+    remedy = "Choose a tuned model that kept its base's tokenizer."
+    if added:
+        remedy = _with_as_many(len(first) < len(second), max(known, len(first), len(second)))
+    raise PairMismatch(
+        f"pair {choice.name!r}: the tokenizers of base {str(choice.base)!r} and tuned "
+        f"{str(choice.tuned)!r} differ in {len(differing)} tokens ({min(differing)!r} is one): a "
+        f"response of one model cannot be read by the other. {remedy}"
+    )
 
 
 def fingerprint(name: str | Choice = DEFAULT_PAIR, *, allow_pickle: bool = False) -> dict[str, str]:
