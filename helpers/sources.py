@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import re
 import time
@@ -21,6 +22,7 @@ from typing import Literal
 
 Kind = Literal["model", "gguf", "adapter"]
 ATTEMPTS, PAUSE = 3, 2.0  # tries of a download that the network interrupts, seconds between them
+ANSWER = 5.0  # seconds that the Hub has for its first answer
 TEXT = ["*.json", "*.txt", "*.model", "*.jinja"]
 SAFE, PICKLED = ["*.safetensors"], ["*.bin"]
 SKIPPED = ["*/*", "consolidated*", "training_args.bin", "optimizer*", "policy*"]
@@ -163,25 +165,77 @@ def _hub(source: Source, allow_pickle: bool) -> Found:
 
 def _download(source: Source, patterns: list[str]) -> Path:
     """The folder of a snapshot in the Hub's cache; only files at its top."""
-    from huggingface_hub import snapshot_download
-
-    with _explained(source):
+    with _explained(source), _quiet_retries():
         for attempt in range(ATTEMPTS):
             try:
-                return Path(
-                    snapshot_download(
-                        source.where,
-                        revision=source.revision,
-                        allow_patterns=patterns,
-                        ignore_patterns=SKIPPED,
-                        endpoint=os.environ.get("HF_ENDPOINT"),
-                    )
-                )
+                return _snapshot(source, patterns)
             except Exception as error:
-                if attempt == ATTEMPTS - 1 or not _is_network(error):
+                last = attempt == ATTEMPTS - 1 or _told_to_stay_offline()
+                if last or not _is_network(error):
                     raise
                 time.sleep(PAUSE)
     raise AssertionError("unreachable")
+
+
+def _snapshot(source: Source, patterns: list[str]) -> Path:
+    """The snapshot as it is on the Hub, or the whole one in the cache while the Hub is silent.
+
+    The Hub is asked first whether it is there: a missing network would else be waited for at every
+    request, most of a minute each time.
+    """
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    silent = _hub_silence()
+    try:
+        return Path(
+            snapshot_download(
+                source.where,
+                revision=source.revision,
+                allow_patterns=patterns,
+                ignore_patterns=SKIPPED,
+                endpoint=os.environ.get("HF_ENDPOINT"),
+                local_files_only=silent is not None,
+            )
+        )
+    except LocalEntryNotFoundError as error:
+        raise (silent or error) from error
+
+
+def _hub_silence() -> Exception | None:
+    """Why the Hub gives no answer; None where it gives any, be it a refusal."""
+    from huggingface_hub import constants
+    from huggingface_hub.utils import get_session
+
+    hub = os.environ.get("HF_ENDPOINT") or constants.ENDPOINT
+    try:
+        status = get_session().head(hub, timeout=ANSWER).status_code
+    except Exception as error:
+        if _is_network(error):
+            return error
+        raise
+    return ConnectionError(f"{hub} answers with status {status}") if status >= 500 else None
+
+
+def _told_to_stay_offline() -> bool:
+    from huggingface_hub import constants
+
+    return constants.HF_HUB_OFFLINE
+
+
+@contextmanager
+def _quiet_retries() -> Iterator[None]:
+    """Without the Hub client's line for every request that it repeats; how it ends is said here."""
+
+    def passes(record: logging.LogRecord) -> bool:
+        return not re.search("Retrying in|thrown while requesting", record.getMessage())
+
+    log = logging.getLogger("huggingface_hub.utils._http")
+    log.addFilter(passes)
+    try:
+        yield
+    finally:
+        log.removeFilter(passes)
 
 
 def _is_network(error: BaseException) -> bool:
@@ -192,7 +246,7 @@ def _is_network(error: BaseException) -> bool:
         return error.response is not None and error.response.status_code >= 500
     module = type(error).__module__.partition(".")[0]
     return isinstance(error, ConnectionError | TimeoutError | LocalEntryNotFoundError) or (
-        module in ("httpx", "httpcore", "requests", "urllib3")
+        module in ("httpx", "httpx2", "httpcore", "httpcore2", "requests", "urllib3")
     )
 
 
@@ -225,7 +279,14 @@ def _explained(source: Source) -> Iterator[None]:
             ) from error
         if not _is_network(error) and not isinstance(error, errors.HfHubHTTPError):
             raise
-        raise MissingWeights(
-            f"The Hub could not be reached for {source} ({type(error).__name__}). What was "
-            "downloaded is kept: with a connection, the same command goes on from there."
-        ) from error
+        raise MissingWeights(_unreached(source, error)) from error
+
+
+def _unreached(source: Source, error: Exception) -> str:
+    why = "HF_HUB_OFFLINE is set" if _told_to_stay_offline() else type(error).__name__
+    return (
+        f"No file or folder {source.where!r} is in {Path.cwd()}, so it was looked for on the Hub, "
+        f"which could not be reached for {source} ({why}). If a folder is meant, check its spelling. "
+        "If the Hub is meant: what was downloaded is kept, and with a connection the same command "
+        "goes on from there."
+    )
