@@ -7,12 +7,14 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from helpers.annotate import Annotation, agreement, annotator
+from helpers.annotate import TASKS, Annotation, agreement, annotator
 from helpers.annotate.chat import ChatAnnotator, MissingKey, UnansweredWarning
 from helpers.annotate.lexicon import most_surprising, number, read_lexicon, vocabulary
 from helpers.annotate.votes import Vote, majority, messages, read_vote
+from helpers.findings import annotator_view as trust
 
 FRUIT = (
     "apple banana orange lemon cherry potato tomato corn rice cheese butter bread meat chicken beef"
@@ -134,6 +136,105 @@ def test_agreement_counts_and_leaves_out_what_is_unanswered():
     assert np.isnan(agreement([no], [no], "level").kappa)
     with pytest.raises(ValueError, match="question='taste'"):
         agreement([yes], [yes], "taste")
+
+
+# --- readers compared
+
+
+def labels(rng, n: int = 200, yes: float = 0.3, role: str = "base") -> pd.DataFrame:
+    """n components with two poles each, whose answers are drawn."""
+    index = {"component": np.repeat(np.arange(n), 2), "pole": np.tile([0, 1], n)}
+    table = pd.DataFrame(index).assign(role=role, layer=3)
+    level = rng.choice(["semantics", "syntax", "none"], 2 * n)
+    answers = {name: rng.random(2 * n) < yes for name in ("interpretable", "some_task")}
+    return table.assign(level=level, **answers)
+
+
+def test_kappa_is_that_of_agreement():
+    first, second = (
+        labels(np.random.default_rng(seed)).sample(frac=1, random_state=seed) for seed in (0, 1)
+    )
+    found = trust.compare_readers(first, second)
+    one, other = (table.sort_values(["component", "pole"]) for table in (first, second))
+    for question in ("interpretable", "level"):
+        sides = [
+            [Annotation(bool(row.interpretable), row.level) for row in table.itertuples()]
+            for table in (one, other)
+        ]
+        expected = agreement(*sides, question)
+        assert found[question].kappa == pytest.approx(expected.kappa)
+        assert found[question].agreement == pytest.approx(expected.accuracy)
+        assert (found[question].confusion.to_numpy() == expected.confusion.to_numpy()).all()
+    assert found["level"].low < 0 < found["level"].high and np.isnan(found["level"].precision)
+
+
+def test_precision_and_recall_take_the_first_reader_as_the_truth():
+    first = labels(np.random.default_rng(2))
+    at = np.arange(len(first))
+    second = first.assign(interpretable=first["interpretable"] & (at % 4 != 0))  # misses some
+    found = trust.compare_readers(first, second)["interpretable"]
+    assert found.precision == 1.0
+    assert found.recall == found.yes(1) / found.yes(0) < 1
+    other = trust.compare_readers(second, first)["interpretable"]
+    assert (other.precision, other.recall) == (found.recall, found.precision)
+    assert trust.compare_readers(first, first)["level"].kappa == 1.0
+
+
+def test_the_interval_of_kappa_resamples_components_not_lists():
+    """Where both poles always agree with each other, there are half as many independent lists."""
+    rng = np.random.default_rng(3)
+    tables = [labels(rng) for _ in range(2)]
+    widths = []
+    for copied in (False, True):
+        sides = [table.copy() for table in tables]
+        for side in sides:
+            if copied:  # the second pole says what the first one does
+                side.loc[1::2, "interpretable"] = side["interpretable"].to_numpy()[::2]
+        one = trust.compare_readers(*sides)["interpretable"]
+        widths.append(one.high - one.low)
+    assert widths[1] > 1.2 * widths[0]
+
+
+def test_readers_without_a_common_list_are_not_compared():
+    first = labels(np.random.default_rng(4), n=3)
+    with pytest.raises(ValueError, match="share no list"):
+        trust.compare_readers(first, first.assign(layer=9))
+
+
+def test_a_planted_difference_of_a_blind_reading_is_found_and_none_is_not(monkeypatch):
+    rng = np.random.default_rng(5)
+    components, random = labels(rng, 80, 0.6), labels(rng, 80, 0.2, trust.RANDOM)
+    found = trust.blind_shares(pd.concat([components, random], ignore_index=True))
+    assert [one.label for one in found[:2]] == ["interpretable", "phonology"]
+    assert found[0].p_value < 1e-6 and found[0].low < 0.4 < found[0].high and found[0].n == 320
+    assert found[-1].label == "some task" and found[-1].difference > 0.2
+    small = []
+    monkeypatch.setattr(trust, "RESAMPLES", 200)
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        both = pd.concat([labels(rng, 80, 0.4), labels(rng, 80, 0.4, trust.RANDOM)])
+        answer, is_random = both["interpretable"].to_numpy(float), both["role"] == trust.RANDOM
+        one = trust._fisher(both, answer, is_random.to_numpy(), "x", seed)
+        small.append(one.p_value < 0.05 and not one.low <= 0 <= one.high)
+    assert np.mean(small) < 0.15
+
+
+def test_the_shipped_labels_fit_the_shipped_results():
+    hand, blind, rules = trust.read_hand(), trust.read_blind(), trust.read_rules()
+    assert len(blind) == 2 * (blind["role"] == trust.RANDOM).sum() == 320
+    for first in (hand, blind):
+        assert (
+            len(first.merge(rules, on=trust.KEYS))
+            == len(first)
+            == len(first[trust.KEYS].drop_duplicates())
+        )
+    assert len(hand.merge(blind, on=trust.KEYS)) == 160
+    found = trust.annotator_error()
+    shown = trust.trust_table(found)
+    assert shown["lists"].tolist() == [len(hand)] * 4 and "resample" in shown.caption
+    counts = trust.by_task()
+    assert list(counts.index) == list(TASKS) and (counts["both"] <= counts["rules"]).all()
+    assert (counts["reader by hand"].sum(), found["some task"].yes(0)) == (4, 4)
 
 
 # --- chat

@@ -3,16 +3,19 @@
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from helpers.annotate import LEVELS
+from helpers.annotate import LEVELS, TASKS
 from helpers.annotate.lexicon import vocabulary
 from helpers.ffn import concept_words, word_outputs
+from helpers.figures import ffn as figures
 from helpers.findings import ffn, ffn_view
 from helpers.pairs import Pair
 from helpers.results import Store
+from helpers.statistics import table
 from helpers.widgets.components import from_store, pack_components
 
 
@@ -119,3 +122,146 @@ def test_no_update_turns_nothing():
     found = ffn.rotation(base, base.clone(), 12, seed=0)
     assert found["angles"].max() < 1e-4 and found["norm_angles"].max() < 1e-4
     assert found["update"].tolist() == [0, 0]
+
+
+# --- against random directions
+
+
+def planted(share, rng, *, layers=8, n=60, spread=0.0, low=None) -> pd.DataFrame:
+    """Lists of one model, above 0.95 as often as `share` says (`low`: those of rank 1 to 12)."""
+    rows = []
+    for layer in range(layers):
+        own = np.clip(share + spread * rng.standard_normal(), 0, 1)
+        chance = np.where(np.arange(n) < 12, own if low is None else low, own)[:, None]
+        above = rng.random((n, 2)) < chance
+        values = np.where(above, 0.95 + 0.05 * rng.random((n, 2)), 0.95 * rng.random((n, 2)))
+        index = {"component": np.repeat(np.arange(n), 2), "pole": np.tile([0, 1], n)}
+        rows.append(pd.DataFrame(index).assign(layer=layer, coherence=values.ravel()))
+    table = pd.concat(rows, ignore_index=True)
+    return with_answers(table, rng)
+
+
+def with_answers(table: pd.DataFrame, rng) -> pd.DataFrame:
+    answers = {task: rng.random(len(table)) < 0.1 for task in TASKS}
+    return table.assign(beyond_random=table["coherence"] > 0.95, interpretable=True, **answers)
+
+
+def marked(table: pd.DataFrame, baseline: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Both with `beyond_random` as the store's readers mark it: by the directions that were drawn."""
+    limit = baseline["coherence"].quantile(0.95)
+    return tuple(own.assign(beyond_random=own["coherence"] > limit) for own in (table, baseline))
+
+
+def directions(rng, n: int = 400) -> pd.DataFrame:
+    index = {"component": np.repeat(np.arange(n), 2), "pole": np.tile([0, 1], n)}
+    return with_answers(pd.DataFrame(index).assign(coherence=rng.random(2 * n)), rng)
+
+
+def test_a_planted_share_beyond_random_is_found_with_its_interval():
+    rng = np.random.default_rng(0)
+    both = marked(planted(0.15, rng), directions(rng))
+    found = ffn_view.against_random(*both, "beyond_random", "x")
+    assert found.n == 8 * 60 * 2 and found.p_value < 0.01
+    assert found.low < 0.10 < found.high and found.low > 0.02
+
+
+def test_without_an_effect_the_interval_holds_zero_as_often_as_it_says():
+    held, small = [], []
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        both = marked(planted(0.05, rng, layers=18, spread=0.01), directions(rng))
+        one = ffn_view.against_random(*both, "beyond_random", "x", seed=seed)
+        held.append(one.low <= 0 <= one.high)
+        small.append(one.p_value < 0.05)
+    assert np.mean(held) > 0.85 and np.mean(small) < 0.15
+
+
+def test_the_limit_is_as_uncertain_as_the_directions_are_few():
+    rng = np.random.default_rng(1)
+    table = planted(0.05, rng, layers=30)
+    widths = []
+    for n in (40, 2000):
+        one = ffn_view.against_random(*marked(table, directions(rng, n)), "beyond_random", "x")
+        widths.append(one.high - one.low)
+    assert widths[0] > 2 * widths[1]
+
+
+def test_only_the_ranks_that_stand_out_are_found_to():
+    rng = np.random.default_rng(2)
+    both = [planted(0.05, rng, layers=12, low=0.4).assign(role=r) for r in ("base", "tuned")]
+    both = marked(pd.concat(both), directions(rng, 2000))
+    found = ffn_view.beyond_random_by_rank(*both, ks=(12, 60))
+    names = [one.label.split(", ")[1] for one in found[:3]]
+    assert names == ["all 60 components", "components 1 to 12", "components 13 to 60"]
+    assert found[1].p_holm < 0.05 < found[2].p_holm and found[4].p_holm < 0.05
+
+
+def test_tasks_are_compared_with_random_directions_for_both_models():
+    rng = np.random.default_rng(3)
+    both = pd.concat([planted(0.05, rng).assign(role=r) for r in ("base", "tuned")])
+    own = directions(rng)
+    own["coding"] = rng.random(len(own)) < 0.4
+    found = {one.label: one for one in ffn_view.tasks_against_random(both, own)}
+    assert len(found) == 8 and found["coding, base"].high < -0.2
+    assert found["writing, tuned"].p_holm > 0.05
+    assert found["coding, base"].mean_a == pytest.approx(own["coding"].mean())
+
+
+@pytest.mark.parametrize(("n", "ks", "names"), [
+    (300, (12, 60, 300), ["all 300", "1 to 12", "13 to 60", "61 to 300"]),
+    (60, (12, 60, 300), ["all 60", "1 to 12", "13 to 60"]),
+    (8, (12, 60, 300), ["all 8"]),
+])  # fmt: skip
+def test_ranks_are_parted_where_rotation_is_tested(n, ks, names):
+    bins = ffn_view.rank_bins(n, ks)
+    assert [name.replace("components", "").strip() for name in bins] == names
+    assert sum(map(len, list(bins.values())[1:])) in (0, n)
+
+
+# --- what the chapter shows
+
+
+def test_all_shares_have_one_null_hypothesis_and_it_is_the_caption(store):
+    shown = table(ffn_view.compare_shares(ffn_view.read_annotations(store)))
+    assert "unchanged" in shown.caption and not any("null" in name for name in shown)
+    assert {"words more alike than random words", *TASKS} <= set(shown.index)
+
+
+def test_tables_of_the_chapter_count_in_whole_numbers_and_say_what_they_are(store):
+    folding = ffn_view.folding_table(store)
+    assert folding["lists"].dtype.kind in "iu" and "Base model" in folding.caption
+    assert folding.iloc[0]["words kept"] == 1.0
+    matched = ffn_view.matched_table(ffn_view.read_rotation(store))
+    assert len(matched) == 3 and " to " in matched.iloc[1, 0] and " to " not in matched.iloc[0, 0]
+    assert ffn_view.explained_variance(store).shape == (3, 2)
+    assert (ffn_view.explained_variance(store, 2) < ffn_view.explained_variance(store)).all().all()
+
+
+def test_small_numbers_are_words():
+    assert [ffn_view.count_word(n) for n in (0, 4, 9, 10, 1200)] == [
+        "none", "four", "nine", "10", "1,200",
+    ]  # fmt: skip
+
+
+def test_mean_cosine_is_that_of_all_pairs():
+    rows = np.random.default_rng(4).standard_normal((3, 5, 7))
+    rows /= np.linalg.norm(rows, axis=-1, keepdims=True)
+    pairs = np.triu_indices(5, 1)
+    expected = [(one @ one.T)[pairs].mean() for one in rows]
+    np.testing.assert_allclose(ffn_view.mean_cosine(rows), expected)
+
+
+def test_figures_have_whole_ticks_and_say_what_their_marks_are(store):
+    annotations, baseline = ffn_view.read_annotations(store), ffn_view.read_baseline(store)
+    drawn = [
+        figures.rotation_curves(ffn_view.read_rotation(store)),
+        figures.share_bars(annotations, baseline),
+        figures.interpretable_by_rank(annotations, baseline),
+        figures.cumulative_variance(store),
+    ]
+    for figure in drawn:
+        said = [text.get_text() for text in figure.legends[0].get_texts()]
+        assert said and not any("_" in text for text in said)
+    for axis in (drawn[0].axes[1], drawn[2].axes[1]):
+        drawn[0].canvas.draw()
+        assert all(float(tick).is_integer() for tick in axis.get_xticks())

@@ -14,13 +14,20 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 
 from helpers import live
-from helpers.annotate import LEVELS, TASKS, Agreement, Annotation, agreement
+from helpers.annotate import LEVELS, TASKS
 from helpers.findings.ffn import NULLS, read_concepts
 from helpers.pairs import ROLES
 from helpers.results import Store, data_folder
-from helpers.statistics import Comparison, compare_paired, holm
+from helpers.statistics import Captioned, Comparison, compare_paired, holm
 
 QUESTIONS = ("interpretable", "beyond_random", *LEVELS, *TASKS)
+NAMES = {
+    "interpretable": "words more alike than random words",
+    "beyond_random": "words more alike than random directions'",
+}
+KS = (12, 60, 300)  # numbers of components at which spans, and shares by rank, are tested
+RESAMPLES = 2_000
+PERCENTILE = 0.95  # of random directions: what lies above it is beyond random
 
 
 @dataclass(frozen=True)
@@ -48,7 +55,7 @@ def read_annotations(store: Store) -> pd.DataFrame:
     Its limit is the 95th percentile over lists of random directions in the same word space: the
     stricter of two baselines, since neighbours in that space cohere whatever the direction.
     """
-    limit = store.read("ffn/baseline")["coherence"].quantile(0.95)
+    limit = store.read("ffn/baseline")["coherence"].quantile(PERCENTILE)
     table = store.read("ffn/annotations")
     return table.assign(
         beyond_random=table["coherence"] > limit, **{x: table["level"] == x for x in LEVELS}
@@ -58,7 +65,7 @@ def read_annotations(store: Store) -> pd.DataFrame:
 def read_baseline(store: Store) -> pd.DataFrame:
     """The lists of random directions, with the same columns."""
     table = store.read("ffn/baseline")
-    limit = table["coherence"].quantile(0.95)
+    limit = table["coherence"].quantile(PERCENTILE)
     return table.assign(
         beyond_random=table["coherence"] > limit, **{x: table["level"] == x for x in LEVELS}
     )
@@ -77,12 +84,113 @@ def compare_shares(annotations: pd.DataFrame, questions=QUESTIONS) -> list[Compa
             compare_paired(
                 by_layer.loc["base", question].to_numpy(),
                 by_layer.loc["tuned", question].to_numpy(),
-                label=question.replace("_", " "),
-                null_hypothesis=f"tuning leaves the share of lists with '{question}' unchanged",
+                label=NAMES.get(question, question),
+                null_hypothesis="tuning leaves the share of lists answered yes unchanged",
             )
             for question in questions
         ]
     )
+
+
+# --- against random directions
+
+
+def _limits(
+    coherence: Float[ndarray, "direction pole"], rng: np.random.Generator
+) -> Float[ndarray, " draw"]:
+    """The limit of `beyond_random`, from resampled random directions."""
+    n = len(coherence)
+    drawn = (coherence[rng.integers(n, size=n)] for _ in range(RESAMPLES))
+    return np.array([np.quantile(one, PERCENTILE) for one in drawn])
+
+
+def _drawn_difference(
+    table: pd.DataFrame, baseline: pd.DataFrame, question: str, rng: np.random.Generator
+) -> Float[ndarray, " draw"]:
+    """Share of lists answered yes, less that of random directions: layers and directions resampled."""
+    by_layer = [own for _, own in table.groupby("layer")]
+    weights = rng.multinomial(len(by_layer), np.full(len(by_layer), 1 / len(by_layer)), RESAMPLES)
+    sizes = weights @ [len(own) for own in by_layer]
+    column = "coherence" if question == "beyond_random" else question
+    random = baseline.pivot(index="component", columns="pole", values=column).to_numpy(float)
+    if question != "beyond_random":
+        counts = rng.multinomial(len(random), np.full(len(random), 1 / len(random)), RESAMPLES)
+        chance = counts @ random.mean(axis=1) / len(random)
+        return weights @ [own[question].sum() for own in by_layer] / sizes - chance
+    limits = _limits(random, rng)  # in every draw, one list in twenty of the directions is above it
+    above = [
+        len(own) - np.searchsorted(np.sort(own["coherence"].to_numpy(float)), limits, side="right")
+        for own in by_layer
+    ]
+    return (weights * np.stack(above, axis=1)).sum(axis=1) / sizes - baseline[question].mean()
+
+
+def against_random(
+    table: pd.DataFrame, baseline: pd.DataFrame, question: str, label: str, *, seed: int = 0
+) -> Comparison:
+    """Share of a model's lists answered yes against that of random directions."""
+    drawn = _drawn_difference(table, baseline, question, np.random.default_rng(seed))
+    low, high = np.percentile(drawn, [2.5, 97.5])
+    rarer = min((drawn <= 0).sum(), (drawn >= 0).sum())
+    share, chance = float(table[question].mean()), float(baseline[question].mean())
+    return Comparison(
+        label=label,
+        n=len(table),
+        mean_a=chance,
+        mean_b=share,
+        difference=share - chance,
+        effect_size=float("nan"),
+        low=float(low),
+        high=float(high),
+        p_value=min(1.0, float(2 * (1 + rarer) / (1 + len(drawn)))),
+        test="bootstrap over layers and random directions, two-sided",
+        null_hypothesis="components are answered yes as often as random directions",
+    )
+
+
+def rank_bins(n: int, ks=KS) -> dict[str, range]:
+    """All components, and those between the numbers at which rotation is tested."""
+    ends = [0, *dict.fromkeys(min(k, n) for k in ks)]
+    bins = {f"components {a + 1} to {b}": range(a, b) for a, b in zip(ends, ends[1:], strict=False)}
+    return {f"all {n} components": range(n)} | (bins if len(bins) > 1 else {})
+
+
+def beyond_random_by_rank(
+    annotations: pd.DataFrame, baseline: pd.DataFrame, ks=KS
+) -> list[Comparison]:
+    """The stricter reading against random directions: both models, all ranks and parts of them."""
+    n = int(annotations["component"].max()) + 1
+    return holm(
+        [
+            against_random(
+                own[own["component"].isin(ranks)], baseline, "beyond_random", f"{role}, {name}"
+            )
+            for role, own in ((role, annotations[annotations["role"] == role]) for role in ROLES)
+            for name, ranks in rank_bins(n, ks).items()
+        ]
+    )
+
+
+def tasks_against_random(annotations: pd.DataFrame, baseline: pd.DataFrame) -> list[Comparison]:
+    """Share of lists with each task against that of random directions, both models."""
+    return holm(
+        [
+            against_random(
+                annotations[annotations["role"] == role], baseline, task, f"{task}, {role}"
+            )
+            for task in TASKS
+            for role in ROLES
+        ]
+    )
+
+
+def count_word(n: int) -> str:
+    """Small numbers as words, for sentences."""
+    words = "none one two three four five six seven eight nine".split()
+    return words[n] if 0 <= n < len(words) else f"{n:,}"
+
+
+# --- rotation
 
 
 def read_rotation(store: Store) -> Rotation:
@@ -103,7 +211,7 @@ def read_rotation(store: Store) -> Rotation:
     )
 
 
-def compare_rotation(found: Rotation, ks=(12, 60, 300)) -> list[Comparison]:
+def compare_rotation(found: Rotation, ks=KS) -> list[Comparison]:
     """Mean principal angle of the real update against the mean of random ones, by layer.
 
     A model with fewer components than a k of `ks` is compared at all it has.
@@ -125,6 +233,67 @@ def compare_rotation(found: Rotation, ks=(12, 60, 300)) -> list[Comparison]:
 
 def _equal(null: str) -> str:
     return "norm and rank" if null == "norm" else "singular values"
+
+
+def matched_table(found: Rotation) -> pd.DataFrame:
+    """Angle and rank change of matched components, beside random updates (mean, range of draws)."""
+    draws = lambda values, of: of(values, axis=(0, 2))  # noqa: E731  # one number a draw
+    rows = {
+        "tuning": {
+            "median angle (degrees)": f"{np.median(found.matched_angle):.2f}",
+            "mean rank change": f"{np.abs(found.rank_change).mean():.2f}",
+        }
+    }
+    for null, angles in found.null_matched_angle.items():
+        own = {
+            "median angle (degrees)": draws(angles, np.median),
+            "mean rank change": draws(found.null_rank_change[null], np.mean),
+        }
+        rows[f"random, equal {_equal(null)}"] = {
+            name: f"{x.mean():.2f} ({x.min():.2f} to {x.max():.2f})" for name, x in own.items()
+        }
+    shown = Captioned(pd.DataFrame(rows).T)
+    shown.caption = (
+        "All components of all layers; for random updates the mean over draws, lowest and highest draw "
+        "in brackets. Descriptive: nothing is tested here."
+    )
+    return shown
+
+
+def folding_table(store: Store) -> pd.DataFrame:
+    """What folding either norm changes, over the layers it was tried on."""
+    table = store.read("ffn/folding")
+    names = {
+        "post_norm": "norm behind the down projection",
+        "final_norm": "norm before the output head",
+    }
+    for norm in names:
+        table[norm] = np.where(table[norm], "folded in", "left out")
+    found = table.groupby(list(names)[::1], sort=False).agg(
+        **{
+            "lists": ("n", "sum"),
+            NAMES["interpretable"]: ("interpretable", "mean"),
+            "variance of the first component": ("first_variance", "mean"),
+            "words kept": ("words_kept", "mean"),
+        }
+    )
+    shown = Captioned(found.rename_axis(list(names.values())).round(3))
+    layers = ", ".join(str(layer) for layer in sorted(table["layer"].unique()))
+    shown.caption = (
+        f"Base model, layers {layers}, shares and means over them. Words kept: share of a component's "
+        "words that survive. Descriptive: nothing is tested here."
+    )
+    return shown
+
+
+def explained_variance(store: Store, k: int | None = None) -> pd.DataFrame:
+    """Share of variance that the first k components explain (all when left out), (layer, model)."""
+    layers = range(n_layers(store))
+    shares = {
+        role: [read_concepts(store, i, role).explained_variance_ratio[:k].sum() for i in layers]
+        for role in ROLES
+    }
+    return pd.DataFrame(shares).astype(float).rename_axis("layer")
 
 
 def concept_moves(store: Store, annotations: pd.DataFrame) -> pd.DataFrame:
@@ -157,28 +326,6 @@ def read_hand_labels() -> pd.DataFrame:
     """Labels by hand: layer, role, component, pole, interpretable, level, tasks."""
     path = data_folder() / "annotations" / "hand_labels.csv"
     return pd.read_csv(path, keep_default_na=False)
-
-
-def annotator_error(annotations: pd.DataFrame) -> dict[str, Agreement]:
-    """Hand labels (rows) against the rules (columns); two readings of 'interpretable'."""
-    keys = ["layer", "role", "component", "pole"]
-    merged = read_hand_labels().merge(annotations, on=keys, suffixes=("_hand", ""))
-    hand = [
-        Annotation(bool(row.interpretable_hand), row.level_hand, tuple(row.tasks.split()))
-        for row in merged.itertuples()
-    ]
-    rules = [
-        Annotation(bool(row.interpretable), row.level, tuple(t for t in TASKS if getattr(row, t)))
-        for row in merged.itertuples()
-    ]
-    strict = [Annotation(bool(row.beyond_random)) for row in merged.itertuples()]
-    return {
-        "interpretable (coherent beyond random words)": agreement(hand, rules, "interpretable"),
-        "interpretable (coherent beyond random directions)": agreement(
-            hand, strict, "interpretable"
-        ),
-        "level": agreement(hand, rules, "level"),
-    }
 
 
 def live_check(
@@ -215,41 +362,84 @@ def live_check(
     )
 
 
+def cosine_of_nearest(name: str, store: Store, *, n: int = 500) -> pd.DataFrame | str:
+    """Mean pairwise cosine of random words, and of the words nearest to n random directions.
+
+    Measured between output embeddings as they are, less their mean, and between the annotator's
+    word vectors.
+    """
+    from helpers.annotate.lexicon import word_vectors
+    from helpers.ffn import concept_words, word_outputs
+    from helpers.findings.ffn import TOP_K, embedded_words, random_directions
+
+    pair = live.models(name, store)
+    if isinstance(pair, str):
+        return pair
+    units = word_outputs(embedded_words(pair, "base"))
+    nearest = concept_words(random_directions(units.shape[1], n), units, top_k=TOP_K).words[:, 0]
+    rng = np.random.default_rng(0)
+    drawn = np.stack([rng.choice(len(units), TOP_K, replace=False) for _ in range(n)])
+    spaces = {
+        "output embeddings": units,
+        "output embeddings less their mean": word_outputs(units - units.mean(axis=0)),
+        "the annotator's word vectors": word_vectors(),
+    }
+    rows = {}
+    for label, space in spaces.items():
+        chance, found = mean_cosine(space[drawn]), mean_cosine(space[nearest])
+        rows[label] = {
+            "random words": chance.mean(),
+            "nearest to a random direction": found.mean(),
+            "share above 95 % of random lists": (found > np.quantile(chance, PERCENTILE)).mean(),
+        }
+    return pd.DataFrame(rows).T.astype(float).round(3)
+
+
+def mean_cosine(rows: Float[ndarray, "list word hidden"]) -> Float[ndarray, " list"]:
+    """Mean cosine of all pairs of unit rows, list by list."""
+    size = rows.shape[1]
+    total = np.square(rows.sum(axis=1)).sum(axis=-1) - np.square(rows).sum(axis=(1, 2))
+    return total / (size * (size - 1))
+
+
 def paper_table(
     found: Rotation, compared: list[Comparison], by_role: pd.DataFrame, baseline: pd.DataFrame
 ) -> pd.DataFrame:
     """The table of the chapter's end: the paper, our run, what differs and why."""
     named = {one.label: one for one in compared}
-    angle, null = found.angle[:, -1].mean(), found.null["norm"][:, :, -1].mean()
-    levels = "; ".join(f"{x} {named[x].difference:+.3f}" for x in LEVELS)
-    tasks = "; ".join(f"{x} {named[x].difference:+.3f}" for x in TASKS)
+    at = {k: found.null["norm"][:, :, i].mean() for i, k in enumerate(found.k) if k in KS}
+    turned = "; ".join(
+        f"first {k}: {found.angle[:, list(found.k).index(k)].mean():.2f} degrees, random updates "
+        f"{null:.2f}"
+        for k, null in at.items()
+    )
+    shown = lambda names: "; ".join(f"{x} {named[x].difference:+.3f}" for x in names)  # noqa: E731
     strict = [by_role.loc[role, "beyond_random"] for role in ROLES]
     rows = [
         {
             "question": "Did knowledge rotate?",
             "paper": "yes, inferred from shares of tasks; no null",
-            "ours": f"{angle:.2f} degrees over the first {found.k[-1]} components; "
-            f"random updates {null:.2f}",
+            "ours": f"no further than by chance ({turned})",
             "what differs": "measured in the weights, against random updates of equal size",
         },
         {
             "question": "Toward user tasks?",
             "paper": "yes: shares of tasks change",
-            "ours": f"change of share: {tasks}",
+            "ours": f"no change found, by rules that are poor at tasks ({shown(TASKS)})",
             "what differs": "rules instead of ChatGPT; 270M parameters and a low-rank update "
             "instead of 7B and full tuning",
         },
         {
             "question": "Linguistic levels unchanged?",
             "paper": "yes",
-            "ours": f"change of share: {levels}",
+            "ours": f"no change found ({shown(LEVELS)})",
             "what differs": "as above; each pole is a list of its own",
         },
         {
             "question": "Are components interpretable?",
             "paper": "examples shown; no random baseline",
-            "ours": f"beyond random directions: base {strict[0]:.1%}, tuned {strict[1]:.1%}; "
-            f"beyond random words: {by_role['interpretable'].mean():.0%}, but "
+            "ours": f"beyond random directions: base {strict[0]:.1%}, tuned {strict[1]:.1%}, by chance "
+            f"{1 - PERCENTILE:.0%}; beyond random words: {by_role['interpretable'].mean():.0%}, but "
             f"{baseline['interpretable'].mean():.0%} of random directions too",
             "what differs": "all components counted, with a random-direction baseline",
         },
