@@ -34,6 +34,14 @@ PATIENCE = 180.0  # seconds without a touch after which a claim is abandoned
 FOLDER = ".claims"
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 READ_ONLY = {errno.EROFS, errno.EACCES, errno.EPERM}
+NO_FOLDER = {
+    errno.ENOENT,
+    errno.ENOTDIR,
+    errno.EEXIST,
+    errno.ENAMETOOLONG,
+    errno.ELOOP,
+    errno.EINVAL,
+}
 
 
 class UnwritableStore(OSError):
@@ -41,8 +49,11 @@ class UnwritableStore(OSError):
 
 
 @contextmanager
-def explained(folder: Path) -> Iterator[None]:
-    """Say what a full disk or a read-only folder means for the store in it."""
+def explained(folder: Path, option: str = "--folder") -> Iterator[None]:
+    """Say what a full disk, a read-only folder or no folder at all means for what is written there.
+
+    `option` is the one that names another place.
+    """
     try:
         yield
     except OSError as error:
@@ -50,14 +61,35 @@ def explained(folder: Path) -> Iterator[None]:
         if error.errno in FULL:
             raise UnwritableStore(
                 f"The disk of {folder} is full ({error.strerror}). {kept} Free some space, or name "
-                "another disk with --folder, and give the same command again."
+                f"another disk with {option}, and give the same command again."
             ) from error
         if error.errno in READ_ONLY:
+            copy = "copy it and name the copy" if option == "--folder" else "name another place"
             raise UnwritableStore(
-                f"{folder} cannot be written ({error.strerror}). {kept} Make it writable, or copy "
-                "it and name the copy with --folder."
+                f"{folder} cannot be written ({error.strerror}). {kept} Make it writable, or {copy} "
+                f"with {option}."
             ) from error
+        if error.errno in NO_FOLDER:
+            raise UnwritableStore(_no_folder(folder, option, error)) from error
         raise
+
+
+def _no_folder(folder: Path, option: str, error: OSError) -> str:
+    """Why there can be no folder of that name, and what to name instead."""
+    file = next((path for path in (folder, *folder.parents) if path.is_file()), None)
+    why = f"{file} is a file" if file else error.strerror
+    return f"{folder} can be no folder to write in ({why}): name another one with {option}."
+
+
+def check_folder(folder: Path, option: str = "--folder") -> None:
+    """Refuse a place that is no folder and cannot become one, before anything is computed for it."""
+    with explained(folder, option):
+        whole = folder.absolute()
+        there = next(path for path in (whole, *whole.parents) if path.exists())
+        if not there.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        if there != whole and not os.access(there, os.W_OK | os.X_OK):
+            raise FileNotFoundError(errno.ENOENT, f"{there} cannot be written")
 
 
 def _host() -> str:
@@ -253,6 +285,7 @@ class Claims:
 
     def sweep(self) -> int:
         """Remove what killed processes left: their claims and half-written files."""
+        check_folder(self.store)
         if not self.folder.is_dir():
             return 0
         with self.alone():
