@@ -32,5 +32,11 @@ def say_comparisons(digits: int = 3, **found: Comparison) -> None:
         say(**{f"difference_{name}": f"{one.difference:+.{digits}f}", f"interval_{name}": interval})
 
 
+def number(count: int) -> str:
+    """A count as prose has it: a word below ten."""
+    words = "none one two three four five six seven eight nine".split()
+    return words[count] if 0 <= count < len(words) else f"{count:,}"
+
+
 def percent(share: float, digits: int = 0) -> str:
     return f"{100 * share:.{digits}f} %"
