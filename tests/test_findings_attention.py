@@ -489,6 +489,8 @@ def test_following_is_laid_beside_that_of_longer_responses(tmp_path):
     found = heads_view.beside_longer_responses(own, short, ["a", "b", "c", "d"])
     assert found == {"followed_long": pytest.approx(2 / 3), "tokens_long": 9,
                      "only_short": 1, "only_long": 1}  # fmt: skip
+    few = heads_view.beside_longer_responses(own, short[:2], ["a", "b", "c", "d"])
+    assert set(few.values()) == {"not computed"}
 
 
 def test_the_explorer_takes_the_store_as_it_is(store):

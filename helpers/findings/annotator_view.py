@@ -18,10 +18,11 @@ from scipy import stats
 
 from helpers.annotate import LEVELS, NO_LEVEL, TASKS
 from helpers.findings.ffn_view import read_annotations, read_baseline, read_hand_labels
-from helpers.results import Store, data_folder, open_store
+from helpers.results import Store, data_folder
 from helpers.statistics import Captioned, Comparison, holm
 
 RESAMPLES = 2_000
+LABELLED = "gemma-3-270m"  # the pair whose lists were read
 UNIT = ["role", "layer", "component"]
 KEYS = [*UNIT, "pole"]
 RANDOM = "random"
@@ -77,9 +78,14 @@ class Trust:
 # --- who read what
 
 
+def labelled_store() -> Store:
+    """The book's pair as it came with the book: its lists are the ones that readers labelled."""
+    return Store(data_folder() / "results" / LABELLED)
+
+
 def read_rules(store: Store | None = None) -> pd.DataFrame:
     """What the rules say of every list of both models and of the random directions."""
-    store = store or open_store()
+    store = store or labelled_store()
     random = read_baseline(store).assign(role=RANDOM, layer=-1)
     table = pd.concat([read_annotations(store), random], ignore_index=True)
     columns = ["interpretable", "beyond_random", "level"]
@@ -161,7 +167,7 @@ def annotator_error(store: Store | None = None) -> dict[str, Trust]:
 
 def by_task(store: Store | None = None) -> pd.DataFrame:
     """How many of the lists labelled by hand get each task, from the reader, the rules, and both."""
-    both = read_hand_labels().merge(read_annotations(store or open_store()), on=KEYS)
+    both = read_hand_labels().merge(read_annotations(store or labelled_store()), on=KEYS)
     given = {task: both["tasks"].str.split().map(lambda own, x=task: x in own) for task in TASKS}
     rows = {
         task: {

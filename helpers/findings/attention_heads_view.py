@@ -135,9 +135,9 @@ def beside_longer_responses(
     """
     names = "followed_long", "tokens_long", "only_short", "only_long"
     start = "recognition/template/responses-tuned"
-    if start not in store.manifest():
-        return dict.fromkeys(names, "not computed")
     ids = [p.id for p in read_prompts() if p.rule] if ids is None else ids
+    if start not in store.manifest() or len(ids) != len(followed):  # or on few prompts only
+        return dict.fromkeys(names, "not computed")
     rows = store.read(start).set_index("id")["followed"].reindex(ids)
     known = rows.notna().to_numpy()
     short, long = np.asarray(followed, bool)[known], rows[known].to_numpy(bool)
