@@ -6,7 +6,7 @@ from tiny import save_model
 
 from helpers.attribution import importance
 from helpers.density import density, instruction_score, normalise
-from helpers.findings import recognition
+from helpers.findings import recognition, recognition_view
 from helpers.pairs import load_models
 from helpers.prompts import Prompt, Segment, encode
 from helpers.results import DamagedResultWarning, Store
@@ -73,6 +73,19 @@ def test_there_is_a_row_for_every_prompt_setting_model_and_author(filled):
     assert scores.groupby("id")["followed"].apply(lambda f: f.notna().all()).to_dict() == {
         one.id: one.rule is not None for one in PROMPTS
     }
+
+
+def test_the_explorer_gets_both_models_on_both_responses(filled, monkeypatch):
+    monkeypatch.setattr(recognition_view, "BLOCK", 2)
+    items = recognition_view.explorer_items(filled)
+    assert [item["id"] for item in items] == [one.id for one in PROMPTS]
+    for name, other in (("base", "tuned"), ("tuned", "base")):
+        own = recognition_view.explained(filled, "template", name, name)
+        crossed = recognition_view.explained(filled, "template", name, other)
+        for item, mine, theirs in zip(items, own, crossed, strict=True):
+            np.testing.assert_array_equal(item["models"][name]["importance"], mine.importance)
+            np.testing.assert_array_equal(item["crossed"][name], theirs.importance)
+            assert item["crossed"][name].shape[1] == len(item["models"][other]["tokens"])
 
 
 def test_an_interrupted_run_goes_on_and_ends_with_the_same_results(pair, filled, tmp_path):
