@@ -7,6 +7,7 @@ text, so that the state a notebook leaves in the published page is all that the 
 from __future__ import annotations
 
 import base64
+import json
 import zlib
 from collections.abc import Iterable
 from pathlib import Path
@@ -17,23 +18,21 @@ import numpy as np
 FOLDER = Path(__file__).parent
 
 
-def module(name: str) -> str:
-    """The ES module of an explorer: kit.js, then NAME.js."""
-    parts = [(FOLDER / file).read_text(encoding="utf-8") for file in ("kit.js", f"{name}.js")]
-    return "\n".join(parts)
+def module(*names: str) -> str:
+    """The ES module of an explorer: kit.js, then each NAME.js, the explorer's own the last."""
+    files = (f"{name}.js" for name in ("kit", *names))
+    return "\n".join((FOLDER / file).read_text(encoding="utf-8") for file in files)
 
 
 def style() -> str:
     return (FOLDER / "kit.css").read_text(encoding="utf-8")
 
 
-def pack(values: np.ndarray, dtype: str) -> str:
-    """Little-endian numbers of a type ("<i2", "<f4", "u1", "<u2") as base64 text."""
-    return base64.b64encode(np.ascontiguousarray(values).astype(dtype).tobytes()).decode("ascii")
-
-
 def squeeze(values: np.ndarray, dtype: str) -> str:
-    """As `pack`, deflated: first bytes of all numbers, then second bytes, which are more alike."""
+    """Little-endian numbers of a type ("<i2", "<f4", "u1", "<u2"), deflated, as base64 text.
+
+    First bytes of all numbers stand before second bytes: they are more alike.
+    """
     numbers = np.ascontiguousarray(values).astype(dtype)
     planes = numbers.view("u1").reshape(-1, numbers.itemsize).T
     return base64.b64encode(zlib.compress(planes.tobytes(), 9)).decode("ascii")
@@ -49,6 +48,11 @@ def squeeze_levels(values: np.ndarray, steps: int = 4095) -> dict:
 def squeeze_text(lines: Iterable[str]) -> str:
     """Lines of text, deflated."""
     return squeeze(np.frombuffer("\n".join(lines).encode(), "u1"), "u1")
+
+
+def squeeze_json(value: object) -> str:
+    """Any JSON value, deflated."""
+    return squeeze_text([json.dumps(value)])
 
 
 def number_words(texts: Iterable[Iterable[str]]) -> tuple[list[str], list[list[int]]]:

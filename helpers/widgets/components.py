@@ -26,7 +26,8 @@ class Explorable:
     """All that the explorer shows; the first axes are (model, layer, component), poles after them.
 
     `partner` and `angle` (degrees) belong to the base model's components; `level` indexes
-    LEVEL_NAMES, bit i of `tasks` stands for TASKS[i], `coherence` is in standard deviations.
+    LEVEL_NAMES, bit i of `tasks` stands for TASKS[i], `coherence` is in standard deviations. `beyond`
+    counts the baselines that a list is more coherent than: random words 1, random directions 2.
     """
 
     vocabulary: tuple[str, ...]
@@ -40,6 +41,7 @@ class Explorable:
     level: Int[np.ndarray, "model layer component pole"]
     tasks: Int[np.ndarray, "model layer component pole"]
     coherence: Float[np.ndarray, "model layer component pole"]
+    beyond: Int[np.ndarray, "model layer component pole"]
     limit: float
 
 
@@ -47,14 +49,14 @@ def from_store(store) -> Explorable:
     """Everything from the store of a pair; `limit` is that of random directions."""
     from helpers.annotate.lexicon import vocabulary
     from helpers.findings.ffn import read_concepts
-    from helpers.findings.ffn_view import n_layers, read_rotation
+    from helpers.findings.ffn_view import n_layers, read_annotations, read_rotation
 
     layers, found = range(n_layers(store)), read_rotation(store)
     read = [[read_concepts(store, layer, role) for layer in layers] for role in MODELS]
     gather = lambda name: np.stack([[getattr(one, name) for one in own] for own in read])  # noqa: E731
     words = gather("words")
     order = ["role", "layer", "component", "pole"]
-    table = store.read("ffn/annotations").sort_values(order)  # "base" before "tuned"
+    table = read_annotations(store).sort_values(order)  # "base" before "tuned"
     concept = pd.Categorical(table["concept"].astype(str))
     bits = sum(table[task].to_numpy().astype(int) << i for i, task in enumerate(TASKS))
     level = pd.Categorical(table["level"].astype(str), LEVEL_NAMES).codes
@@ -71,6 +73,8 @@ def from_store(store) -> Explorable:
         level=level.reshape(shape),
         tasks=bits.reshape(shape),
         coherence=table["coherence"].to_numpy().reshape(shape),
+        beyond=table["interpretable"].to_numpy().astype(int).reshape(shape)
+        + table["beyond_random"].to_numpy().astype(int).reshape(shape),
         limit=float(store.read("ffn/baseline")["coherence"].quantile(0.95)),
     )
 
@@ -92,6 +96,21 @@ def refer(words: np.ndarray, partner: np.ndarray) -> dict:
         "shift": squeeze(shift, "i1"),
         "ownWords": squeeze(tuned[~known], "<u2"),
     }
+
+
+def opening(shown: Explorable) -> tuple[int, int]:
+    """Layer and component where the explorer opens: lists that pass both baselines in both models.
+
+    Of such pairs the one whose lesser coherence is the middle one; 0, 0 where there is none.
+    """
+    passing = np.where(shown.beyond == 2, shown.coherence, -np.inf).max(axis=-1)
+    rows = np.arange(passing.shape[1])[:, None]
+    lesser = np.minimum(passing[0], passing[1][rows, shown.partner])
+    order = np.argsort(lesser, axis=None, kind="stable")[int(np.isinf(lesser).sum()) :]
+    if not len(order):
+        return 0, 0
+    layer, component = divmod(int(order[(len(order) - 1) // 2]), lesser.shape[1])
+    return layer, component
 
 
 def score_steps(scores: np.ndarray, scale: np.ndarray) -> np.ndarray:
@@ -125,6 +144,8 @@ def pack_components(shown: Explorable) -> dict:
         "concept": squeeze(shown.concept, "<u2"),
         "level": squeeze(shown.level, "u1"),
         "taskBits": squeeze(shown.tasks, "u1"),
+        "beyond": squeeze(shown.beyond, "u1"),
+        "opening": opening(shown),
         "coherence": squeeze(np.round(100 * shown.coherence), "<i2"),
     }
 

@@ -68,16 +68,12 @@ const render = async ({ model, el }) => {
   const link = fragment("heads");
   const inside = (value, high, fallback) => (Number.isInteger(value) && value >= 0 && value < high ? value : fallback);
   const whole = (key, high, fallback) => inside(Number(link.get(key, fallback)), high, fallback);
-  const known = (key, options) => {
-    const value = link.get(key, options[0][0]);
-    return options.some(([name]) => name === value) ? value : options[0][0];
-  };
   const state = {
     layer: whole("layer", all.layers, 0),
     head: whole("head", all.perLayer, 0),
-    view: known("view", VIEWS),
-    kind: known("kind", KINDS),
-    show: known("show", SHOWS),
+    view: link.known("view", VIEWS),
+    kind: link.known("kind", KINDS),
+    show: link.known("show", SHOWS),
     dimension: whole("dimension", all.dimensions, -1),
     word: link.get("word", ""),
   };
@@ -288,10 +284,11 @@ const render = async ({ model, el }) => {
           box("Pairs of the open head", h("table", { "aria-label": "Pairs of the open head" },
             h("thead", {}, h("tr", {}, ["Pair", "Change", "Similarity", "Dimensions, base", "tuned"].map(column))), listBody)))),
       drawer,
-      exporter("heads", { rows, picture: () => map, say }),
+      exporter("heads", { rows, picture: () => map, say, link }),
     ),
   );
   refilter();
+  arrive("heads", el);
   return onTheme(() => { colourMap(); put(); });
 };
 

@@ -3,10 +3,11 @@
  * h(tag, props, ...children)   builds DOM; strings become text nodes, never HTML
  * svg(tag, props, ...children) the same for SVG
  * select / slider / choice     labelled native controls
- * inflate, inflateLevels, inflateText   the same for deflated arrays (squeeze, squeeze_levels ...)
- * bytes / shares16             unpack base64 arrays (16-bit shares of a maximum become 0..1)
+ * inflate, inflateLevels, inflateText, inflateJson   unpack what base.py squeezed
  * shade / diverge              colour-blind-safe colours for 0..1 and -1..1, in light and dark
  * fragment(name)               an explorer's state in the page's address, `#name.key=value&...`
+ * arrive(name, el)             scrolls to the explorer whose state the page was opened with
+ * pieces()                     long work in short pieces, so that the page stays usable
  * exporter(...)                buttons for CSV, SVG, PNG and a link to the view
  * Every control is a native element with a label; colours never carry a meaning alone.
  */
@@ -57,6 +58,12 @@ const slider = (label, { min, max, step, value }, oninput) => {
       control.value = next;
       shown.textContent = String(next);
     },
+    /* A new largest value; the value that is left, which the browser lowers if it must. */
+    limit: (max) => {
+      control.max = max;
+      shown.textContent = control.value;
+      return Number(control.value);
+    },
   });
 };
 
@@ -68,12 +75,19 @@ const choice = (label, options, value, onchange) => {
     return [input, h("label", {}, input, text)];
   });
   const whole = h("fieldset", { class: "ex-choice" }, h("legend", {}, label), buttons.map((b) => b[1]));
+  const reason = h("span", { class: "ex-note" });
   whole.put = (next) => buttons.forEach(([input]) => (input.checked = input.value === next));
+  /* Switched off with a reason; on again without one. */
+  whole.refuse = (why) => {
+    whole.disabled = Boolean(why);
+    reason.textContent = why;
+    if (why) whole.append(reason);
+    else reason.remove();
+  };
   return whole;
 };
 
 const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
-const shares16 = (text) => Float64Array.from(new Uint16Array(bytes(text).buffer), (x) => x / 65535);
 /* Undo helpers.widgets.base.squeeze: inflate, then put the bytes of each number together again. */
 const inflate = async (text, Kind = Uint8Array) => {
   const stream = new Blob([bytes(text)]).stream().pipeThrough(new DecompressionStream("deflate"));
@@ -86,6 +100,7 @@ const inflate = async (text, Kind = Uint8Array) => {
 };
 const inflateLevels = async ({ step, levels }) => Float32Array.from(await inflate(levels, Uint16Array), (x) => x * step);
 const inflateText = async (text) => new TextDecoder().decode(await inflate(text)).split("\n");
+const inflateJson = async (text) => JSON.parse((await inflateText(text)).join("\n"));
 const isDark = () => {
   const theme = document.documentElement.dataset.theme;
   if (theme === "dark" || theme === "light") return theme === "dark";
@@ -113,19 +128,82 @@ const inkOn = (parts) => {
   return 0.2126 * r + 0.7152 * g + 0.0722 * b > 0.18 ? "#000" : "#fff";
 };
 
+/* Explorers write into the address later on: what the page was opened with is kept. */
+const OPENED_WITH = (globalThis.explorerOpenedWith ??= location.hash);
+
 const fragment = (name) => {
   const read = () => new URLSearchParams(location.hash.slice(1));
+  let [first, latest, written] = [null, {}, false];
+  /* One's own keys go last, so that the last ones are of the explorer that was used last. */
+  const write = () => {
+    const all = read();
+    for (const key of [...all.keys()]) if (!key.includes(".")) all.delete(key); // a heading's anchor
+    for (const [key, value] of Object.entries(latest)) {
+      all.delete(`${name}.${key}`);
+      all.append(`${name}.${key}`, value);
+    }
+    written = true;
+    try {
+      history.replaceState(null, "", `#${all}`);
+    } catch {
+      /* a page without an address of its own (a mailed file in a frame) keeps no link */
+    }
+  };
+  const get = (key, fallback) => read().get(`${name}.${key}`) ?? fallback;
   return {
-    get: (key, fallback) => read().get(`${name}.${key}`) ?? fallback,
-    put(values) {
-      const all = read();
-      for (const [key, value] of Object.entries(values)) all.set(`${name}.${key}`, value);
-      try {
-        history.replaceState(null, "", `#${all}`);
-      } catch {
-        /* a page without an address of its own (a mailed file in a frame) keeps no link */
-      }
+    get,
+    /* What the address says if it is one of the options ([key, text]) or a number in bounds. */
+    known(key, options, fallback = options[0][0]) {
+      const value = get(key, fallback);
+      return options.some(([option]) => option === value) ? value : fallback;
     },
+    bounded(key, low, high, fallback) {
+      const value = Number(get(key, fallback));
+      return value >= low && value <= high ? value : fallback;
+    },
+    /* The state that an explorer opens with is not written: the page keeps its plain address. */
+    put(values) {
+      latest = { ...values };
+      first ??= JSON.stringify(values);
+      if (written || JSON.stringify(values) !== first) write();
+    },
+    write,
+  };
+};
+
+/* Scroll to the explorer that the page's address names last: at once, and again while the page above
+ * it still grows, until the reader acts. A jump, not a movement; the focus stays where it is.
+ */
+const arrive = (name, el) => {
+  const named = [...new URLSearchParams(OPENED_WITH.slice(1)).keys()].at(-1) ?? "";
+  const again = ["reload", "back_forward"].includes(performance.getEntriesByType("navigation")[0]?.type);
+  if (again || globalThis.explorerArrived || !named.startsWith(`${name}.`)) return;
+  globalThis.explorerArrived = true;
+  const watcher = new ResizeObserver(() => el.scrollIntoView({ behavior: "instant", block: "start" }));
+  const stop = () => watcher.disconnect();
+  for (const act of ["wheel", "touchstart", "pointerdown", "keydown"]) addEventListener(act, stop, { once: true, passive: true });
+  const soon = () => setTimeout(stop, 2000);
+  if (document.readyState === "complete") soon();
+  else addEventListener("load", soon, { once: true });
+  watcher.observe(document.body);
+};
+
+/* run(count, piece, done): piece(0), piece(1) ... for some milliseconds at a time, the first ones at
+ * once, then done(). A new run ends the one before.
+ */
+const pieces = () => {
+  let newest = 0;
+  return (count, piece, done) => {
+    newest += 1;
+    const mine = newest;
+    let at = 0;
+    const go = () => {
+      if (mine !== newest) return;
+      for (const end = performance.now() + 8; at < count && performance.now() < end; at += 1) piece(at);
+      if (at < count) setTimeout(go);
+      else done();
+    };
+    go();
   };
 };
 
@@ -136,8 +214,9 @@ const download = (file, blob) => {
 };
 const csvCell = (value) => {
   const text = String(value ?? "");
-  /* A leading = + - @ would be run as a formula by a spreadsheet. */
-  const safe = /^[=+\-@\t\r]/.test(text) && Number.isNaN(Number(text)) ? `'${text}` : text;
+  /* A leading = + - @ would be run as a formula by a spreadsheet; numbers are left as they are. */
+  const numbers = text.split(" ").every((part) => part && !Number.isNaN(Number(part)));
+  const safe = /^[=+\-@\t\r]/.test(text) && !numbers ? `'${text}` : text;
   return /[",\n\r]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 };
 const csv = (rows) => rows.map((row) => row.map(csvCell).join(",")).join("\r\n") + "\r\n";
@@ -145,6 +224,7 @@ const csv = (rows) => rows.map((row) => row.map(csvCell).join(",")).join("\r\n")
 const asSvgText = (picture) => {
   const copy = picture.cloneNode(true);
   copy.setAttribute("xmlns", SVG);
+  copy.setAttribute("color", getComputedStyle(picture).color);
   copy.prepend(svg("rect", { width: "100%", height: "100%", fill: rgb(paper()) }));
   return new XMLSerializer().serializeToString(copy);
 };
@@ -160,7 +240,7 @@ const savePng = (file, picture) =>
     image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(asSvgText(picture))}`;
   });
 
-const exporter = (name, { rows, picture, say }) => {
+const exporter = (name, { rows, picture, say, link }) => {
   const button = (text, action) => h("button", { type: "button", onclick: action }, text);
   return h(
     "div",
@@ -169,6 +249,7 @@ const exporter = (name, { rows, picture, say }) => {
     button("SVG", () => download(`${name}.svg`, new Blob([asSvgText(picture())], { type: "image/svg+xml" }))),
     button("PNG", () => savePng(`${name}.png`, picture())),
     button("Copy link", async () => {
+      link.write();
       try {
         await navigator.clipboard.writeText(location.href);
         say("Link copied.");

@@ -13,31 +13,11 @@ const YLABEL = { share: "share of importance", density: "mean density" };
 const ROLES = { i: "instruction", c: "context", x: "input", q: "cue", t: "template" };
 const NO_SHARE = 65535;
 
-const shown = (token) => token.replaceAll("\n", "⏎").replaceAll("\t", "⇥") || "∅";
 const fixed = (value) => (Number.isFinite(value) ? value.toFixed(3) : "–");
-const mean = (values) => (values.length ? values.reduce((a, b) => a + b, 0) / values.length : NaN);
 
-/* a[n] = sum of a row over its p-norm, then divided by the largest; 0 for an empty row. */
-const relativeDensity = (S, rows, columns, b, p) => {
-  const a = new Float64Array(rows);
-  for (let n = 0; n < rows; n += 1) {
-    let [total, powers] = [0, 0];
-    for (let m = n * columns; m < (n + 1) * columns; m += 1) {
-      if (S[m] > b) {
-        total += S[m];
-        powers += S[m] ** p;
-      }
-    }
-    if (total) a[n] = total / powers ** (1 / p);
-  }
-  const most = Math.max(0, ...a);
-  return most ? a.map((value) => value / most) : a;
-};
-
-/* Typed views on the packed arrays: cell(item, place) and side(item, place, model, response). */
+/* Typed views on the packed arrays: cell(item, place), its roles alone, side(item, place, model, response). */
 const opener = async (data) => {
-  const unpack = async (text) => JSON.parse((await inflateText(text)).join("\n"));
-  const [words, roles] = await Promise.all([unpack(data.words), unpack(data.roles)]);
+  const [words, roles] = await Promise.all([data.words, data.roles].map(inflateJson));
   const wide = [data.prompt, data.promptLength, data.answer, data.columns, data.share];
   const [prompt, length, answer, columns, share] = await Promise.all(wide.map((text) => inflate(text, Uint16Array)));
   const [followed, levels] = await Promise.all([data.followed, data.levels].map((text) => inflate(text)));
@@ -47,11 +27,9 @@ const opener = async (data) => {
   const levelAt = running(Array.from(columns, (m, at) => m * length[Math.floor(at / 4)]));
   const P = data.places.length;
   const text = (numbers) => Array.from(numbers, (n) => words[n]);
-  const cell = (item, place) => {
-    const at = item * P + place;
-    const [start, end] = [promptAt[at], promptAt[at] + length[at]];
-    return { tokens: text(prompt.subarray(start, end)), roles: roles.slice(start, end) };
-  };
+  const span = (item, place) => [promptAt[item * P + place], promptAt[item * P + place] + length[item * P + place]];
+  const rolesOf = (item, place) => roles.slice(...span(item, place));
+  const cell = (item, place) => ({ tokens: text(prompt.subarray(...span(item, place))), roles: rolesOf(item, place) });
   const side = (item, place, model, response) => {
     const one = (item * P + place) * 2 + model;
     const at = one * 2 + response;
@@ -66,11 +44,13 @@ const opener = async (data) => {
       followed: Boolean(followed[one]),
     };
   };
-  return { cell, side };
+  return { cell, roles: rolesOf, side };
 };
 
-/* A chart of two lines: points [[x, y, low, high]], base solid with dots, tuned dashed with squares. */
-const chart = ({ lines, labels, yLabel, xLabel, largest, mark, name, shadeFrom, shadeTo, width }) => {
+/* A chart of two lines: points [[x, y, low, high]], base solid with dots, tuned dashed with squares;
+ * `faint` are two more behind them.
+ */
+const chart = ({ lines, faint = [], labels, yLabel, xLabel, largest, mark, name, shadeFrom, shadeTo, width }) => {
   const [height, left, top, bottom] = [250, 52, 14, 48];
   const step = [0.01, 0.02, 0.05, 0.1, 0.2].find((one) => largest / one <= 5) ?? 0.25;
   const ticks = Math.ceil(largest / step);
@@ -89,6 +69,8 @@ const chart = ({ lines, labels, yLabel, xLabel, largest, mark, name, shadeFrom, 
   labels.forEach(([t, text]) => parts.push(label(text, { x: x(t), y: height - bottom + 17 })));
   parts.push(label(xLabel, { x: (left + width) / 2, y: height - 8 }));
   parts.push(label(yLabel, { transform: `translate(13 ${(height - bottom + top) / 2}) rotate(-90)` }));
+  const line = (points, which, props) => svg("polyline", { points: points.map(([t, v]) => `${x(t)},${y(v)}`).join(" "), fill: "none", stroke: rgb(which ? TUNED_INK() : BASE_INK()), "stroke-dasharray": which ? "6 4" : null, ...props });
+  faint.forEach((points, which) => parts.push(line(points, which, { class: "ex-mean", "stroke-width": 5, opacity: 0.3 })));
   lines.forEach((points, which) => {
     const known = points.filter(([, value]) => Number.isFinite(value));
     const colour = rgb(which ? TUNED_INK() : BASE_INK());
@@ -96,7 +78,7 @@ const chart = ({ lines, labels, yLabel, xLabel, largest, mark, name, shadeFrom, 
       const edge = [...known.map(([t, , low]) => `${x(t)},${y(low)}`), ...known.map(([t, , , high]) => `${x(t)},${y(high)}`).reverse()];
       parts.push(svg("polygon", { points: edge.join(" "), fill: colour, opacity: 0.18 }));
     }
-    parts.push(svg("polyline", { points: known.map(([t, v]) => `${x(t)},${y(v)}`).join(" "), fill: "none", stroke: colour, "stroke-width": 2, "stroke-dasharray": which ? "6 4" : null }));
+    parts.push(line(known, which, { "stroke-width": 2 }));
     known.forEach(([t, v, , , full]) => {
       const fill = full === false ? rgb(paper()) : colour;
       const shape = which ? svg("rect", { x: x(t) - 4, y: y(v) - 4, width: 8, height: 8, fill, stroke: colour, "stroke-width": 2 }) : svg("circle", { cx: x(t), cy: y(v), r: 4.5, fill, stroke: colour, "stroke-width": 2 });
@@ -110,14 +92,6 @@ const render = async ({ model, el }) => {
   const data = model.get("data");
   const all = await opener(data);
   const link = fragment("positions");
-  const bounded = (key, low, high, fallback) => {
-    const value = Number(link.get(key, fallback));
-    return value >= low && value <= high ? value : fallback;
-  };
-  const known = (key, options, fallback) => {
-    const value = link.get(key, fallback);
-    return options.some(([name]) => name === value) ? value : fallback;
-  };
   const VIEWS = [["placement", "One instruction, five places"], ["profiles", "Position profiles"]];
   const ITEMS = data.items.map(({ id, kind }) => [id, `${id} (${kind.replaceAll("_", " ")})`]);
   const PLACES = data.places.map((place) => [place, place]);
@@ -125,21 +99,22 @@ const render = async ({ model, el }) => {
   const BINS = ["5", "10", "20"].map((n) => [n, n]);
   const POWERS = ["2", "4", "8"].map((n) => [n, n]);
   const state = {
-    view: known("view", VIEWS, "placement"),
-    item: known("item", ITEMS, data.items[0].id),
-    place: known("place", PLACES, data.places[0]),
-    response: known("response", RESPONSES, "expected"),
-    measure: known("measure", MEASURES, "share"),
-    b: bounded("b", data.least, 9, 7),
-    p: bounded("p", 1, 8, 4),
-    set: known("set", SETS, data.sets[0].name),
-    bins: known("bins", BINS, "10"),
-    power: known("power", POWERS, "4"),
+    view: link.known("view", VIEWS),
+    item: link.known("item", ITEMS, data.opening),
+    place: link.known("place", PLACES),
+    response: link.known("response", RESPONSES, "expected"),
+    measure: link.known("measure", MEASURES, "share"),
+    b: link.bounded("b", data.least, 9, 7),
+    p: link.bounded("p", 1, 8, 4),
+    set: link.known("set", SETS),
+    bins: link.known("bins", BINS, "10"),
+    power: link.known("power", POWERS, "4"),
   };
   const live = h("p", { class: "ex-say", role: "status", "aria-live": "polite" });
   const say = (text) => { live.textContent = text; };
   const canvas = h("div", { class: "ex-scroll", tabindex: "0", role: "region", "aria-label": "Chart" });
   const tableBox = h("div", {});
+  const chartKey = h("p", { class: "ex-note" });
   const legend = h("p", { class: "ex-legend" });
   const sides = h("div", { class: "ex-row ex-sides" });
   const room = () => Math.min(640, Math.max(300, canvas.clientWidth - 4));
@@ -147,18 +122,40 @@ const render = async ({ model, el }) => {
   const which = (options, value) => options.findIndex(([key]) => key === value);
 
   /* --- one instruction at five places */
+  const responseNumber = () => which(RESPONSES, state.response);
+  const explain = (item, place, m, roles) => {
+    const one = all.side(item, place, m, responseNumber());
+    const r = relative(density(one.S, one.rows, one.columns, state.p, state.b));
+    return { ...one, r, density: one.columns ? mean(Array.from(r).filter((_, n) => roles[n] === "i")) : NaN };
+  };
   let found = []; // found[place][model]
   const compute = () => {
-    const response = which(RESPONSES, state.response);
     found = data.places.map((_, place) => {
       const { tokens, roles } = all.cell(number(), place);
-      const models = MODELS.map((_, m) => {
-        const one = all.side(number(), place, m, response);
-        const r = relativeDensity(one.S, one.rows, one.columns, state.b, state.p);
-        const own = Array.from(r).filter((_, n) => roles[n] === "i");
-        return { ...one, r, density: one.columns ? mean(own) : NaN };
+      return { tokens, roles, models: MODELS.map((_, m) => explain(number(), place, m, roles)) };
+    });
+  };
+  /* The mean of the measure over all items, [place][model]: once a setting, in short pieces. */
+  const means = new Map();
+  const run = pieces();
+  const isShare = () => state.measure === "share";
+  const meanKey = () => [state.response, state.measure, ...(isShare() ? [] : [state.b, state.p])].join("/");
+  const findMean = () => {
+    const [key, places] = [meanKey(), data.places.length];
+    const held = means.has(key);
+    const values = data.places.map(() => MODELS.map(() => []));
+    const piece = (at) => {
+      const [item, place] = [Math.floor(at / places), at % places];
+      const roles = all.roles(item, place);
+      MODELS.forEach((_, m) => {
+        const value = isShare() ? all.side(item, place, m, responseNumber()).share : explain(item, place, m, roles).density;
+        if (Number.isFinite(value)) values[place][m].push(value);
       });
-      return { tokens, roles, models };
+    };
+    run(held ? 0 : data.items.length * places, piece, () => {
+      if (held) return;
+      means.set(key, values.map((pair) => pair.map((own) => ({ n: own.length, mean: mean(own) }))));
+      if (state.view === "placement") draw();
     });
   };
   /* The two prompts are built when item or place change; otherwise only their tints are. */
@@ -202,21 +199,39 @@ const render = async ({ model, el }) => {
   const swatch = (t) => { const box = h("i", { "aria-hidden": "true" }); box.style.background = shade(t); return box; };
   const placementChart = () => {
     const values = found.map(({ models }) => models.map((one) => one[state.measure]));
-    const largest = Math.max(0.05, ...values.flat().filter(Number.isFinite));
+    const average = means.get(meanKey()) ?? [];
+    const largest = Math.max(0.05, ...[...values.flat(), ...average.flat().map((one) => one.mean)].filter(Number.isFinite));
     const step = 1 / (data.places.length - 1);
     return chart({
       lines: MODELS.map((_, m) => values.map((pair, k) => [k * step, pair[m], undefined, undefined, found[k].models[m].followed])),
+      faint: average.length ? MODELS.map((_, m) => average.map((pair, k) => [k * step, pair[m].mean]).filter(([, value]) => Number.isFinite(value))) : [],
       labels: data.places.map((place, k) => [k * step, place]),
       yLabel: YLABEL[state.measure], xLabel: "place of the instruction in the context", largest, width: room(),
       mark: which(PLACES, state.place) * step, shadeFrom: step / 2, shadeTo: 1 - step / 2,
-      name: `${MEASURES[which(MEASURES, state.measure)][1]} of ${state.item} at five places, base and tuned model; numbers in the table below.`,
+      name: `${MEASURES[which(MEASURES, state.measure)][1]} of ${state.item} at five places, base and tuned model, before their means over all items; numbers in the table below.`,
     });
   };
-  const placementRows = () => [
-    ["item", "response", "place", "model", "share", "density", "followed", "response text"],
-    ...found.flatMap(({ models }, k) => models.map((one, m) => [
-      state.item, state.response, data.places[k], MODELS[m][0], fixed(one.share), fixed(one.density), one.followed ? "yes" : "no", one.answer.join("")])),
-  ];
+  const placementRows = () => {
+    const average = means.get(meanKey());
+    return [
+      ["item", "response", "place", "model", "share", "density", "followed", "response text", `mean ${state.measure} over items`, "items"],
+      ...found.flatMap(({ models }, k) => models.map((one, m) => [
+        state.item, state.response, data.places[k], MODELS[m][0], fixed(one.share), fixed(one.density), one.followed ? "yes" : "no", one.answer.join(""),
+        fixed(average?.[k][m].mean), average?.[k][m].n ?? "–"])),
+    ];
+  };
+  /* Over how many items the means are: empty responses have no value. */
+  const counted = () => {
+    const n = means.get(meanKey())?.flat().map((one) => one.n) ?? [];
+    if (!n.length) return "";
+    return Math.min(...n) === Math.max(...n) ? ` over ${n[0]} items` : ` over ${Math.min(...n)} to ${Math.max(...n)} items`;
+  };
+  const draw = () => {
+    canvas.replaceChildren(placementChart());
+    legend.replaceChildren("density 0", ...[0, 0.25, 0.5, 0.75, 1].map(swatch), "1 (the prompt's largest) · instruction underlined");
+    chartKey.textContent = `Base: solid with dots · tuned: dashed with squares · hollow: not followed · broad and faint: mean${counted()}`;
+    fillTable();
+  };
 
   /* --- position profiles */
   const chosen = () => data.sets.find(({ name }) => name === state.set);
@@ -262,16 +277,17 @@ const render = async ({ model, el }) => {
       compute();
       paintSides();
       const { models } = found[which(PLACES, state.place)];
-      legend.replaceChildren("density 0", ...[0, 0.25, 0.5, 0.75, 1].map(swatch), "1 (the prompt's largest) · instruction underlined · chart: base solid with dots, tuned dashed with squares; hollow: not followed");
       say(`Instruction at “${state.place}”: ${models.map((one, m) => `${MODELS[m][0]} ${state.measure} ${fixed(one[state.measure])}, ${one.followed ? "followed" : "not followed"}`).join("; ")}.`);
-      canvas.replaceChildren(placementChart());
+      draw();
+      findMean();
     } else {
       const ratio = MODELS.map(([name]) => `${name} ${middleRatio(bands()[name][0]).toFixed(2)}`).join(", ");
-      legend.replaceChildren("base: solid with dots · tuned: dashed with squares · bands: 95 % over prompts · grey: the middle");
+      legend.replaceChildren();
+      chartKey.replaceChildren("Base: solid with dots · tuned: dashed with squares · bands: 95 % over prompts · grey: the middle");
       say(`${state.set}, n = ${chosen().n}; middle ratio: ${ratio}.`);
       canvas.replaceChildren(profileChart());
+      fillTable();
     }
-    fillTable();
     link.put(state);
   };
   const set = (key) => (value) => { state[key] = value; show(); };
@@ -296,11 +312,12 @@ const render = async ({ model, el }) => {
   el.append(
     h("section", { class: "ex ex-positions", "aria-label": "Explorer: an instruction along its context" },
       choice("Show", VIEWS, state.view, set("view")),
-      placementControls, profileControls, live, canvas, legend, sides,
-      exporter("positions", { rows, picture: () => canvas.querySelector("svg"), say }),
+      placementControls, profileControls, live, canvas, chartKey, legend, sides,
+      exporter("positions", { rows, picture: () => canvas.querySelector("svg"), say, link }),
       h("details", {}, h("summary", {}, "The same as a table"), tableBox)),
   );
   chooseItem(state.item);
+  arrive("positions", el);
   return onTheme(() => { built.item = null; show(); });
 };
 

@@ -7,7 +7,6 @@ profiles with their bands are held as numbers.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from itertools import product
 
@@ -20,16 +19,11 @@ from helpers.findings.positions_view import Placed
 from helpers.findings.profiles import BINS, POWERS
 from helpers.pairs import ROLES
 from helpers.positions import PLACES
-from helpers.widgets.base import BookWidget, module, number_words, squeeze
+from helpers.widgets.base import BookWidget, module, number_words, squeeze, squeeze_json
 from helpers.widgets.saliency import LETTERS
 
 LEAST = 3  # levels up to here are left out: rare above it, S deflates well
 NO_SHARE = 65535  # an empty response has no share
-
-
-def _text(value: object) -> str:
-    """Any JSON value, deflated."""
-    return squeeze(np.frombuffer(json.dumps(value).encode(), "u1"), "u1")
 
 
 def _ordered(items: Sequence[Placed]) -> list[Placed]:
@@ -67,20 +61,29 @@ def pack_placement(items: Sequence[Placed], answers: dict[tuple, Sequence[str]])
     return {
         "places": list(PLACES),
         "least": LEAST,
+        "opening": typical(ordered),
         "items": [
             {"id": one.id, "kind": one.kind, "expected": str(answers[one.id])}
             for one in prompts[:: len(PLACES)]
         ],
-        "words": _text(words),
+        "words": squeeze_json(words),
         "prompt": squeeze(join(prompt), "<u2"),
         "promptLength": squeeze(np.array([len(text) for text in prompt]), "<u2"),
-        "roles": _text("".join(LETTERS[role] for one in prompts for role in one.roles)),
+        "roles": squeeze_json("".join(LETTERS[role] for one in prompts for role in one.roles)),
         "answer": squeeze(join(answer), "<u2"),
         "columns": squeeze(np.array([one.normalised.shape[1] for one in ordered]), "<u2"),
         "followed": squeeze(np.array([one.followed for one in ordered[:: len(RESPONSES)]]), "u1"),
         "share": squeeze(np.array(shares), "<u2"),
         "levels": squeeze(np.concatenate(levels), "u1"),
     }
+
+
+def typical(ordered: Sequence[Placed]) -> str:
+    """The item whose shares by place and model, on the expected answer, are nearest the mean's."""
+    wanted = [one for one in ordered if one.response == "expected"]
+    shares = np.array([one.share for one in wanted]).reshape(-1, len(PLACES) * len(ROLES))
+    off = np.nansum((shares - np.nanmean(shares, axis=0)) ** 2, axis=1)
+    return wanted[int(np.argmin(off)) * shares.shape[1]].id
 
 
 def pack_profiles(sets: dict[str, pd.DataFrame]) -> list[dict]:
@@ -102,7 +105,7 @@ def pack_profiles(sets: dict[str, pd.DataFrame]) -> list[dict]:
 class PositionExplorer(BookWidget):
     """Move an instruction along its context; compare position profiles."""
 
-    _esm = module("positions")
+    _esm = module("density", "positions")
     data = traitlets.Dict().tag(sync=True)
 
     def __init__(

@@ -12,10 +12,12 @@ import numpy as np
 import traitlets
 
 from helpers.density import normalise
-from helpers.widgets.base import BookWidget, module, number_words, pack
+from helpers.findings.recognition import LEVELS, score
+from helpers.widgets.base import BookWidget, module, number_words, squeeze, squeeze_json
 
 MODELS = ("base", "tuned")
 LETTERS = {"instruction": "i", "context": "c", "input": "x", "cue": "q", "template": "t"}
+LEAST_TOKENS = 5  # of both responses where the explorer opens
 Compute = Callable[[str, Callable[[float], None]], dict]
 
 
@@ -38,30 +40,49 @@ def pack_items(prompts: list[dict]) -> dict:
     """Prompts with both models' importance, as one small JSON object.
 
     Each prompt: id, kind, place, tokens, roles and models, {name: {tokens, importance (N, M),
-    followed}}.
+    followed}}; if it has them, `crossed`, {name: that model's importance on the other's response}.
     """
-    texts = [text for item in prompts for text in (item["tokens"], *_responses(item))]
-    words, numbered = number_words(texts)
-    packed, items = [], []
-    for number, item in enumerate(prompts):
-        packed += [shares(_matrix(item, name)).ravel() for name in MODELS]
-        tokens, base, tuned = numbered[3 * number : 3 * number + 3]
-        items.append(
-            {key: item[key] for key in ("id", "kind", "place")}
-            | {"t": tokens, "r": "".join(LETTERS[role] for role in item["roles"])}
-            | {"m": {"base": base, "tuned": tuned}}
-            | {"f": {name: item["models"][name]["followed"] for name in MODELS}}
-        )
-    return {"words": words, "items": items, "shares": pack(np.concatenate(packed), "<u2")}
+    words, numbered = number_words(
+        text for item in prompts for text in (item["tokens"], *_responses(item))
+    )
+    items = [
+        {key: item[key] for key in ("id", "kind", "place")}
+        | {"f": {name: item["models"][name]["followed"] for name in MODELS}}
+        | {"crossed": "crossed" in item}
+        for item in prompts
+    ]
+    texts = {
+        "words": words,
+        "prompt": numbered[::3],
+        "roles": ["".join(LETTERS[role] for role in item["roles"]) for item in prompts],
+        "base": numbered[1::3],
+        "tuned": numbered[2::3],
+    }
+    matrices = [shares(matrix).ravel() for item in prompts for matrix in _matrices(item)]
+    return {
+        "items": items,
+        "texts": squeeze_json(texts),
+        "shares": squeeze(np.concatenate(matrices), "<u2"),
+        "opening": typical(prompts),
+    }
 
 
-def _matrix(item: dict, name: str) -> np.ndarray:
-    side = item["models"][name]
-    matrix, wanted = np.asarray(side["importance"]), (len(item["tokens"]), len(side["tokens"]))
+def _matrices(item: dict) -> list[np.ndarray]:
+    """Each model on its own response, then each on the other's where the item has them."""
+    own = [_checked(item, name, name, item["models"][name]["importance"]) for name in MODELS]
+    if "crossed" not in item:
+        return own
+    others = zip(MODELS, reversed(MODELS), strict=True)
+    return own + [_checked(item, name, other, item["crossed"][name]) for name, other in others]
+
+
+def _checked(item: dict, name: str, author: str, importance: np.ndarray) -> np.ndarray:
+    matrix = np.asarray(importance)
+    wanted = (len(item["tokens"]), len(item["models"][author]["tokens"]))
     if matrix.shape != wanted:
         raise ValueError(
-            f"prompt {item['id']!r}, {name}: importance has shape {matrix.shape}, its tokens ask for "
-            f"{wanted}: give one row a prompt token."
+            f"prompt {item['id']!r}, {name} on the {author} model's response: importance has shape "
+            f"{matrix.shape}, its tokens ask for {wanted}: give one row a prompt token."
         )
     return matrix
 
@@ -70,10 +91,31 @@ def _responses(item: dict) -> list[list[str]]:
     return [item["models"][name]["tokens"] for name in MODELS]
 
 
+def typical(prompts: list[dict]) -> str:
+    """The prompt whose difference of scores, tuned minus base, is nearest the mean over all.
+
+    Each model on its own response; of prompts with two responses of LEAST_TOKENS or more, if any.
+    """
+    gained = np.array([_score(item, "tuned") - _score(item, "base") for item in prompts])
+    if np.isnan(gained).all():
+        return prompts[0]["id"]
+    off = np.abs(gained - np.nanmean(gained))
+    long = [min(map(len, _responses(item))) >= LEAST_TOKENS for item in prompts]
+    known = ~np.isnan(off)
+    among = known & long if (known & long).any() else known
+    return prompts[int(np.argmin(np.where(among, off, np.inf)))]["id"]
+
+
+def _score(item: dict, name: str) -> float:
+    importance = np.asarray(item["models"][name]["importance"])
+    levels = normalise(importance, LEVELS) if importance.size else importance
+    return score(levels, np.array(item["roles"]))["score"]
+
+
 class SaliencyExplorer(BookWidget):
     """Choose a prompt and a model, move L, b and p, follow a token."""
 
-    _esm = module("saliency")
+    _esm = module("density", "saliency")
     data = traitlets.Dict().tag(sync=True)
     progress = traitlets.Float(0.0).tag(sync=True)
     problem = traitlets.Unicode("").tag(sync=True)

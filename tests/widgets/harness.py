@@ -61,7 +61,9 @@ def browser() -> Iterator:
         started.close()
 
 
-def widget_page(folder: Path, widget, *, theme: str = "light", views: int = 1) -> Path:
+def widget_page(
+    folder: Path, widget, *, theme: str = "light", views: int = 1, above: str = ""
+) -> Path:
     """A page that holds a widget's state as Jupyter Book writes it, and the site's own script."""
     state = {
         "version_major": 2,
@@ -78,7 +80,7 @@ def widget_page(folder: Path, widget, *, theme: str = "light", views: int = 1) -
         '<meta name="viewport" content="width=device-width"><title>An explorer</title>',
         "<style>html[data-theme=dark]{background:#14181e;color:#eee}body{margin:8px}</style>",
         '<script src="mount.js"></script><script src="mount.js"></script></head><body><main>',
-        "<h1>An explorer</h1>",
+        f"<h1>An explorer</h1>{above}",
         *[f'<script type="{kind}-view+json">{view}</script>'] * views,
         f'<script type="{kind}-state+json">{embed}</script></main></body></html>',
     ]

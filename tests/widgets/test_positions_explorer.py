@@ -13,7 +13,7 @@ from helpers.density import density, relative_density
 from helpers.findings.positions_view import Placed
 from helpers.pairs import ROLES
 from helpers.positions import PLACES, middle_ratio
-from helpers.widgets.positions import LEAST, PositionExplorer, pack_placement
+from helpers.widgets.positions import LEAST, PositionExplorer, pack_placement, typical
 
 HOSTILE = ("<img src=x onerror=alert(1)>", "</script>", "\u202eevil\u202c", "=1+1", "\n")
 TEXT = (*HOSTILE, *(f" word{n}" for n in range(25)))
@@ -99,7 +99,7 @@ def test_density_and_share_are_those_of_the_package(open_page, page_file, respon
 
 
 def test_the_instruction_moves_with_the_arrow_keys_and_is_announced(open_page, page_file):
-    page = open_page(page_file)
+    page = open_page(page_file, fragment="#positions.item=item-1")
     stands = page.get_by_role("group", name="The instruction stands")
     stands.get_by_label("before").focus()
     for place in PLACES[1:]:
@@ -112,7 +112,9 @@ def test_the_instruction_moves_with_the_arrow_keys_and_is_announced(open_page, p
 
 
 def test_tints_are_the_relative_density(open_page, page_file):
-    page = open_page(page_file, fragment="#positions.place=half&positions.response=own")
+    page = open_page(
+        page_file, fragment="#positions.item=item-1&positions.place=half&positions.response=own"
+    )
     one = next(o for o in FIRST if (o.place, o.model, o.response) == ("half", "base", "own"))
     values = density(np.where(one.normalised > 7, one.normalised, 0), 4)
     chips = page.get_by_label("Base model", exact=True).locator(".ex-token")
@@ -157,12 +159,38 @@ def test_the_address_brings_the_same_view_back_and_bad_ones_do_no_harm(open_page
     assert again.get_by_label("p, norm").input_value() == "2"
     bad = "#positions.item=x&positions.place=<b>&positions.b=99&positions.view=none&positions.set=1"
     page = open_page(page_file, fragment=bad)
-    assert page.get_by_label("Item", exact=True).input_value() == "item-1"
+    assert page.get_by_label("Item", exact=True).input_value() == typical(ITEMS)
     assert page.get_by_label("b, threshold").input_value() == "7"
 
 
+@pytest.mark.parametrize(("response", "measure"), [("own", "density"), ("expected", "share")])
+def test_the_mean_over_all_items_stands_behind_the_item(open_page, page_file, response, measure):
+    fragment = f"#positions.response={response}&positions.measure={measure}&positions.p=2"
+    page = open_page(page_file, fragment=fragment)
+    page.get_by_text("faint: mean over").wait_for()
+    assert page.locator(".ex-mean").count() == 2
+    shown = {(row[2], row[3]): (float(row[8]), int(row[9])) for row in rows(page)}
+    for place, (model, title) in product(PLACES, zip(ROLES, ("Base", "Tuned"), strict=True)):
+        wanted = [o for o in ITEMS if (o.place, o.model, o.response) == (place, model, response)]
+        of = (lambda o: o.share) if measure == "share" else (lambda o: expected_density(o, 7, 2))
+        values = [of(o) for o in wanted if o.normalised.size]
+        mean = pytest.approx(np.mean(values), abs=6e-4)
+        assert shown[place, model if (place, model) in shown else title] == (mean, len(values))
+    n = "1 to 2" if response == "own" else "2"
+    assert page.get_by_text(f"mean over {n} items").is_visible()
+
+
+def test_it_opens_at_the_item_nearest_the_mean_profile(open_page, tmp_path):
+    third, more = placed("item-3", 3)
+    items = [Placed(**(vars(o) | {"share": 0.2 + 0.05 * k}))
+             for k, part in enumerate((FIRST, SECOND, third)) for o in part]  # fmt: skip
+    assert typical(items) == "item-2"
+    page = open_page(widget_page(tmp_path, PositionExplorer(items, ANSWERS | MORE | more, SETS)))
+    assert page.get_by_label("Item", exact=True).input_value() == "item-2"
+
+
 def test_hostile_text_is_shown_as_text(open_page, page_file):
-    page = open_page(page_file)
+    page = open_page(page_file, fragment="#positions.item=item-1")
     shown = page.get_by_label("Base model", exact=True).locator(".ex-token").all_text_contents()
     assert shown[:4] == list(HOSTILE[:4])
     assert "expected <b>item-1</b>" in page.locator(".ex-note").first.inner_text()
