@@ -14,7 +14,7 @@ from helpers.figures import COLOURS
 from helpers.findings import recognition_view as view
 from helpers.results import open_store
 
-PROMPT, SIZE = "code-09", (1200, 630)
+PROMPT, SIZE = "short-writing-10", (1200, 630)
 OUTPUT = Path(__file__).resolve().parent.parent / "book" / "_static" / "social-card.png"
 
 
