@@ -11,15 +11,17 @@ hidden size H, intermediate size F and A heads (the appendix "Your own model" ex
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from helpers.attribution import importance
 from helpers.footprint import kept_bytes, row_bytes
+from helpers.lengths import check_lengths
 from helpers.machine import GIB, Placement, bytes_of
-from helpers.prompts import encode, few, read_prompts
+from helpers.prompts import Prompt, encode, few, read_prompts
 
 LENGTHS = (200, 100)  # N and M of the longest case that the book asks for
+RESPONSE = 32  # tokens of a response at most, unless a finding says otherwise
 
 
 @dataclass(frozen=True)
@@ -60,53 +62,63 @@ def _seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def _one_prompt(pair, prompt) -> tuple[float, float, int, int]:
-    """Seconds of a response and of an explanation of it, with the numbers of tokens."""
+def _typical(pair, prompts: Sequence[Prompt]) -> Prompt:
+    """The prompt of median length: half of them are as long or longer."""
+    lengths = [len(encode(one, pair.tokenizer, pair.template).ids) for one in prompts]
+    return prompts[sorted(range(len(lengths)), key=lengths.__getitem__)[len(lengths) // 2]]
+
+
+def _one_prompt(pair, prompt: Prompt, max_tokens: int = RESPONSE) -> tuple[float, float, str]:
+    """Seconds of a response and of an explanation of it, and what was measured."""
     from helpers.responses import respond
 
     code, model = encode(prompt, pair.tokenizer, pair.template), pair.base
     answers: list = []
 
     def answer():
-        answers[:] = respond(model, pair.tokenizer, [code.ids], pair.template)
+        answers[:] = respond(
+            model, pair.tokenizer, [code.ids], pair.template, max_tokens=max_tokens
+        )
 
     response_time = _seconds(answer)
     ids = list(answers[0].ids) or list(code.ids[-1:])
-    return (
-        response_time,
-        _seconds(lambda: importance(model, code.ids, ids)),
-        len(code.ids),
-        len(ids),
-    )
+    explanation_time = _seconds(lambda: importance(model, code.ids, ids))
+    told = f"measured on {prompt.id!r}, of median length, {len(code.ids)} + {len(ids)} tokens"
+    return response_time, explanation_time, told
 
 
-def _recognition(pair, limit: int | None) -> Cost:
-    prompts = few(read_prompts(), limit)
-    response, explanation, n, m = _one_prompt(pair, prompts[0])
+def _recognition(pair, limit: int | None, own: list[Prompt] | None) -> Cost:
+    prompts = few(own or read_prompts(), limit)
+    check_lengths(pair, prompts, RESPONSE)
+    response, explanation, told = _one_prompt(pair, _typical(pair, prompts))
     return Cost(
         "recognition",
         len(prompts) * (4 * response + 8 * explanation),
         f"{len(prompts)} prompts x (4 x {response:.2f} s to respond + 8 x {explanation:.2f} s to "
-        f"explain; measured on {prompts[0].id!r}, {n} + {m} tokens; "
-        "at most: responses come in batches)",
+        f"explain; {told}; at most: responses come in batches)",
     )
 
 
-def _positions(pair, limit: int | None) -> Cost:
+def _positions(pair, limit: int | None, _) -> Cost:
+    from helpers.findings.positions import MAX_TOKENS, _expected_ids
     from helpers.positions import PLACES, read_items
 
-    items = few(read_items(), limit)
-    response, explanation, n, m = _one_prompt(pair, items[0].at(PLACES[0]))
+    items = {item.id: item for item in few(read_items(), limit)}
+    typical = _typical(pair, [item.at(PLACES[0]) for item in items.values()])
+    item = next(one for one in items.values() if one.at(PLACES[0]).id == typical.id)
+    response, explanation, told = _one_prompt(pair, typical, MAX_TOKENS)
+    code, expected = encode(typical, pair.tokenizer, pair.template), _expected_ids(pair, item)
+    short = _seconds(lambda: importance(pair.base, code.ids, expected))
     each = len(items) * len(PLACES)
     return Cost(
         "positions",
-        each * (2 * response + 4 * explanation),
-        f"{len(items)} items x {len(PLACES)} places x (2 x {response:.2f} s to respond + 4 x "
-        f"{explanation:.2f} s to explain; measured on {items[0].id!r}, {n} + {m} tokens)",
+        each * 2 * (response + explanation + short),
+        f"{len(items)} items x {len(PLACES)} places x 2 x ({response:.2f} s to respond + "
+        f"{explanation:.2f} s to explain that + {short:.2f} s to explain the expected answer; {told})",
     )
 
 
-def _attention(pair, _) -> Cost:
+def _attention(pair, *_) -> Cost:
     from helpers.architectures import weights
     from helpers.attention import head_activations, word_pairs, word_space
     from helpers.words import read_vectors, read_vocabulary, word_embeddings
@@ -123,11 +135,11 @@ def _attention(pair, _) -> Cost:
         "attention",
         2 * 2 * heads * once,
         f"2 models x 2 forms x {heads} heads x {once:.2f} s (measured on one head; "
-        "the experiment that silences heads comes on top)",
+        "the random updates and the experiment that silences heads come on top)",
     )
 
 
-def _ffn(pair, _) -> Cost:
+def _ffn(pair, *_) -> Cost:
     from helpers.architectures import weights
     from helpers.ffn import MAX_COMPONENTS, components, layer_value_vectors
 
@@ -143,12 +155,12 @@ def _ffn(pair, _) -> Cost:
     )
 
 
-def _faithfulness(pair, limit: int | None) -> Cost:
+def _faithfulness(pair, limit: int | None, own: list[Prompt] | None) -> Cost:
     from helpers.findings.faithfulness import INTEGRATED, READERS, STEPS, TOKENS, chosen
 
-    prompts = few(read_prompts(), limit)
+    prompts = few(own or read_prompts(), limit)
     explained, integrated = len(chosen(prompts)), len(chosen(prompts, INTEGRATED))
-    code = encode(prompts[0], pair.tokenizer, pair.template)
+    code = encode(_typical(pair, prompts), pair.tokenizer, pair.template)
     ids = list(code.ids[-TOKENS:])
     gradient = _seconds(lambda: importance(pair.base, code.ids, ids))
     erasure = _seconds(lambda: importance(pair.base, code.ids, ids, method="erasure"))
@@ -160,17 +172,19 @@ def _faithfulness(pair, limit: int | None) -> Cost:
     )
 
 
-def _retrieval(pair, limit: int | None) -> Cost:
-    from helpers.retrieval import CONDITIONS, read_items
+def _retrieval(pair, limit: int | None, _) -> Cost:
+    from helpers.findings.retrieval import MAX_TOKENS
+    from helpers.retrieval import CONDITIONS, DOCUMENTS, read_items
 
     items = few(read_items(), limit)
-    response, explanation, n, m = _one_prompt(pair, items[0].under(CONDITIONS[0]))
-    each = len(items) * len(CONDITIONS)
+    typical = _typical(pair, [item.under(DOCUMENTS[0]) for item in items])
+    response, explanation, told = _one_prompt(pair, typical, MAX_TOKENS)
+    n, m = len(CONDITIONS), len(DOCUMENTS)
     return Cost(
         "retrieval",
-        each * 2 * (response + explanation),
-        f"{len(items)} questions x {len(CONDITIONS)} x 2 x ({response:.2f} s to respond + "
-        f"{explanation:.2f} s to explain; measured on {items[0].id!r}, {n} + {m} tokens)",
+        len(items) * 2 * (n * response + m * explanation),
+        f"{len(items)} questions x 2 x ({n} x {response:.2f} s to respond + {m} x "
+        f"{explanation:.2f} s to explain; {told})",
     )
 
 
@@ -180,9 +194,18 @@ MEASURES = {
 }  # fmt: skip
 
 
-def costs(pair, findings: list[str], limit: int | None = None) -> list[Cost]:
-    """What each finding will take on this machine, alone, with `limit` prompts and items."""
-    return [MEASURES[finding](pair, limit) for finding in findings]
+def costs(
+    pair,
+    findings: list[str],
+    limit: int | None = None,
+    *,
+    prompts: list[Prompt] | None = None,
+) -> list[Cost]:
+    """What each finding will take on this machine, alone, with `limit` prompts and items.
+
+    `prompts`: prompts of one's own, for the findings that they enter (recognition, faithfulness).
+    """
+    return [MEASURES[finding](pair, limit, prompts) for finding in findings]
 
 
 def precision(pair, exact_base) -> float:

@@ -23,6 +23,7 @@ from tqdm.auto import tqdm
 from helpers.attribution import importance
 from helpers.density import density, instruction_score, normalise
 from helpers.following import follows
+from helpers.lengths import check_lengths
 from helpers.pairs import ROLES, Pair
 from helpers.prompts import Encoded, Prompt, encode, read_prompts
 from helpers.responses import respond
@@ -219,6 +220,7 @@ def compute(
 ) -> None:
     """Fill the store with everything chapter 1 shows; what is there already is kept."""
     prompts = prompts or read_prompts()
+    check_lengths(pair, prompts, max_tokens)
     about = {"levels": LEVELS, "threshold": THRESHOLD, "p": P, "max_tokens": max_tokens}
     source = {"inputs": inputs_hash([asdict(prompt) for prompt in prompts])}
     store.get("recognition/prompts", lambda: make_prompts(pair, prompts), made_from=source, **about)
