@@ -28,7 +28,15 @@ ADAPTER_ERRORS = (
     OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, SafetensorError
 )  # fmt: skip
 # Files of which any tokenizer has one; the tokenizer's configuration alone makes none.
-TOKENIZERS = ("tokenizer.json", "tokenization*.py", "*.model", "vocab*", "merges*", "*.tiktoken", "tekken*")
+TOKENIZERS = (
+    "tokenizer.json",
+    "tokenization*.py",
+    "*.model",
+    "vocab*",
+    "merges*",
+    "*.tiktoken",
+    "tekken*",
+)
 
 
 def cache_folder() -> Path:

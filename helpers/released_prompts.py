@@ -13,8 +13,9 @@ from helpers.prompts import Prompt, PromptError
 
 # Where the authors took a prompt from, by the beginning of its id.
 ORIGINS = {"user": "Self-Instruct", "lima": "LIMA", "mtbench": "MT-Bench"}
+REPOSITORY = f"https://github.com/{'/'.join(release.URL.split('/')[3:5])}"
 RELEASED_ONLY = (
-    f"of folders and .tsv files only a clone of the authors' repository ({release.URL}) and their "
+    f"of folders and .tsv files only a clone of the authors' repository ({REPOSITORY}) and their "
     "table in it are read. Prompts of your own go into a file ending in .jsonl or .csv."
 )
 _CUE = re.compile(r"\n(Output:)\s*$")
