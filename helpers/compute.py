@@ -47,7 +47,7 @@ from helpers.pairs import (
 from helpers.positions import read_items
 from helpers.prompts import Prompt, PromptError, few, read_prompts
 from helpers.registry import Choice, RegistryError
-from helpers.results import Store, open_store
+from helpers.results import MissingResult, Store, open_store
 
 FINDINGS = ("recognition", "positions", "attention", "ffn", "faithfulness", "retrieval")
 READ_WEIGHTS = {"attention", "ffn"}  # findings that need the table of architectures
@@ -55,7 +55,7 @@ READ_PROMPTS = {"recognition", "faithfulness"}  # findings that prompts of one's
 ON_CPU = {"ffn"}  # findings that read weights as arrays
 EXPLAINED = (
     MissingWeights, UntrustedWeights, UnusableModel, PairMismatch, RegistryError, UnusableDevice,
-    UnwritableStore, UnsupportedArchitecture, BadInput, PromptError, StoreTaken,
+    UnwritableStore, UnsupportedArchitecture, BadInput, MissingResult, PromptError, StoreTaken,
 )  # fmt: skip
 
 
@@ -103,7 +103,10 @@ def fill(
         module = importlib.import_module(f"helpers.findings.{finding}")
         try:
             module.compute(pair, store, **own, **options)
-        except BadInput as error:  # what this pair cannot read must not cost it the other findings
+        except (
+            BadInput,
+            MissingResult,
+        ) as error:  # what this pair cannot read must not cost it the other findings
             refused.append(f"{finding}: {error}")
     if refused:
         others = f" What else was asked for is computed, in {store.folder}."
@@ -159,14 +162,16 @@ def _place(choice: Choice, given: argparse.Namespace) -> Placement:
     return place(parameters, device=given.device, dtype=given.dtype)
 
 
-def dry_run(choice: Choice, findings: list[str], given: argparse.Namespace) -> None:
+def dry_run(
+    choice: Choice, findings: list[str], given: argparse.Namespace, prompts: list[Prompt] | None
+) -> None:
     """Say how long a run takes and how much memory, measured on one prompt and one layer."""
     placement = _place(choice, given)
     print(f"{choice.name}: {placement}")
     pair = _load(choice, placement, given.allow_pickle, given.trust_remote_code)
     print("\n".join(estimate.memory_report(pair.base.config, placement)))
     total = 0.0
-    for cost in estimate.costs(pair, findings, given.limit):
+    for cost in estimate.costs(pair, findings, given.limit, prompts=prompts):
         total += cost.seconds
         print(f"{cost.finding:12} {estimate.duration(cost.seconds):>8} = {cost.formula}")
     processes = rank()[1]
@@ -285,9 +290,9 @@ def main(arguments: list[str] | None = None) -> None:
 
     def run() -> None:
         choice = _choice(parser, given)
-        if given.dry_run:
-            return dry_run(choice, findings, given)
         prompts = load_prompts(given.prompts) if given.prompts else None
+        if given.dry_run:
+            return dry_run(choice, findings, given, prompts)
         placement, first = _place(choice, given), rank()[0] == 0
         print(f"{choice.name}: {placement}", file=sys.stderr)
         store = fill(

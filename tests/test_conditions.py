@@ -114,3 +114,11 @@ def test_a_notebook_names_the_stores_there_are(filled, monkeypatch):
     monkeypatch.setenv("INSTRUCTION_SHIFT_RESULTS", str(filled.parent))
     with pytest.raises(registry.RegistryError, match="there: mine"):
         notebook.results("nonsense", "recognition")
+
+
+def test_what_needs_another_finding_first_says_so_without_a_traceback(tmp_path, monkeypatch):
+    monkeypatch.setenv("INSTRUCTION_SHIFT_RESULTS", str(tmp_path / "results"))
+    models = [str(save_model(tmp_path / name, seed=i)) for i, name in enumerate(("base", "tuned"))]
+    named = ["--base", models[0], "--tuned", models[1], "--name", "tiny", "--device", "cpu"]
+    with pytest.raises(SystemExit, match="--finding recognition|Compute it with"):
+        compute.main([*named, "--finding", "faithfulness", "--limit", "3"])

@@ -70,9 +70,7 @@ def mixed_model(table: pd.DataFrame, column: str, response: str = "expected") ->
 def _show(found: Comparison) -> str:
     p = found.p_value if found.p_holm is None else found.p_holm
     return (
-        f"{show_difference(found, 2)}, p {show_p(p)}"
-        if found.possible
-        else show_difference(found)
+        f"{show_difference(found, 2)}, p {show_p(p)}" if found.possible else show_difference(found)
     )
 
 
