@@ -103,10 +103,8 @@ def fill(
         module = importlib.import_module(f"helpers.findings.{finding}")
         try:
             module.compute(pair, store, **own, **options)
-        except (
-            BadInput,
-            MissingResult,
-        ) as error:  # what this pair cannot read must not cost it the other findings
+        # What this pair cannot read must not cost it the other findings.
+        except (BadInput, MissingResult) as error:
             refused.append(f"{finding}: {error}")
     if refused:
         others = f" What else was asked for is computed, in {store.folder}."
