@@ -59,7 +59,7 @@ def from_store(store, lexicon=None) -> Explorable:
     )
     used, ends = np.unique(np.stack(np.divmod(table, size)), return_inverse=True)
     word_class = np.zeros(size, dtype=int)
-    word_class[lexicon.places] = np.where(lexicon.is_instruction, 1, 2)
+    word_class[lexicon.places] = np.select([lexicon.is_instruction, lexicon.is_general], [1, 2])
     first, second = ends.reshape(2, -1)
     return Explorable(
         words=tuple(lexicon.vocabulary.words[i] for i in used),
