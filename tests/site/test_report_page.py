@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from build import SITE
 from harness import Watched
 
-from build import SITE
 from helpers.report_sections import SECTIONS
 
 pytestmark = pytest.mark.xdist_group("site")
