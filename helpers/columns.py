@@ -19,11 +19,6 @@ ALIKE = 0.75  # of difflib's ratio: two letters of four or five in the wrong ord
 OTHERS = {"role", "idx", "ids", "uid"}
 
 
-def sentence(error: Exception | str) -> str:
-    """With one full stop at its end."""
-    return str(error).rstrip(". ") + "."
-
-
 def _read(columns: Collection[str]) -> tuple[str, ...]:
     """The columns that are read beside those that are there."""
     layout = next((name for name in LAYOUTS if name in columns), None)

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import torch
 
-from helpers import estimate, registry, retrieval, sources
+from helpers import estimate, live, registry, retrieval, sources
 from helpers.architectures import UnsupportedArchitecture, weights
 from helpers.attribution import BadInput
 from helpers.conditions import StoreTaken, check, conditions
@@ -230,18 +230,11 @@ def _choice(parser: argparse.ArgumentParser, given: argparse.Namespace) -> Choic
     if given.base is None:
         if given.name:
             parser.error("--name is for a pair of your own: give --base and --tuned with it")
-        return _by_name(given.pair or DEFAULT_PAIR, given.folder)
+        name = given.pair or DEFAULT_PAIR
+        return live.choice(name, open_store(name, given.folder))
     if given.pair:
         parser.error("give either --pair, or --base and --tuned")
     return registry.own(given.base, given.tuned, name=given.name)
-
-
-def _by_name(name: str, folder: Path | None) -> Choice:
-    """A pair of the registry, or one of your own by the name of its store."""
-    if name in registry.read():
-        return registry.find(name)
-    models = open_store(name, folder).origin()
-    return registry.own(**models, name=name) if models else registry.find(name)
 
 
 def _next(store: Store) -> str:

@@ -22,10 +22,10 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
-from helpers.columns import LAYOUTS, check_record, check_table, sentence
-from helpers.following import RULE, BadRule
+from helpers.columns import LAYOUTS, check_record, check_table
+from helpers.following import RULE
 from helpers.marks import read_marked
-from helpers.prompts import ROLES, Prompt, PromptError, Segment
+from helpers.prompts import ROLES, Prompt, PromptError, Segment, gather
 from helpers.released_prompts import released_prompts
 
 FEWEST = 3  # prompts; no difference can be tested with fewer
@@ -101,18 +101,8 @@ def _prompt(record: object, default_id: str) -> Prompt:
 
 def collect(records: Iterable[Record], name: str) -> list[Prompt]:
     """Prompts of records; the first that cannot be used is refused by place and reason."""
-    found: dict[str, Prompt] = {}
-    for number, (where, record) in enumerate(records, 1):
-        try:
-            prompt = _prompt(record, f"row-{number}")
-        except (BadRule, ValueError) as error:
-            raise PromptError(f"{name}, {where}: {sentence(error)}") from error
-        if prompt.id in found:
-            raise PromptError(f"{name}, {where}: id {prompt.id!r} was used before: change it.")
-        found[prompt.id] = prompt
-    if not found:
-        raise PromptError(f"{name} holds no prompt: give it one record a prompt.")
-    return list(found.values())
+    numbered = ((where, (n, record)) for n, (where, record) in enumerate(records, 1))
+    return gather(numbered, lambda one: _prompt(one[1], f"row-{one[0]}"), name, "prompt")
 
 
 def jsonl_records(content: bytes, name: str) -> Iterator[Record]:

@@ -36,35 +36,50 @@ class PromptError(ValueError):
     """A prompt file cannot be used; the message names file, line and reason."""
 
 
-Item = TypeVar("Item")
+Item, Record = TypeVar("Item"), TypeVar("Record")
 
 
-def parse_lines(lines: Iterable[bytes], parse: Callable[[object], Item], name: str) -> list[Item]:
-    """Items from lines of JSON; the first that `parse` refuses is named with its number and the reason."""
+def sentence(error: Exception | str) -> str:
+    """With one full stop at its end."""
+    return str(error).rstrip(". ") + "."
+
+
+def gather(
+    records: Iterable[tuple[str, Record]], parse: Callable[[Record], Item], name: str, what: str
+) -> list[Item]:
+    """Items of records that say where they stand; the first that `parse` refuses is named so."""
     items: dict[str, Item] = {}
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
+    for where, record in records:
         try:
-            item = parse(json.loads(line.decode("utf-8")))
+            item = parse(record)
         except UnicodeDecodeError as error:
-            raise PromptError(f"{name}, line {number}: not UTF-8: save the file so.") from error
+            raise PromptError(f"{name}, {where}: not UTF-8: save the file so.") from error
         except (BadRule, ValueError) as error:
-            raise PromptError(f"{name}, line {number}: {error}.") from error
+            raise PromptError(f"{name}, {where}: {sentence(error)}") from error
         if item.id in items:
-            raise PromptError(f"{name}, line {number}: id {item.id!r} was used before: change it.")
+            raise PromptError(f"{name}, {where}: id {item.id!r} was used before: change it.")
         items[item.id] = item
     if not items:
-        raise PromptError(f"{name} holds nothing: write one JSON object a line.")
+        raise PromptError(f"{name} holds no {what}: give it one record (in JSONL, one line) each.")
     return list(items.values())
 
 
-def read_lines(path: str | Path | None, own: str, parse: Callable[[object], Item]) -> list[Item]:
+def parse_lines(
+    lines: Iterable[bytes], parse: Callable[[object], Item], name: str, what: str = "item"
+) -> list[Item]:
+    """Items from lines of JSON; empty lines do not count."""
+    records = ((f"line {n}", line) for n, line in enumerate(lines, 1) if line.strip())
+    return gather(records, lambda line: parse(json.loads(line.decode("utf-8"))), name, what)
+
+
+def read_lines(
+    path: str | Path | None, own: str, parse: Callable[[object], Item], what: str = "item"
+) -> list[Item]:
     """The same from a file, the book's `own` unless a path is given."""
     file = Path(path) if path else data_folder() / own
     if not file.exists():
         raise PromptError(f"{file} does not exist: give the path of a JSONL file.")
-    return parse_lines(file.read_bytes().split(b"\n"), parse, str(file))
+    return parse_lines(file.read_bytes().split(b"\n"), parse, str(file), what)
 
 
 @dataclass(frozen=True)
@@ -213,9 +228,9 @@ def _parse(record: object) -> Prompt:
 
 def parse_prompts(lines: Iterable[bytes], name: str = "prompts") -> list[Prompt]:
     """Prompts from lines of JSON; the first bad line is refused with its number and the reason."""
-    return parse_lines(lines, _parse, name)
+    return parse_lines(lines, _parse, name, "prompt")
 
 
 def read_prompts(path: str | Path | None = None) -> list[Prompt]:
     """Prompts of a JSONL file, the book's own unless another is named."""
-    return read_lines(path, "prompts.jsonl", _parse)
+    return read_lines(path, "prompts.jsonl", _parse, "prompt")

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from helpers import live, registry
+from helpers import live
 from helpers.compute import FINDINGS, inputs
 from helpers.importing import load_prompts
 from helpers.pairs import DEFAULT_PAIR, fingerprint
@@ -24,7 +24,7 @@ from helpers.results import Part, Store, Value, open_store
 
 
 @dataclass
-class Comparison:
+class Difference:
     """One part made anew beside the stored one."""
 
     part: str
@@ -38,7 +38,7 @@ class Rechecked(Store):
     """A store that makes the chosen parts anew instead of filling what is missing."""
 
     chosen: set[str] = field(default_factory=set)
-    compared: list[Comparison] = field(default_factory=list)
+    compared: list[Difference] = field(default_factory=list)
 
     def fill(self, parts: Iterable[Part], *, desc: str = "", progress: bool = False) -> None:
         for part in parts:
@@ -60,7 +60,7 @@ def columns_of(value: Value) -> dict[str, np.ndarray]:
     return found
 
 
-def compare(name: str, stored: Value, now: Value) -> Comparison:
+def compare(name: str, stored: Value, now: Value) -> Difference:
     """A part as it is stored and as it is made now; a missing column differs whole."""
     old, new = columns_of(stored), columns_of(now)
     values = sum(map(len, old.values()))
@@ -80,7 +80,7 @@ def compare(name: str, stored: Value, now: Value) -> Comparison:
         scale = np.abs(np.nan_to_num(before)).max(initial=0) or 1.0
         largest = max(largest, float(apart.max(initial=0) / scale))
         differing += int((apart > 1e-3 * scale).sum())
-    return Comparison(name, values, largest, differing)
+    return Difference(name, values, largest, differing)
 
 
 def recheck(name: str, folder: Path | None = None, *, parts: int = 20, seed: int = 0) -> list:
@@ -110,7 +110,7 @@ def main(arguments: list[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     try:
         found = recheck(given.pair, given.folder, parts=given.parts, seed=given.seed)
-    except (*live.UNAVAILABLE, registry.RegistryError) as error:
+    except live.UNAVAILABLE as error:
         raise SystemExit(str(error)) from None
     table = pd.DataFrame([vars(one) for one in found]).set_index("part")
     print(table.to_string(float_format="{:.1e}".format))

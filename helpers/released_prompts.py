@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from helpers import release
-from helpers.columns import sentence
 from helpers.marks import in_lines
-from helpers.prompts import Prompt, PromptError
+from helpers.prompts import Prompt, PromptError, sentence
 
 # Where the authors took a prompt from, by the beginning of its id.
 ORIGINS = {"user": "Self-Instruct", "lima": "LIMA", "mtbench": "MT-Bench"}

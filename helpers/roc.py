@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 from sklearn.metrics import roc_curve
 
-from helpers.statistics import RESAMPLES, BadSample, Comparison
+from helpers.statistics import RESAMPLES, BadSample, Comparison, from_draws
 
 FALSE_RATES = np.linspace(0, 1, 101)
 BAND_DRAWS = 500
@@ -130,19 +130,12 @@ def compare_areas(
     reference = 0.5 if other is None else area(other, cases)
     draws = area_draws(scores, cases) - (0.5 if other is None else area_draws(other, cases))
     draws = draws[np.isfinite(draws)]
-    low, high = np.percentile(draws, [2.5, 97.5])
-    side = min((draws <= 0).sum(), (draws >= 0).sum())
-    found = area(scores, cases)
-    return Comparison(
+    return from_draws(
+        reference,
+        area(scores, cases),
+        draws,
         label=label,
         n=len(cases.positive),
-        mean_a=reference,
-        mean_b=found,
-        difference=found - reference,
-        effect_size=float("nan"),
-        low=float(low),
-        high=float(high),
-        p_value=float(min(1.0, 2 * (side + 1) / (len(draws) + 1))),
         test="bootstrap by item, two-sided",
         null_hypothesis=null_hypothesis,
     )

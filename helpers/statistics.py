@@ -275,6 +275,30 @@ def at_equal_length(
     )
 
 
+def from_draws(
+    a: float, b: float, draws: Values, *, label: str, n: int, null_hypothesis: str, test: str
+) -> Comparison:
+    """b against a where resamples give the differences (`draws`): percentile interval, two-sided p.
+
+    The p-value is twice the share of resamples on the other side of no difference; never 0.
+    """
+    low, high = np.percentile(draws, [2.5, 97.5])
+    side = min((draws <= 0).sum(), (draws >= 0).sum())
+    return Comparison(
+        label=label,
+        n=n,
+        mean_a=a,
+        mean_b=b,
+        difference=b - a,
+        effect_size=float("nan"),
+        low=float(low),
+        high=float(high),
+        p_value=float(min(1.0, 2 * (side + 1) / (len(draws) + 1))),
+        test=test,
+        null_hypothesis=null_hypothesis,
+    )
+
+
 def holm(comparisons: Sequence[Comparison]) -> list[Comparison]:
     """The same comparisons with Holm-corrected p-values; those that were tested are one family."""
     from statsmodels.stats.multitest import multipletests

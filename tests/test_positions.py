@@ -153,7 +153,7 @@ def test_a_file_that_is_absent_or_empty_is_refused(tmp_path):
     with pytest.raises(PromptError, match="does not exist"):
         read_items(tmp_path / "none.jsonl")
     (tmp_path / "empty.jsonl").write_text("\n\n")
-    with pytest.raises(PromptError, match="holds nothing"):
+    with pytest.raises(PromptError, match="holds no item"):
         read_items(tmp_path / "empty.jsonl")
 
 

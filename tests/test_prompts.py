@@ -121,7 +121,7 @@ def test_a_bad_line_is_refused_with_its_number(line, says):
 
 
 def test_an_empty_or_missing_file_is_refused(tmp_path):
-    with pytest.raises(PromptError, match="holds nothing"):
+    with pytest.raises(PromptError, match="holds no prompt"):
         parse_prompts([b"", b"\n"])
     with pytest.raises(PromptError, match="does not exist"):
         read_prompts(tmp_path / "none.jsonl")

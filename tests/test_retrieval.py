@@ -82,7 +82,7 @@ def test_a_bad_line_is_refused_with_file_line_and_reason(tmp_path, record, reaso
 def test_absent_and_empty_files_say_so(tmp_path):
     with pytest.raises(PromptError, match="does not exist"):
         read_items(tmp_path / "none.jsonl")
-    with pytest.raises(PromptError, match="holds nothing"):
+    with pytest.raises(PromptError, match="holds no item"):
         read_items(write(tmp_path, b"", b"  "))
 
 

@@ -13,7 +13,6 @@ import pandas as pd
 from jaxtyping import Float, Int
 from numpy import ndarray
 
-from helpers import live
 from helpers.annotate import LEVELS, TASKS
 from helpers.findings.ffn import NULLS, read_concepts
 from helpers.pairs import ROLES
@@ -26,7 +25,6 @@ NAMES = {
     "beyond_random": "words more alike than random directions'",
 }
 KS = (12, 60, 300)  # numbers of components at which spans, and shares by rank, are tested
-RESAMPLES = 2_000
 PERCENTILE = 0.95  # of random directions: what lies above it is beyond random
 
 
@@ -55,20 +53,18 @@ def read_annotations(store: Store) -> pd.DataFrame:
     Its limit is the 95th percentile over lists of random directions in the same word space: the
     stricter of two baselines, since neighbours in that space cohere whatever the direction.
     """
-    limit = store.read("ffn/baseline")["coherence"].quantile(PERCENTILE)
-    table = store.read("ffn/annotations")
-    return table.assign(
-        beyond_random=table["coherence"] > limit, **{x: table["level"] == x for x in LEVELS}
-    )
+    return _with_readings(store, store.read("ffn/annotations"))
 
 
 def read_baseline(store: Store) -> pd.DataFrame:
     """The lists of random directions, with the same columns."""
-    table = store.read("ffn/baseline")
-    limit = table["coherence"].quantile(PERCENTILE)
-    return table.assign(
-        beyond_random=table["coherence"] > limit, **{x: table["level"] == x for x in LEVELS}
-    )
+    return _with_readings(store, store.read("ffn/baseline"))
+
+
+def _with_readings(store: Store, table: pd.DataFrame) -> pd.DataFrame:
+    limit = store.read("ffn/baseline")["coherence"].quantile(PERCENTILE)
+    levels = {level: table["level"] == level for level in LEVELS}
+    return table.assign(beyond_random=table["coherence"] > limit, **levels)
 
 
 def shares(annotations: pd.DataFrame, *by: str) -> pd.DataFrame:
@@ -90,104 +86,6 @@ def compare_shares(annotations: pd.DataFrame, questions=QUESTIONS) -> list[Compa
             for question in questions
         ]
     )
-
-
-# --- against random directions
-
-
-def _limits(
-    coherence: Float[ndarray, "direction pole"], rng: np.random.Generator
-) -> Float[ndarray, " draw"]:
-    """The limit of `beyond_random`, from resampled random directions."""
-    n = len(coherence)
-    drawn = (coherence[rng.integers(n, size=n)] for _ in range(RESAMPLES))
-    return np.array([np.quantile(one, PERCENTILE) for one in drawn])
-
-
-def _drawn_difference(
-    table: pd.DataFrame, baseline: pd.DataFrame, question: str, rng: np.random.Generator
-) -> Float[ndarray, " draw"]:
-    """Share of lists answered yes, less that of random directions: layers and directions resampled."""
-    by_layer = [own for _, own in table.groupby("layer")]
-    weights = rng.multinomial(len(by_layer), np.full(len(by_layer), 1 / len(by_layer)), RESAMPLES)
-    sizes = weights @ [len(own) for own in by_layer]
-    column = "coherence" if question == "beyond_random" else question
-    random = baseline.pivot(index="component", columns="pole", values=column).to_numpy(float)
-    if question != "beyond_random":
-        counts = rng.multinomial(len(random), np.full(len(random), 1 / len(random)), RESAMPLES)
-        chance = counts @ random.mean(axis=1) / len(random)
-        return weights @ [own[question].sum() for own in by_layer] / sizes - chance
-    limits = _limits(random, rng)  # in every draw, one list in twenty of the directions is above it
-    above = [
-        len(own) - np.searchsorted(np.sort(own["coherence"].to_numpy(float)), limits, side="right")
-        for own in by_layer
-    ]
-    return (weights * np.stack(above, axis=1)).sum(axis=1) / sizes - baseline[question].mean()
-
-
-def against_random(
-    table: pd.DataFrame, baseline: pd.DataFrame, question: str, label: str, *, seed: int = 0
-) -> Comparison:
-    """Share of a model's lists answered yes against that of random directions."""
-    drawn = _drawn_difference(table, baseline, question, np.random.default_rng(seed))
-    low, high = np.percentile(drawn, [2.5, 97.5])
-    rarer = min((drawn <= 0).sum(), (drawn >= 0).sum())
-    share, chance = float(table[question].mean()), float(baseline[question].mean())
-    return Comparison(
-        label=label,
-        n=len(table),
-        mean_a=chance,
-        mean_b=share,
-        difference=share - chance,
-        effect_size=float("nan"),
-        low=float(low),
-        high=float(high),
-        p_value=min(1.0, float(2 * (1 + rarer) / (1 + len(drawn)))),
-        test="bootstrap over layers and random directions, two-sided",
-        null_hypothesis="components are answered yes as often as random directions",
-    )
-
-
-def rank_bins(n: int, ks=KS) -> dict[str, range]:
-    """All components, and those between the numbers at which rotation is tested."""
-    ends = [0, *dict.fromkeys(min(k, n) for k in ks)]
-    bins = {f"components {a + 1} to {b}": range(a, b) for a, b in zip(ends, ends[1:], strict=False)}
-    return {f"all {n} components": range(n)} | (bins if len(bins) > 1 else {})
-
-
-def beyond_random_by_rank(
-    annotations: pd.DataFrame, baseline: pd.DataFrame, ks=KS
-) -> list[Comparison]:
-    """The stricter reading against random directions: both models, all ranks and parts of them."""
-    n = int(annotations["component"].max()) + 1
-    return holm(
-        [
-            against_random(
-                own[own["component"].isin(ranks)], baseline, "beyond_random", f"{role}, {name}"
-            )
-            for role, own in ((role, annotations[annotations["role"] == role]) for role in ROLES)
-            for name, ranks in rank_bins(n, ks).items()
-        ]
-    )
-
-
-def tasks_against_random(annotations: pd.DataFrame, baseline: pd.DataFrame) -> list[Comparison]:
-    """Share of lists with each task against that of random directions, both models."""
-    return holm(
-        [
-            against_random(
-                annotations[annotations["role"] == role], baseline, task, f"{task}, {role}"
-            )
-            for task in TASKS
-            for role in ROLES
-        ]
-    )
-
-
-def count_word(n: int) -> str:
-    """Small numbers as words, for sentences."""
-    words = "none one two three four five six seven eight nine".split()
-    return words[n] if 0 <= n < len(words) else f"{n:,}"
 
 
 # --- rotation
@@ -269,7 +167,7 @@ def folding_table(store: Store) -> pd.DataFrame:
     }
     for norm in names:
         table[norm] = np.where(table[norm], "folded in", "left out")
-    found = table.groupby(list(names)[::1], sort=False).agg(
+    found = table.groupby(list(names), sort=False).agg(
         **{
             "lists": ("n", "sum"),
             NAMES["interpretable"]: ("interpretable", "mean"),
@@ -326,80 +224,6 @@ def read_hand_labels() -> pd.DataFrame:
     """Labels by hand: layer, role, component, pole, interpretable, level, tasks."""
     path = data_folder() / "annotations" / "hand_labels.csv"
     return pd.read_csv(path, keep_default_na=False)
-
-
-def live_check(
-    name: str, store: Store, *, layer: int, component: int, role: str = "base"
-) -> pd.DataFrame | str:
-    """One component computed from the weights now, beside what the store holds.
-
-    A pair with fewer layers is looked at in its last one.
-    """
-    from helpers.annotate.lexicon import vocabulary
-    from helpers.architectures import weights
-    from helpers.ffn import components, concept_words, layer_value_vectors, word_outputs
-    from helpers.findings.ffn import TOP_K, embedded_words, n_components
-
-    pair = live.models(name, store)
-    if isinstance(pair, str):
-        return pair
-    layer = min(layer, n_layers(store) - 1)
-    of_model = weights(pair.model(role))
-    now = components(layer_value_vectors(of_model, layer), n_components(of_model))
-    units = word_outputs(embedded_words(pair, role))
-    listed = concept_words(now.directions[component], units, top_k=TOP_K)
-    stored, words = read_concepts(store, layer, role), np.array(vocabulary())
-    kept = stored.words[component]
-    same = [np.isin(ours, theirs).mean() for ours, theirs in zip(listed.words, kept, strict=True)]
-    return pd.DataFrame(
-        {
-            "pole": ["positive", "negative"],
-            "first words now": [" ".join(words[ours[:5]]) for ours in listed.words],
-            "first words stored": [" ".join(words[theirs[:5]]) for theirs in kept],
-            "words in common": same,
-            "largest difference of scores": np.abs(listed.scores - stored.scores[component]).max(1),
-        }
-    )
-
-
-def cosine_of_nearest(name: str, store: Store, *, n: int = 500) -> pd.DataFrame | str:
-    """Mean pairwise cosine of random words, and of the words nearest to n random directions.
-
-    Measured between output embeddings as they are, less their mean, and between the annotator's
-    word vectors.
-    """
-    from helpers.annotate.lexicon import word_vectors
-    from helpers.ffn import concept_words, word_outputs
-    from helpers.findings.ffn import TOP_K, embedded_words, random_directions
-
-    pair = live.models(name, store)
-    if isinstance(pair, str):
-        return pair
-    units = word_outputs(embedded_words(pair, "base"))
-    nearest = concept_words(random_directions(units.shape[1], n), units, top_k=TOP_K).words[:, 0]
-    rng = np.random.default_rng(0)
-    drawn = np.stack([rng.choice(len(units), TOP_K, replace=False) for _ in range(n)])
-    spaces = {
-        "output embeddings": units,
-        "output embeddings less their mean": word_outputs(units - units.mean(axis=0)),
-        "the annotator's word vectors": word_vectors(),
-    }
-    rows = {}
-    for label, space in spaces.items():
-        chance, found = mean_cosine(space[drawn]), mean_cosine(space[nearest])
-        rows[label] = {
-            "random words": chance.mean(),
-            "nearest to a random direction": found.mean(),
-            "share above 95 % of random lists": (found > np.quantile(chance, PERCENTILE)).mean(),
-        }
-    return pd.DataFrame(rows).T.astype(float).round(3)
-
-
-def mean_cosine(rows: Float[ndarray, "list word hidden"]) -> Float[ndarray, " list"]:
-    """Mean cosine of all pairs of unit rows, list by list."""
-    size = rows.shape[1]
-    total = np.square(rows.sum(axis=1)).sum(axis=-1) - np.square(rows).sum(axis=(1, 2))
-    return total / (size * (size - 1))
 
 
 def paper_table(
