@@ -69,8 +69,8 @@ const render = async ({ model, el }) => {
   const inside = (value, high, fallback) => (Number.isInteger(value) && value >= 0 && value < high ? value : fallback);
   const whole = (key, high, fallback) => inside(Number(link.get(key, fallback)), high, fallback);
   const state = {
-    layer: whole("layer", all.layers, 0),
-    head: whole("head", all.perLayer, 0),
+    layer: whole("layer", all.layers, -1),
+    head: whole("head", all.perLayer, -1),
     view: link.known("view", VIEWS),
     kind: link.known("kind", KINDS),
     show: link.known("show", SHOWS),
@@ -107,6 +107,13 @@ const render = async ({ model, el }) => {
       counted.lost[head] = base - both;
     }
   };
+  filter();
+  if (state.layer < 0 && state.head < 0) { // no link says where: open where most pairs changed
+    const moves = counted.gained.map((gained, head) => gained + counted.lost[head]);
+    const most = moves.indexOf(Math.max(...moves));
+    [state.layer, state.head] = [Math.floor(most / all.perLayer), most % all.perLayer];
+  }
+  [state.layer, state.head] = [Math.max(0, state.layer), Math.max(0, state.head)];
   const value = (head) => (state.view === "change" ? counted.gained[head] - counted.lost[head] : counted[state.view][head]);
 
   /* --- map */

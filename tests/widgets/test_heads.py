@@ -129,7 +129,9 @@ def test_filters_keep_the_pairs_of_a_class_of_verbs_and_of_a_word(page_file, ope
 
 
 def test_dimensions_come_by_norm_and_choose_the_pairs_they_hold(page_file, open_page):
-    page = open_page(page_file, fragment="#heads.show=all&heads.view=base")
+    page = open_page(
+        page_file, fragment="#heads.show=all&heads.view=base&heads.layer=0&heads.head=0"
+    )
     page.get_by_text("Dimensions of this head").click()
     rows = page.get_by_role("table", name="Dimensions of the open head").locator("tbody tr")
     rows.first.wait_for()
@@ -146,6 +148,14 @@ def test_dimensions_come_by_norm_and_choose_the_pairs_they_hold(page_file, open_
     assert len(listed(page)) == len(held)
     rows.nth(0).click()  # the chosen row again: all dimensions
     assert len(listed(page)) == len(of_head(SHOWN, 0))
+
+
+def test_it_opens_where_most_pairs_changed(page_file, open_page):
+    page = open_page(page_file)
+    changed = [sum(e["status"] != "kept" for e in of_head(SHOWN, h)) for h in range(12)]
+    layer, head = divmod(int(np.argmax(changed)), 4)
+    assert page.get_by_label("Layer", exact=True).input_value() == str(layer)
+    assert page.get_by_label("Head", exact=True).input_value() == str(head)
 
 
 def test_a_click_on_the_map_opens_the_head_under_it(page_file, open_page):
