@@ -47,7 +47,7 @@ colab: $(VENV)/installed-test  # chapters in an environment that holds what the 
 	COLAB_PYTHON=$(COLAB)/bin/python $(BIN)/python -m pytest tests/book/test_colab.py
 
 results: $(VENV)/installed
-	$(BIN)/python -m helpers.compute --pair gemma-3-270m
+	$(BIN)/python -m helpers compute --pair gemma-3-270m
 
 bench: $(VENV)/installed  # benchmarks/large needs more memory or time: run its files by hand
 	$(PIP) install -q -c constraints.txt -e '.[bench]'

@@ -32,18 +32,17 @@ from rich.console import Console
 from rich.table import Table
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from helpers.architectures import weights
-from helpers.attention import (
+from helpers.methods.heads import each_head, head_activations
+from helpers.methods.weights import weights
+from helpers.methods.word_pairs import (
     DEVIATIONS,
     REFERENCE,
     TOP_K,
-    each_head,
-    head_activations,
     head_knowledge,
     word_pairs,
     word_space,
 )
-from helpers.words import read_vectors, read_vocabulary, word_embeddings
+from helpers.words.vocabulary import read_vectors, read_vocabulary, word_embeddings
 
 PROMISES = {"speed_up": 100.0, "minutes": 30.0, "gigabytes": 6.0, "differing": 1e-3}
 LAYERS, HEADS, HEAD_DIM = 32, 32, 128
@@ -115,7 +114,7 @@ def seconds(task: Callable[[], object], repeats: int = 1) -> tuple[float, object
 
 def compare(layer: int, head: int) -> dict[str, float]:
     """Seconds of one head in three ways, and of the thresholds that all heads share."""
-    from helpers import pairs
+    from helpers.models import pair as pairs
 
     pair, words, vectors = pairs.load("gemma-3-270m"), read_vocabulary().words, read_vectors()
     of_model = weights(pair.tuned)
@@ -138,7 +137,7 @@ def compare(layer: int, head: int) -> dict[str, float]:
     mine = {(number, *pair) for number, pair in zip(numbers, sides, strict=True)}
     theirs = [{(i, *pair) for i, own in enumerate(way) for pair in own} for way in (expected, same)]
     differing = max(len(mine ^ own) for own in theirs)
-    return {"words one by one": loop, "dimension by dimension": steps, "helpers.attention": taken,
+    return {"words one by one": loop, "dimension by dimension": steps, "helpers.methods.word_pairs": taken,
             "thresholds, once": once, "words": len(words), "dimensions": len(expected),
             "pairs": len(mine), "differing": differing / len(mine)}  # fmt: skip
 
@@ -177,7 +176,7 @@ def show(one: dict[str, float], many: dict[str, float], layers: int, threads: in
     console = Console()
     title = f"One head: {one['words']:,} words, {one['dimensions']} dimensions, {threads} threads"
     table = Table("method", "seconds", "times faster than the loop", title=title)
-    for name in ("words one by one", "dimension by dimension", "helpers.attention"):
+    for name in ("words one by one", "dimension by dimension", "helpers.methods.word_pairs"):
         table.add_row(name, f"{one[name]:.3g}", f"{one['words one by one'] / one[name]:.0f}")
     table.add_row("thresholds, once for all heads", f"{one['thresholds, once']:.3g}", "")
     console.print(table)
@@ -192,7 +191,7 @@ def show(one: dict[str, float], many: dict[str, float], layers: int, threads: in
         f"peak {many['gigabytes']:.2f} GB"
     )
     return (
-        one["words one by one"] / one["helpers.attention"] >= PROMISES["speed_up"]
+        one["words one by one"] / one["helpers.methods.word_pairs"] >= PROMISES["speed_up"]
         and one["differing"] <= PROMISES["differing"]
         and minutes <= PROMISES["minutes"]
         and many["gigabytes"] <= PROMISES["gigabytes"]

@@ -30,9 +30,9 @@ from measure import PeakMemory
 from rich.console import Console
 from rich.table import Table
 
-from helpers.attribution import importance
-from helpers.pairs import load_base
-from helpers.positions import read_items
+from helpers.methods.importance import importance
+from helpers.models.pair import load_base
+from helpers.prompts.placement import read_items
 
 PROMISES = {"speed_up": 8.0, "difference": 1e-3}
 N, M = 53, 24

@@ -12,14 +12,16 @@ import sys
 import tempfile
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "widgets"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "explorers"))
 
 from harness import browser, widget_page
 
-from helpers.findings import recognition_view
-from helpers.results import open_store
-from helpers.widgets import components, heads, positions
-from helpers.widgets.saliency import SaliencyExplorer
+from helpers.findings.attention import explorer as heads
+from helpers.findings.ffn import explorer as components
+from helpers.findings.positions import explorer as positions
+from helpers.findings.recognition import read
+from helpers.findings.recognition.explorer import SaliencyExplorer
+from helpers.store.store import open_store
 
 LIMIT = 50  # milliseconds
 MOVE = """(input) => Array.from({length: 12}, (_, k) => {
@@ -44,7 +46,7 @@ def measure(widget) -> dict[str, list[float]]:
 def main() -> None:
     store = open_store()
     explorers = {
-        "saliency": SaliencyExplorer(recognition_view.explorer_items(store)),
+        "saliency": SaliencyExplorer(read.explorer_items(store)),
         "positions": positions.from_store(store, open_store("llama-vicuna-7b")),
         "heads": heads.HeadExplorer(heads.from_store(store)),
         "components": components.ComponentExplorer(components.from_store(store)),

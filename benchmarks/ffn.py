@@ -28,7 +28,7 @@ from measure import PeakMemory
 from rich.console import Console
 from rich.table import Table
 
-from helpers.ffn import components
+from helpers.methods.components import components
 
 PROMISES = {"speed_up": 5.0, "error": 1e-3, "gigabytes": 1.5}
 Leading = tuple[np.ndarray, np.ndarray]  # variances (falling), directions (rows)
@@ -44,7 +44,7 @@ def weights(rows: int, hidden: int, seed: int = 0) -> np.ndarray:
 
 
 def by_covariance(matrix: np.ndarray, n: int) -> Leading:
-    """What `helpers.ffn.components` does."""
+    """What `helpers.methods.components.components` does."""
     found = components(torch.from_numpy(matrix), n)
     return found.explained_variance_ratio, found.directions
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 from matplotlib.colors import LinearSegmentedColormap
 
-from helpers.figures import COLOURS
-from helpers.findings import recognition_view as view
-from helpers.results import open_store
+from helpers.findings.recognition import tables as view
+from helpers.pages.style import COLOURS
+from helpers.store.store import open_store
 
 PROMPT, SIZE = "short-writing-10", (1200, 630)
 OUTPUT = Path(__file__).resolve().parent.parent / "book" / "_static" / "social-card.png"

@@ -1,4 +1,4 @@
-"""Runs of `helpers.compute` on a tiny pair in processes of their own, which tests may kill.
+"""Runs of `helpers.commands.compute` on a tiny pair in processes of their own, which tests may kill.
 
 Importing torch takes seconds, so one server process does it once and forks a child a run. The server
 reads commands as lines of JSON and answers each with one line. A child can be told to die by SIGKILL
@@ -26,7 +26,8 @@ class Server:
     """The other end: starts runs and waits for them."""
 
     def __init__(self, models: Path) -> None:
-        paths = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]
+        tests = Path(__file__).parent
+        paths = [str(tests), str(tests / "findings"), str(tests.parent)]
         self.process = subprocess.Popen(
             [sys.executable, __file__, str(models)],
             stdin=subprocess.PIPE,
@@ -125,8 +126,8 @@ def _fatal_steps(die_at: int) -> None:
 
 
 def _child(command: dict, pair, choice) -> None:
-    from helpers import compute
-    from helpers.results import Store
+    from helpers.commands import compute
+    from helpers.store.store import Store
 
     os.environ.update(command.get("env", {}))
     if log := command.get("log"):
@@ -151,14 +152,16 @@ def _serve(models: Path) -> None:
     from test_recognition import prompt
     from tiny import save_model
 
-    from helpers import pairs, registry
-    from helpers.findings import recognition
+    from helpers.findings import parts
+    from helpers.findings.recognition import compute as recognition
+    from helpers.models import pair as pairs
+    from helpers.models import registry
 
     torch.set_num_threads(1)
     folders = [save_model(models / name, seed=i) for i, name in enumerate(("base", "tuned"))]
     choice = registry.own(*map(str, folders), name="tiny")
     pair = pairs.load(choice)
-    recognition.BLOCK = BLOCK
+    parts.BLOCK = BLOCK
     recognition.read_prompts = lambda: [prompt(number) for number in range(PROMPTS)]
     limited, real = MAX_TOKENS, recognition.make_responses
     recognition.make_responses = lambda p, q, s, r, *_: real(p, q, s, r, limited)

@@ -22,10 +22,10 @@ from transformers.initialization import no_init_weights
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from measure import PeakMemory  # noqa: E402
 
-from helpers.attribution import importance  # noqa: E402
-from helpers.estimate import LENGTHS  # noqa: E402
-from helpers.footprint import kept_bytes, row_bytes  # noqa: E402
-from helpers.machine import GIB, torch_dtype  # noqa: E402
+from helpers.commands.estimate import LENGTHS
+from helpers.methods.importance import importance
+from helpers.methods.memory import kept_bytes, row_bytes
+from helpers.models.devices import GIB, torch_dtype
 
 
 def random_model(config: LlamaConfig, dtype: torch.dtype, device: str) -> LlamaForCausalLM:

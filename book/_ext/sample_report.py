@@ -12,8 +12,8 @@ def write_report(app, exception):
     target = Path(app.outdir) / "report.html"
     if exception or app.builder.format != "html" or target.exists():
         return
-    from helpers import report
-    from helpers.results import open_store
+    from helpers.commands import report
+    from helpers.store.store import open_store
 
     report.write(open_store(PAIR), target)
 

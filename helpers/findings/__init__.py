@@ -1,1 +1,1 @@
-"""One module a finding: each fills the store of a pair (see `helpers.compute`)."""
+"""One folder a finding: compute, read, tables, figures, live, explorer and report."""

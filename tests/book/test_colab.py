@@ -24,10 +24,15 @@ import pytest
 from packaging.version import Version
 from tiny import save_model, word_tokenizer
 
-from helpers import compute, notebook, prose, registry
-from helpers.notebook import NotComputed, address, results, with_install_cell
-from helpers.prompts import read_prompts
-from helpers.results import data_folder, open_store
+from helpers.commands import colab as notebook
+from helpers.commands import compute
+from helpers.commands.chapter import NotComputed, results
+from helpers.commands.colab import address, with_install_cell
+from helpers.models import registry
+from helpers.pages import prose
+from helpers.paths import data_folder
+from helpers.prompts.prompt import read_prompts
+from helpers.store.store import open_store
 
 pytestmark = pytest.mark.xdist_group("colab")
 ROOT = Path(__file__).resolve().parents[2]
@@ -79,7 +84,8 @@ for notebook in notebooks:
             shown = done.result
             live.append(shown if isinstance(shown, str) else shown.to_csv())
         if cell["id"] == "install":  # whether cells find what they need, few resamples tell as well
-            from helpers import compute, statistics
+            from helpers.commands import compute
+            from helpers.methods import statistics
             statistics.RESAMPLES = 100
             if len(ran) == 1:
                 own = ["--base", base, "--tuned", tuned, "--name", "other", "--limit", "6"]
@@ -89,26 +95,31 @@ told = {"asked": asked, "cells": ran, "errors": errors, "live": live, "answer": 
 print("RESULT" + json.dumps(told))
 """
 LISTED = """
-import importlib, pkgutil, warnings
+import importlib, warnings
 from pathlib import Path
 import helpers
-from helpers import pairs, positions, prompts, registry, results, widgets
-from helpers.findings import attention_pairs, ffn_view
-from helpers.widgets.base import BookWidget
+from helpers.findings.ffn.tables import read_hand_labels
+from helpers.models import registry
+from helpers.pages.explorer import BookWidget
+from helpers.paths import adapter_folder, data_folder
+from helpers.prompts.placement import read_items
+from helpers.prompts.prompt import read_prompts
+from helpers.store import store as results
+from helpers.words.verbs import read_lexicon
 warnings.simplefilter("error", results.DamagedResultWarning)
-for module in pkgutil.iter_modules(widgets.__path__):
-    importlib.import_module("helpers.widgets." + module.name)
-folder = results.data_folder()
+for name in ("recognition", "positions", "attention", "ffn"):
+    importlib.import_module(f"helpers.findings.{name}.explorer")
+folder = data_folder()
 stores = {path.name: results.open_store(path.name) for path in (folder / "results").iterdir()}
 answer = {
     "package": str(Path(helpers.__file__).parent),
     "data": str(folder),
-    "adapter": str(pairs.adapter_folder()),
-    "prompts": len(prompts.read_prompts()),
-    "items": len(positions.read_items()),
+    "adapter": str(adapter_folder()),
+    "prompts": len(read_prompts()),
+    "items": len(read_items()),
     "pairs": list(registry.read()),
-    "verbs": len(attention_pairs.read_lexicon().verbs),
-    "labels": len(ffn_view.read_hand_labels()),
+    "verbs": len(read_lexicon().verbs),
+    "labels": len(read_hand_labels()),
     "stores": {name: sum(map(store.has, store.manifest())) for name, store in stores.items()},
     "files": sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()),
     "explorers": {one.__name__: one._esm for one in BookWidget.__subclasses__()},
@@ -217,9 +228,7 @@ def test_the_installed_package_finds_its_data_and_its_explorers(ran, sources):
     assert found["labels"] == len(lines("annotations/hand_labels.csv")) - 1
     assert files_of(data, "*") <= set(found["files"])
     assert Path(found["adapter"], "adapter_model.safetensors").is_file()
-    scripts = [(ROOT / "helpers" / "widgets" / name).read_text("utf-8") for name in files_of(
-        ROOT / "helpers" / "widgets", "*.js")]  # fmt: skip
-    own = [script for script in scripts if "export default" in script]
+    own = [path.read_text("utf-8") for path in (ROOT / "helpers").rglob("explorer.js")]
     assert len(found["explorers"]) == len(own) > 0
     assert all(any(script in esm for esm in found["explorers"].values()) for script in own)
     for name, parts in found["stores"].items():  # read by hash: any warning was an error
@@ -265,7 +274,7 @@ def test_numbers_of_the_text_are_said_without_the_books_builder(monkeypatch, cap
 def test_a_notebooks_install_cell_has_the_address_of_the_configuration():
     for path in CHAPTERS:
         content = json.loads(path.read_text("utf-8"))
-        assert chapter(path) == content, f"run `python -m helpers.notebook` ({path.name})"
+        assert chapter(path) == content, f"run `python -m helpers colab` ({path.name})"
 
 
 def test_the_install_cell_is_renewed_in_place_and_nothing_else_is_touched(tmp_path, capsys):

@@ -7,7 +7,7 @@ from axe_playwright_python.sync_playwright import Axe
 from build import SITE
 from harness import Watched
 
-from helpers.report_sections import SECTIONS
+from helpers.findings.registry import FINDINGS
 
 pytestmark = pytest.mark.xdist_group("site")
 EXPLORERS = ("saliency", "positions", "heads", "components")
@@ -47,7 +47,7 @@ def test_the_report_is_whole_and_asks_for_nothing(opened, file):
     loaded = page.evaluate("performance.getEntriesByType('resource').map(one => one.name)")
     assert [name for name in loaded if not name.startswith(("blob:", "data:"))] == []
     assert page.locator(".missing").count() == 0
-    assert page.locator("main > section").count() == len(SECTIONS) + 1  # what it was made from
+    assert page.locator("main > section").count() == len(FINDINGS) + 1  # what it was made from
     assert page.locator(".explorer[role=alert]").count() == 0
     assert page.locator("img").evaluate_all("all => all.every(one => one.naturalWidth > 100)")
     assert file.stat().st_size < 8e6

@@ -1,0 +1,1 @@
+"""python -m helpers COMMAND: what is run from a terminal, and what opens a chapter."""

@@ -1,0 +1,1 @@
+"""Commands as they were called before; this folder goes with the next version."""

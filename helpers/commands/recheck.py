@@ -1,0 +1,124 @@
+"""Recompute parts of a store, drawn at random, and compare: `python -m helpers recheck --parts 20`.
+
+A store grows over weeks, and the package with it: every part names the state of the code that made it.
+This asks whether the present code makes the same parts. Nothing is written.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from helpers.commands.compute import inputs
+from helpers.findings.registry import BY_NAME
+from helpers.methods.errors import Mendable
+from helpers.models.pair import fingerprint
+from helpers.pages import live
+from helpers.paths import DEFAULT_PAIR
+from helpers.prompts.reading import load_prompts
+from helpers.store.store import Part, Store, Value, open_store
+
+
+@dataclass
+class Difference:
+    """One part made anew beside the stored one."""
+
+    part: str
+    values: int  # numbers and texts compared
+    largest: float  # difference of numbers, relative to the largest of their column or array
+    differing: int  # texts, and numbers apart by more than a thousandth of the largest
+
+
+@dataclass
+class Rechecked(Store):
+    """A store that makes the chosen parts anew instead of filling what is missing."""
+
+    chosen: set[str] = field(default_factory=set)
+    compared: list[Difference] = field(default_factory=list)
+
+    def fill(self, parts: Iterable[Part], *, desc: str = "", progress: bool = False) -> None:
+        for part in parts:
+            if part.name in self.chosen:
+                found = compare(part.name, self.read(part.name), part.make())
+                print(f"{found.part}: {found.differing} of {found.values} differ", flush=True)
+                self.compared.append(found)
+
+
+def columns_of(value: Value) -> dict[str, np.ndarray]:
+    """Columns of a table, or arrays, each as one flat array; lists in cells are joined."""
+    if isinstance(value, dict):
+        return {name: np.asarray(array).ravel() for name, array in value.items()}
+    found = {}
+    for name, column in value.items():
+        cells = column.to_numpy()
+        nested = len(cells) and isinstance(cells[0], (list, tuple, np.ndarray))
+        found[name] = np.concatenate([np.ravel(cell) for cell in cells]) if nested else cells
+    return found
+
+
+def compare(name: str, stored: Value, now: Value) -> Difference:
+    """A part as it is stored and as it is made now; a missing column differs whole."""
+    old, new = columns_of(stored), columns_of(now)
+    values = sum(map(len, old.values()))
+    largest, differing = 0.0, 0
+    for key in old.keys() | new.keys():
+        before, after = old.get(key), new.get(key)
+        if before is None or after is None or before.shape != after.shape:
+            differing += max(len(one) for one in (before, after) if one is not None)
+            continue
+        numeric = pd.api.types.is_numeric_dtype(before) and not pd.api.types.is_bool_dtype(before)
+        if not numeric:
+            differing += sum(str(x) != str(y) for x, y in zip(before, after, strict=True))
+            continue
+        before, after = before.astype(float), after.astype(float)
+        differing += int((np.isnan(before) != np.isnan(after)).sum())
+        apart = np.abs(np.nan_to_num(before) - np.nan_to_num(after))
+        scale = np.abs(np.nan_to_num(before)).max(initial=0) or 1.0
+        largest = max(largest, float(apart.max(initial=0) / scale))
+        differing += int((apart > 1e-3 * scale).sum())
+    return Difference(name, values, largest, differing)
+
+
+def recheck(name: str, folder: Path | None = None, *, parts: int = 20, seed: int = 0) -> list:
+    """Compare `parts` parts of a store, drawn with the seed, with what the present code makes."""
+    stored = open_store(name, folder)
+    held = [part for part in stored.manifest() if part.split("/")[0] in BY_NAME]
+    chosen = set(random.Random(seed).sample(sorted(held), min(parts, len(held))))
+    choice = live.choice(name, stored)
+    store = Rechecked(stored.folder, fingerprint(choice), chosen=chosen)
+    held = stored.recorded()["conditions"]
+    prompts = load_prompts(held["prompts"]) if "prompts" in held else None
+    pair = live.load(name, stored)
+    for finding in BY_NAME:
+        if any(part.startswith(f"{finding}/") for part in chosen):
+            made = BY_NAME[finding].compute()
+            own = inputs(finding, prompts, held.get("limit"))
+            made(pair, store, **own, progress=False)
+    return store.compared
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m helpers recheck", description=__doc__)
+    parser.add_argument("--pair", default=DEFAULT_PAIR)
+    parser.add_argument("--folder", type=Path)
+    parser.add_argument("--parts", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=0)
+    given = parser.parse_args(arguments)
+    try:
+        found = recheck(given.pair, given.folder, parts=given.parts, seed=given.seed)
+    except Mendable as error:
+        raise SystemExit(str(error)) from None
+    table = pd.DataFrame([vars(one) for one in found]).set_index("part")
+    print(table.to_string(float_format="{:.1e}".format))
+    total = table[["values", "differing"]].sum()
+    print(f"{len(table)} parts, {total['values']:,} values: {total['differing']:,} differ.")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,217 @@
+"""A pair on one page that can be mailed: `python -m helpers report --pair NAME`.
+
+The page is one HTML file: the book's tables and figures for whatever the pair's store holds, and
+their explorers, mounted from state inside the file as in the published book. It asks no host for
+anything (a content policy in the page forbids it), and what models wrote stands in it as text.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import io
+import json
+import logging
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path, PureWindowsPath
+
+import pandas as pd
+from anywidget import AnyWidget
+from ipywidgets.embed import dependency_state
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from matplotlib import pyplot, rc_context
+from matplotlib.figure import Figure
+from tqdm.auto import tqdm
+
+from helpers.findings.registry import FINDINGS, Finding
+from helpers.methods.errors import Mendable
+from helpers.models import registry
+from helpers.models.registry import RegistryError
+from helpers.pages.blocks import Block, Shown
+from helpers.pages.style import use_book_style
+from helpers.paths import DEFAULT_PAIR, package_folder
+from helpers.prompts.prompt import read_prompts
+from helpers.store.claims import UnwritableStore, write_whole
+from helpers.store.conditions import told
+from helpers.store.store import MissingResult, Store, open_store
+
+WIDGET = "application/vnd.jupyter.widget"
+
+
+SIDES = {"base": "base model", "tuned": "tuned model", "adapter": "tuned model, as an adapter"}
+
+
+class NoReport(Mendable, ValueError):
+    """There is nothing to report on; the message says what was looked for and what computes it."""
+
+
+def picture(figure: Figure) -> str:
+    """A figure as the address of an SVG image that lies in the page; the same bytes every time."""
+    drawn = io.BytesIO()
+    with rc_context({"svg.hashsalt": "report"}):
+        figure.savefig(drawn, format="svg", metadata={"Date": None})
+    pyplot.close(figure)
+    return f"data:image/svg+xml;base64,{base64.b64encode(drawn.getvalue()).decode('ascii')}"
+
+
+def embedded(value: object) -> str:
+    """JSON that nothing in it can break out of a script element."""
+    return json.dumps(value).replace("<", "\\u003c")
+
+
+def shown(block: Block, thing: Shown) -> dict:
+    """A block as the template takes it."""
+    told = {"title": block.title, "alt": block.alt}
+    if isinstance(thing, Figure):
+        return told | {"kind": "picture", "address": picture(thing)}
+    if isinstance(thing, AnyWidget):
+        state = {"version_major": 2, "version_minor": 0}
+        state["state"] = dependency_state([thing], drop_defaults=False)
+        view = {"version_major": 2, "version_minor": 0, "model_id": thing.model_id}
+        return told | {"kind": "explorer", "state": embedded(state), "view": embedded(view)}
+    table = pd.DataFrame(thing).to_html(border=0, escape=True)
+    return told | {"kind": "table", "table": table, "caption": getattr(thing, "caption", "")}
+
+
+def filled(section: Finding, store: Store) -> dict:
+    """A section as the template takes it; `why` says what the store lacks for all of it."""
+    told = {
+        "finding": section.name,
+        "title": section.title,
+        "question": section.question,
+        "terms": section.terms,
+    }
+    told |= {"command": store.command(section.name), "blocks": [], "why": ""}
+    if not store.has(section.needs):
+        return told | {"why": "The store does not hold this finding."}
+    try:
+        blocks = section.blocks(store)
+    except (MissingResult, ValueError) as error:
+        return told | {"why": str(error)}
+    return told | {"blocks": list(_made(blocks))}
+
+
+def _made(blocks: list[Block]) -> Iterator[dict]:
+    """Each block, or why it could not be made from what the store holds."""
+    said: set[str] = set()
+    for block in blocks:
+        try:
+            yield shown(block, block.make())
+        except (MissingResult, ValueError) as error:
+            pyplot.close("all")
+            why = "The reason is the one given above." if str(error) in said else str(error)
+            said.add(str(error))
+            yield {"title": block.title, "kind": "missing", "why": why}
+
+
+def origin(store: Store) -> list[tuple[str, str]]:
+    """What the results were made from: models, their hashes or commits, versions, dates."""
+    parts, rows = list(store.manifest().values()), []
+    known = registry.read().get(store.folder.name)
+    models = {r: str(getattr(known, r)) for r in ("base", "tuned")} if known else store.origin()
+    rows += [(SIDES[role], _named(where)) for role, where in models.items()]
+    made_from = [part.get("made_from", {}) for part in parts]
+    for key in ("base", "tuned", "adapter", "dtype"):
+        hashes = sorted({str(one[key]) for one in made_from if key in one})
+        rows += [(f"{SIDES.get(key, 'precision')}: made from" if key != "dtype" else "precision",
+                  ", ".join(hashes))] if hashes else []  # fmt: skip
+    rows.append(("prompts", told(store, len(read_prompts()))))
+    versions = pd.DataFrame([part.get("versions", {}) for part in parts])
+    rows += [(name, ", ".join(sorted(set(versions[name].dropna())))) for name in versions]
+    made = sorted((part.get("date", ""), part.get("code", "")) for part in parts)
+    states = len({code for _, code in made})
+    grew = f" (the package grew meanwhile: {states} states of it; each part names its own)"
+    rows.append(("code", f"{made[-1][1]}{grew if states > 1 else ''}"))
+    rows.append(("computed", f"{made[0][0]} to {made[-1][0]}, {len(parts)} parts"))
+    return rows
+
+
+def _named(where: str) -> str:
+    """A model of the Hub by its id, a local one by its last name: what is mailed tells no paths."""
+    local = where.startswith(("/", ".", "~")) or where.count("/") > 1 or "\\" in where
+    return f"{PureWindowsPath(where).name} (on disk)" if local else where
+
+
+@cache
+def _template():
+    environment = Environment(
+        loader=PackageLoader("helpers.commands", "."), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    return environment.get_template("report.html")
+
+
+def page(store: Store, *, progress: bool = False) -> str:
+    """The report on a store, as the text of one HTML file."""
+    if not store.manifest():
+        raise NoReport(_nothing(store))
+    use_book_style()
+    pyplot.switch_backend("agg")
+    logging.getLogger("matplotlib.font_manager").setLevel(
+        logging.ERROR
+    )  # the nearest weight will do
+    chosen = tqdm(FINDINGS, desc="report", unit="finding", disable=not progress)
+    sections = [filled(section, store) for section in chosen]
+    if not any(section["blocks"] for section in sections):
+        whys = {section["why"] for section in sections}
+        raise NoReport(f"{_nothing(store)} {' '.join(sorted(whys))}")
+    mount = package_folder() / "pages" / "mount.js"
+    return _template().render(
+        pair=store.folder.name,
+        computed_on=told(store, len(read_prompts())),
+        origin=origin(store),
+        sections=sections,
+        kind=WIDGET,
+        mount=mount.read_text(encoding="utf-8"),
+    )
+
+
+def _nothing(store: Store) -> str:
+    name, folder = store.folder.name, store.folder.parent
+    held = sorted(path.parent.name for path in folder.glob("*/manifest.json"))
+    others = f" Stores there: {', '.join(held)}." if held else ""
+    own = "" if name in registry.read() or store.origin() else (
+        f" For a pair of your own: python -m helpers compute --base X --tuned Y --name {name}"
+    )  # fmt: skip
+    command = "" if own else f" Compute it with: {store.command()}"
+    return f"pair={name!r}: no finding of the book lies in {store.folder}.{others}{command}{own}"
+
+
+def write(store: Store, output: Path, *, progress: bool = False) -> int:
+    """Write the report whole, or not at all; its size in bytes."""
+    if output.is_dir() or not output.parent.is_dir():
+        raise NoReport(f"output={str(output)!r} is a folder, or lies in none: name a file.")
+    text = page(store, progress=progress).encode("utf-8")
+    try:
+        write_whole(output, text)
+    except OSError as error:
+        raise NoReport(
+            f"output={str(output)!r} cannot be written ({error.strerror}): name a file in another "
+            "folder with --output."
+        ) from None
+    return len(text)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m helpers report", description=__doc__)
+    parser.add_argument("--pair", default=DEFAULT_PAIR, help="the name it was computed under")
+    parser.add_argument("--folder", type=Path, help="its store, if it lies in another folder")
+    parser.add_argument("--output", type=Path, help="default: report-NAME.html")
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> None:
+    given = _parser().parse_args(arguments)
+    try:
+        registry.checked_name(given.pair)
+        store = open_store(given.pair, given.folder)
+        output = given.output or Path(f"report-{store.folder.name}.html")
+        size = write(store, output, progress=True)
+    except (NoReport, RegistryError, UnwritableStore) as error:
+        raise SystemExit(str(error)) from None
+    print(f"{output}: {size / 1e6:.1f} MB. It needs no network: open it, or mail it.")
+
+
+if __name__ == "__main__":
+    main()

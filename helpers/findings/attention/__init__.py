@@ -1,0 +1,1 @@
+"""Finding 2: pairs of words in the heads."""

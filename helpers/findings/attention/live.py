@@ -1,0 +1,43 @@
+"""One head recomputed beside its stored pairs."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from helpers.findings.attention.pairs import n_layers, read_layer
+from helpers.models.roles import ROLES
+from helpers.pages import live
+from helpers.store.store import Store
+from helpers.words.verbs import read_lexicon
+
+# --- the chapter's end
+
+
+def live_check(name: str, store: Store, *, layer: int, head: int) -> pd.DataFrame | str:
+    """Knowledge of one head computed from the weights now, beside what the store holds.
+
+    A pair with fewer layers or heads is looked at in its last one.
+    """
+    from helpers.methods.heads import head_activations
+    from helpers.methods.weights import weights
+    from helpers.methods.word_pairs import head_knowledge, word_pairs, word_space
+    from helpers.words.vocabulary import word_embeddings
+
+    pair = live.models(name, store)
+    if isinstance(pair, str):
+        return pair
+    layer, lexicon = min(layer, n_layers(store) - 1), read_lexicon()
+    heads = read_layer(store, layer)[0]
+    head = min(head, len(heads) - 1)
+    space, stored = word_space(lexicon.vectors), heads[head]
+    rows = {}
+    for role in ROLES:
+        of_model = weights(pair.model(role))
+        embeddings = word_embeddings(of_model, pair.tokenizer, lexicon.vocabulary.words)
+        own = head_activations(of_model, layer, head, embeddings)
+        now = head_knowledge(word_pairs(own.query, own.key, space))
+        kept = stored.knowledge(role)
+        common = len(np.intersect1d(now.code, kept.code))
+        rows[role] = {"pairs now": len(now), "pairs stored": len(kept), "in common": common}
+    return pd.DataFrame(rows).T

@@ -1,0 +1,240 @@
+"""How the number of pairs of each verb changed, for several ways to read heads and for chance.
+
+A verb's lift needs no more than the number of heads in which its count rose and fell. That is kept
+by layer and verb: for pairs found in two dimensions or more (`rose`, `fell`, `change`), the paper's
+knowledge, and for pairs found in one or more (`..._any`), of which there are about thirty times as
+many. Chance is a random update of all query and key projections, as large as the real one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from functools import cache, partial
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Float, Int
+from numpy import ndarray
+from torch import Tensor
+
+from helpers.findings.attention.pairs import embedded_words
+from helpers.methods.heads import Form, each_head
+from helpers.methods.rotation import random_updates
+from helpers.methods.weights import Weights, weights
+from helpers.methods.word_pairs import (
+    TOP_K,
+    WordSpace,
+    head_knowledge,
+    verb_counts,
+    word_pairs,
+    word_space,
+)
+from helpers.models.pair import Pair
+from helpers.models.roles import ROLES
+from helpers.store.origin import inputs_hash
+from helpers.store.store import Part, Store
+from helpers.words.verbs import Lexicon
+from helpers.words.vocabulary import word_embeddings
+
+COUNTED_FROM = (2, 1)  # dimensions that a pair must be found in, to be counted
+
+
+NULLS = ("norm", "spectrum")
+
+
+BLOCK = 5  # random updates in a part of the store
+
+
+SIDES = ("query", "key")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One way to read heads. `vectors` "own": the base model's output embeddings as word vectors."""
+
+    label: str
+    top_k: int = TOP_K
+    vectors: Literal["sentence", "own"] = "sentence"
+    lemmas: bool = False
+    unit: bool = False
+    form: Form = "dimensions"
+
+
+READINGS = {
+    "main": Reading("as in the paper, 100 words a side"),
+    "k20": Reading("20 words a side", top_k=20),
+    "k50": Reading("50 words a side", top_k=50),
+    "k200": Reading("200 words a side", top_k=200),
+    "own-vectors": Reading("word vectors: the base model's own embeddings", vectors="own"),
+    "lemmas": Reading("words in their base form only", lemmas=True),
+    "unit": Reading("word embeddings at unit length", unit=True),
+    "bilinear": Reading("singular pairs instead of dimensions", form="bilinear"),
+}
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What a reading needs, made once: word space, embeddings by model, verbs as places."""
+
+    space: WordSpace
+    embeddings: dict[str, Float[Tensor, "word hidden"]]
+    verbs: Int[ndarray, " verb"]
+
+
+def prepare(pair: Pair, lexicon: Lexicon, reading: Reading) -> Prepared:
+    vocabulary = lexicon.vocabulary
+    kept = np.arange(len(vocabulary))
+    if reading.lemmas:  # verbs stay, whatever their most frequent part of speech makes their lemma
+        kept = np.union1d(kept[vocabulary.is_lemma], lexicon.places)
+    words = [vocabulary.words[i] for i in kept]
+    embeddings = embedded_words(pair, words)
+    vectors = lexicon.vectors[kept]
+    if reading.vectors == "own":
+        vectors = word_embeddings(weights(pair.base), pair.tokenizer, words, output=True)
+    if reading.unit:
+        embeddings = {r: rows / rows.norm(dim=1, keepdim=True) for r, rows in embeddings.items()}
+    space = word_space(vectors).to(embeddings["base"].device)
+    return Prepared(space, embeddings, np.searchsorted(kept, lexicon.places))
+
+
+def count_verbs(
+    of_model: Weights, prepared: Prepared, role: str, reading: Reading
+) -> Int[ndarray, "least head verb"]:
+    """In how many pairs of each head each verb occurs: pairs of 2 dimensions or more, of 1 or more."""
+    counts = []
+    for _, _, own in each_head(of_model, prepared.embeddings[role], form=reading.form):
+        pairs = word_pairs(own.query, own.key, prepared.space, top_k=reading.top_k)
+        known = [head_knowledge(pairs, least=least) for least in COUNTED_FROM]
+        counts.append([verb_counts(one, prepared.verbs) for one in known])
+    return np.array(counts).transpose(1, 0, 2)
+
+
+def verb_changes(
+    base: Int[ndarray, "least head verb"], tuned: Int[ndarray, "least head verb"], n_layers: int
+) -> pd.DataFrame:
+    """One row a layer and verb: heads where its count rose and fell, and the sum of changes."""
+    change = (tuned - base).reshape(len(COUNTED_FROM), n_layers, -1, base.shape[-1])
+    columns = {}
+    for suffix, one in zip(("", "_any"), change, strict=True):
+        for name, values in (
+            ("rose", (one > 0).sum(axis=1).astype(np.uint8)),
+            ("fell", (one < 0).sum(axis=1).astype(np.uint8)),
+            ("change", one.sum(axis=1).astype(np.int16)),
+        ):
+            columns[name + suffix] = values.ravel()
+    layer, verb = np.divmod(np.arange(n_layers * base.shape[-1]), base.shape[-1])
+    return pd.DataFrame(
+        {"layer": layer.astype(np.uint8), "verb": verb.astype(np.uint16), **columns}
+    )
+
+
+def make_reading(pair: Pair, lexicon: Lexicon, reading: Reading) -> pd.DataFrame:
+    prepared = prepare(pair, lexicon, reading)
+    # No model is kept while the other is asked for: they may take turns in memory.
+    counts = [count_verbs(weights(pair.model(r)), prepared, r, reading) for r in ROLES]
+    return verb_changes(*counts, weights(pair.base).n_layers)
+
+
+def make_readings(
+    pair: Pair, store: Store, lexicon: Lexicon, readings: dict[str, Reading] | None, progress: bool
+) -> None:
+    parts = []
+    for name, reading in (READINGS if readings is None else readings).items():
+        settings = {k: v for k, v in asdict(reading).items() if k != "label"}
+        made_from = {"words": lexicon.hash, "inputs": inputs_hash(settings)}
+        make = partial(make_reading, pair, lexicon, reading)
+        parts.append(Part(f"attention/readings/{name}", make, made_from, settings))
+    store.fill(parts, desc="readings", progress=progress)
+
+
+# --- random updates of the same size
+
+
+def projections(of_model: Weights, layer: int, side: str) -> list[Float[Tensor, "hidden head_dim"]]:
+    """Views of each head's columns as the model stores them: what is written here, it uses."""
+    if side == "query":
+        return [of_model.query(layer, head, fold=False) for head in range(of_model.n_heads)]
+    shared_by = of_model.n_heads // of_model.n_key_value_heads
+    return [
+        of_model.key(layer, group * shared_by, fold=False)
+        for group in range(of_model.n_key_value_heads)
+    ]
+
+
+Updates = dict[tuple[int, str], Float[Tensor, "hidden columns"]]
+
+
+def real_updates(pair: Pair) -> Updates:
+    """What tuning added to all query and key projections; one model is asked for after the other."""
+    sums: Updates = {}
+    for role, sign in (("base", -1), ("tuned", 1)):
+        of_model = weights(pair.model(role))
+        for layer in range(of_model.n_layers):
+            for side in SIDES:
+                own = torch.cat(projections(of_model, layer, side), dim=1).float().cpu()
+                sums[layer, side] = sums.get((layer, side), 0) + sign * own
+    return sums
+
+
+def drawn_updates(real: Updates, *, draws: int, seed: int, null: str) -> Iterator[Updates]:
+    """Random updates of all query and key projections, each of its real update's norm and rank."""
+    sources = {
+        (layer, side): random_updates(
+            update, draws=draws, seed=10_000 * seed + 2 * layer + SIDES.index(side), null=null
+        )
+        for (layer, side), update in real.items()
+    }
+    for _ in range(draws):
+        yield {key: next(source) for key, source in sources.items()}
+
+
+@contextmanager
+def updated(of_model: Weights, updates: dict[tuple[int, str], Tensor]) -> Iterator[Weights]:
+    """The model with updates added to its projections; afterwards they are exactly as before."""
+    kept = {key: [view.clone() for view in projections(of_model, *key)] for key in updates}
+    try:
+        with torch.no_grad():
+            for key, update in updates.items():
+                views = projections(of_model, *key)
+                for view, own in zip(views, update.split(views[0].shape[1], dim=1), strict=True):
+                    view.add_(own.to(view))
+        yield of_model
+    finally:
+        with torch.no_grad():
+            for key, saved in kept.items():
+                for view, own in zip(projections(of_model, *key), saved, strict=True):
+                    view.copy_(own)
+
+
+def make_null(
+    pair: Pair, store: Store, lexicon: Lexicon, *, draws: int, top_k: int, progress: bool
+) -> None:
+    """Changes of verbs under random updates, `draws` of each kind, in blocks of BLOCK (rounded up)."""
+    reading = Reading("random updates", top_k=top_k)
+    made_from = {"words": lexicon.hash, "inputs": inputs_hash([top_k, BLOCK])}
+
+    @cache  # only if some block is left to make
+    def shared() -> tuple[Updates, Prepared, ndarray]:
+        real, prepared = real_updates(pair), prepare(pair, lexicon, reading)
+        return real, prepared, count_verbs(weights(pair.base), prepared, "base", reading)
+
+    def make_block(null: str, block: int) -> pd.DataFrame:
+        (real, prepared, base), of_model = shared(), weights(pair.base)
+        tables = []
+        for number, updates in enumerate(drawn_updates(real, draws=BLOCK, seed=block, null=null)):
+            with updated(of_model, updates):
+                counts = count_verbs(of_model, prepared, "base", reading)
+            table = verb_changes(base, counts, of_model.n_layers)
+            tables.append(table.assign(draw=np.uint8(BLOCK * block + number)))
+        return pd.concat(tables, ignore_index=True)
+
+    blocks = [(null, block) for null in NULLS for block in range(-(-draws // BLOCK))]
+    parts = [
+        Part(f"attention/null/{n}-{b:02d}", partial(make_block, n, b), made_from, {"seed": b})
+        for n, b in blocks
+    ]
+    store.fill(parts, desc="random updates", progress=progress)

@@ -1,0 +1,68 @@
+"""Chapter 3 in a report on any pair."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from helpers.findings.attention import explorer, figures, heads, lift
+from helpers.pages.blocks import Block
+from helpers.pages.tables import Captioned, comparison_table
+from helpers.store.store import Store
+from helpers.words.verbs import read_lexicon
+
+
+def blocks(store: Store) -> list[Block]:
+    lexicon = read_lexicon()
+    compared = {
+        name: lift.by_quarter(store, lexicon, counted) for name, counted in lift.COUNTED.items()
+    }
+    drawn = cache(lambda: lift.against_random(store, lexicon))
+    silenced = cache(lambda: heads.read_silenced(store))
+    lifts = [
+        Block(f"Verb lift, pairs held by {name}", lambda found=found: lift_table(found))
+        for name, found in compared.items()
+    ]
+    return [
+        Block(
+            "Verb lift by part of the layers",
+            lambda: figures.lift_by_quarter(compared),
+            "Verb lift of instruction and general verbs by part of the layers, with intervals and "
+            "the band of relabelled verbs.",
+        ),
+        *lifts,
+        Block(
+            "Against random updates of the same size",
+            lambda: figures.random_updates(drawn()),
+            "Number of changed verb counts and difference of lift: tuning as a line, random "
+            "updates as dots.",
+        ),
+        Block("Tuning among random updates", lambda: lift.random_table(drawn())),
+        Block(
+            "Where verbs gained and lost pairs",
+            lambda: figures.verb_map(heads.verb_map(store, lexicon)),
+            "Maps of layers by heads: pairs gained less pairs lost per 100 verbs of a group.",
+        ),
+        Block(
+            "Heads silenced",
+            lambda: figures.silenced(heads.silenced_table(silenced())),
+            "Share of prompts followed and loss on plain text with heads silenced, chosen sets as "
+            "marks and random ones as dots.",
+        ),
+        Block(
+            "What silencing them costs",
+            lambda: comparison_table(
+                heads.compare_silenced(silenced()), names=("before", "silenced")
+            ),
+        ),
+        Block("Explore every head", lambda: explorer.HeadExplorer(explorer.from_store(store))),
+    ]
+
+
+def lift_table(found: list[lift.VerbComparison]) -> Captioned:
+    """The chapter's table of verb lift with its null hypothesis as the caption."""
+    shown = Captioned(lift.table(found))
+    shown.caption = (
+        f"Null hypothesis: {lift.NULL_HYPOTHESIS} (permutation within strata, two-sided). "
+        "Pairs of numbers: instruction / general verbs."
+    )
+    return shown

@@ -1,0 +1,1 @@
+"""How far the gradient can be believed."""

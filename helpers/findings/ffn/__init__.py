@@ -1,0 +1,1 @@
+"""Finding 3: concepts of the feed-forward layers."""

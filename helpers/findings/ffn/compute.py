@@ -1,0 +1,253 @@
+"""Finding 3, feed-forward knowledge: components, concepts and rotation of a pair.
+
+Per layer and model the store holds `ffn/components/LL-ROLE` (words, scores, variance) and
+`ffn/rotation/LL` (angles, matches, nulls); over all layers `ffn/annotations`, `ffn/baseline`
+(random directions) and `ffn/folding` (what norms would change). Each part is written as soon as it
+is there, so an interrupted run loses one layer at most. Words are indices into the vocabulary of
+`helpers.words.classes`; scores are kept as bytes on a scale per list.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache, partial
+
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Float, Int
+from tqdm.auto import tqdm
+
+from helpers.methods.components import (
+    MAX_COMPONENTS,
+    ConceptWords,
+    components,
+    concept_words,
+    layer_value_vectors,
+    word_outputs,
+)
+from helpers.methods.rotation import match, principal_angles, random_updates, update_rank
+from helpers.methods.weights import Weights, weights
+from helpers.models.pair import Pair
+from helpers.models.roles import ROLES
+from helpers.store.store import Part, Store
+from helpers.words.annotation import LEVELS, NO_LEVEL, TASKS, Annotation
+from helpers.words.annotators import annotator
+from helpers.words.classes import vocabulary
+
+TOP_K = 15
+
+
+DRAWS = 20
+
+
+NULLS = ("norm", "spectrum")
+
+
+# Number of components whose span is compared with the null; the pair itself is measured at all k.
+KS = (1, 2, 3, 5, 8, 12, 18, 27, 40, 60, 90, 130, 180, 240, 300)
+
+
+LEVEL_NAMES = (NO_LEVEL, *LEVELS)
+
+
+@dataclass(frozen=True)
+class LayerConcepts:
+    """What the store holds of one layer of one model."""
+
+    words: Int[np.ndarray, "component pole top_k"]
+    scores: Float[np.ndarray, "component pole top_k"]
+    explained_variance_ratio: Float[np.ndarray, " component"]
+
+
+def embedded_words(pair: Pair, role: str) -> Float[np.ndarray, "word hidden"]:
+    """Output embeddings of the vocabulary: means over sub-tokens, spelled with a leading space."""
+    table = weights(pair.model(role)).output_embedding
+    ids = pair.tokenizer([f" {w}" for w in vocabulary()], add_special_tokens=False)["input_ids"]
+    return np.stack([table[torch.tensor(own)].double().mean(dim=0).numpy() for own in ids])
+
+
+def n_components(model_weights: Weights) -> int:
+    rows, hidden = model_weights.value_vectors(0).shape
+    return min(MAX_COMPONENTS, hidden, rows - 1)
+
+
+def pack(found: ConceptWords, variance: np.ndarray) -> dict[str, np.ndarray]:
+    """Words as 16-bit indices, scores as bytes relative to the highest of each list."""
+    scale = np.abs(found.scores).max(axis=-1, keepdims=True)
+    return {
+        "words": found.words.astype(np.uint16),
+        "scores": np.round(255 * np.abs(found.scores) / scale).astype(np.uint8),
+        "scale": scale[..., 0].astype(np.float16),
+        "variance": variance.astype(np.float32),
+    }
+
+
+def read_concepts(store: Store, layer: int, role: str) -> LayerConcepts:
+    arrays = store.read(f"ffn/components/{layer:02d}-{role}")
+    size = arrays["scores"] / 255 * arrays["scale"].astype(float)[..., None]
+    size[:, 1] *= -1  # the negative pole
+    return LayerConcepts(arrays["words"].astype(int), size, arrays["variance"])
+
+
+def _angles_of(base: np.ndarray, changed: np.ndarray, ks) -> np.ndarray:
+    angles = principal_angles(base, changed, ks)
+    return np.stack([angles.mean, angles.largest])
+
+
+def rotation(base: torch.Tensor, tuned: torch.Tensor, n: int, *, seed: int) -> dict:
+    """Angles, matches and their nulls for one layer's value vectors (float64)."""
+    update = tuned - base
+    before, after = components(base, n).directions, components(tuned, n).directions
+    matching = match(before, after)
+    ks = [k for k in KS if k <= n]
+    found = {
+        "k": np.array(ks, dtype=np.int16),
+        "angles": _angles_of(before, after, None).astype(np.float32),
+        "partner": matching.partner.astype(np.int16),
+        "cosine": matching.cosine.astype(np.float32),
+        "update": np.array([float(torch.linalg.norm(update) / torch.linalg.norm(base)),
+                            update_rank(update)]),
+    }  # fmt: skip
+    for null in NULLS:
+        angles, turned, moved = [], [], []
+        for drawn in random_updates(update, draws=DRAWS, seed=seed, null=null):
+            other = components(base + drawn, n).directions
+            chance = match(before, other)
+            angles.append(_angles_of(before, other, ks))
+            turned.append(chance.angle)
+            moved.append(np.abs(chance.rank_change))
+        found[f"{null}_angles"] = np.stack(angles).astype(np.float32)
+        found[f"{null}_matched_angle"] = np.stack(turned).astype(np.float32)
+        found[f"{null}_rank_change"] = np.stack(moved).astype(np.uint16)
+    return found
+
+
+def random_directions(hidden: int, n: int, seed: int = 0) -> np.ndarray:
+    """Unit rows without any meaning: the baseline of what looks interpretable."""
+    rows = np.random.default_rng(seed).standard_normal((n, hidden))
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+@lru_cache(maxsize=1)
+def rules():
+    return annotator("wordnet")
+
+
+def annotation_table(annotations: list[Annotation], labels: pd.DataFrame) -> pd.DataFrame:
+    """One row a list: answers beside `labels` (layer, role, component, pole)."""
+    answers = {
+        "interpretable": [one.interpretable for one in annotations],
+        "level": pd.Categorical([one.level for one in annotations], LEVEL_NAMES),
+        "concept": pd.Categorical([one.concept for one in annotations]),
+        "coherence": np.float32([one.evidence["coherence"] for one in annotations]),
+    }
+    answers |= {task: [task in one.tasks for one in annotations] for task in TASKS}
+    return labels.assign(**answers)
+
+
+def annotate_words(words: Int[np.ndarray, "component pole top_k"], **labels) -> pd.DataFrame:
+    """Annotations of all lists of one layer of one model."""
+    n, poles, _ = words.shape
+    index = {"component": np.repeat(np.arange(n), poles), "pole": np.tile(np.arange(poles), n)}
+    table = pd.DataFrame(labels | {k: v.astype(np.int16) for k, v in index.items()})
+    lists = words.reshape(-1, words.shape[-1])
+    found = [one for part in np.array_split(lists, 4) for one in rules().annotate_indices(part)]
+    return annotation_table(found, table)
+
+
+def make_components(pair: Pair, store: Store, progress: bool) -> None:
+    for role in ROLES:
+        of_model, units = weights(pair.model(role)), word_outputs(embedded_words(pair, role))
+        n = n_components(of_model)
+
+        def make(layer: int, of_model=of_model, units=units, n=n) -> dict:
+            found = components(layer_value_vectors(of_model, layer), n)
+            listed = concept_words(found.directions, units, top_k=TOP_K)
+            return pack(listed, found.explained_variance_ratio)
+
+        parts = [
+            Part(f"ffn/components/{layer:02d}-{role}", partial(make, layer),
+                 about={"top_k": TOP_K, "n": n})
+            for layer in range(of_model.n_layers)
+        ]  # fmt: skip
+        store.fill(parts, desc=f"components {role}", progress=progress)
+
+
+def make_rotation(pair: Pair, store: Store, progress: bool) -> None:
+    base, tuned = (weights(pair.model(role)) for role in ROLES)
+
+    def make(layer: int) -> dict:
+        both = (layer_value_vectors(side, layer) for side in (base, tuned))
+        return rotation(*both, n_components(base), seed=layer)
+
+    parts = [
+        Part(
+            f"ffn/rotation/{layer:02d}", partial(make, layer), about={"draws": DRAWS, "seed": layer}
+        )
+        for layer in range(base.n_layers)
+    ]
+    store.fill(parts, desc="rotation", progress=progress)
+
+
+def make_annotations(pair: Pair, store: Store, progress: bool) -> pd.DataFrame:
+    layers = range(weights(pair.base).n_layers)
+    todo = [(layer, role) for role in ROLES for layer in layers]
+    return pd.concat(
+        [
+            annotate_words(read_concepts(store, layer, role).words, layer=layer, role=role)
+            for layer, role in tqdm(todo, desc="annotations", disable=not progress)
+        ],
+        ignore_index=True,
+    )
+
+
+def make_baseline(pair: Pair) -> pd.DataFrame:
+    """Annotations of as many random directions as ten layers have components."""
+    units = word_outputs(embedded_words(pair, "base"))
+    rows = random_directions(units.shape[1], 10 * n_components(weights(pair.base)))
+    return annotate_words(concept_words(rows, units, top_k=TOP_K).words, role="random")
+
+
+def make_folding(pair: Pair, layers: tuple[int, ...], per_layer: int = 100) -> pd.DataFrame:
+    """Share of lists that cohere, and of words kept, with either norm folded in (base model)."""
+    of_model, rows = weights(pair.base), embedded_words(pair, "base")
+    raw, folded = (
+        word_outputs(rows),
+        word_outputs(rows, final_norm=of_model.final_norm_scale.float().cpu().numpy()),
+    )
+    found, per_layer = [], min(per_layer, n_components(of_model))
+    for layer in layers:
+        plain = components(layer_value_vectors(of_model, layer), per_layer)
+        usual = concept_words(plain.directions, raw, top_k=TOP_K).words
+        for post in (False, True):
+            own = components(layer_value_vectors(of_model, layer, fold_post_norm=post), per_layer)
+            for final, units in ((False, raw), (True, folded)):
+                words = concept_words(own.directions, units, top_k=TOP_K).words
+                table = annotate_words(words, layer=layer, post_norm=post, final_norm=final)
+                shares = {"interpretable": table["interpretable"].mean(), "n": len(table)}
+                found.append(
+                    {"layer": layer, "post_norm": post, "final_norm": final, **shares}
+                    | {"first_variance": own.explained_variance_ratio[0],
+                       "words_kept": _overlap(usual, words)}
+                )  # fmt: skip
+    return pd.DataFrame(found)
+
+
+def _overlap(first: np.ndarray, second: np.ndarray) -> float:
+    """Mean share of a component's words (both poles) that another reading of it keeps."""
+    pairs = zip(first.reshape(len(first), -1), second.reshape(len(second), -1), strict=True)
+    return float(np.mean([len(np.intersect1d(a, b)) / len(a) for a, b in pairs]))
+
+
+def compute(pair: Pair, store: Store, *, progress: bool = True) -> None:
+    """Fill the store with everything chapter 4 shows; what is there already is kept."""
+    make_components(pair, store, progress)
+    store.get(
+        "ffn/annotations", lambda: make_annotations(pair, store, progress), annotator="wordnet"
+    )
+    store.get("ffn/baseline", lambda: make_baseline(pair), seed=0)
+    make_rotation(pair, store, progress)
+    depth = weights(pair.base).n_layers
+    layers = tuple(sorted({0, depth // 4, depth // 2, 3 * depth // 4, depth - 1}))
+    store.get("ffn/folding", lambda: make_folding(pair, layers), layers=layers)

@@ -1,0 +1,43 @@
+"""Chapter 4 in a report on any pair."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from helpers.findings.ffn import explorer, figures, tables
+from helpers.pages.blocks import Block
+from helpers.pages.tables import comparison_table
+from helpers.store.store import Store
+
+
+def blocks(store: Store) -> list[Block]:
+    annotations, baseline = tables.read_annotations(store), tables.read_baseline(store)
+    found = cache(lambda: tables.read_rotation(store))
+    return [
+        Block(
+            "How far components turned",
+            lambda: figures.rotation_curves(found()),
+            "Mean principal angle between both models' components, for tuning and for random "
+            "updates: by number of components, and by layer.",
+        ),
+        Block(
+            "Tuning against random updates (degrees)",
+            lambda: comparison_table(
+                tables.compare_rotation(found()), names=("random update", "tuning")
+            ),
+        ),
+        Block(
+            "What the components' words share",
+            lambda: figures.share_bars(annotations, baseline),
+            "Share of word lists by linguistic level and by task, both models, with random "
+            "directions as dashed lines and layers as dots.",
+        ),
+        Block(
+            "Shares of lists, paired by layer",
+            lambda: comparison_table(tables.compare_shares(annotations)),
+        ),
+        Block(
+            "Explore every component",
+            lambda: explorer.ComponentExplorer(explorer.from_store(store)),
+        ),
+    ]

@@ -1,0 +1,148 @@
+"""Chapter 2's explorer: one instruction at five places of a context, and position profiles.
+
+The page holds S above `LEAST` for every item, place, model and response, so that density for any
+threshold from there on and any p is worked out in the browser; shares of plain importance and
+profiles with their bands are held as numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import product
+
+import numpy as np
+import pandas as pd
+import traitlets
+
+from helpers.findings.positions.read import RESPONSES, Placed
+from helpers.findings.recognition.explorer import LETTERS
+from helpers.methods.profiles import BINS, POWERS
+from helpers.models.roles import ROLES
+from helpers.pages.explorer import BookWidget, module, number_words, squeeze, squeeze_json
+from helpers.prompts.placement import PLACES
+
+LEAST = 3  # levels up to here are left out: rare above it, S deflates well
+
+
+NO_SHARE = 65535  # an empty response has no share
+
+
+def _ordered(items: Sequence[Placed]) -> list[Placed]:
+    """Every item at every place, for every model and response, in that order."""
+    found = {(one.id, one.place, one.model, one.response): one for one in items}
+    ids = dict.fromkeys(one.id for one in items)
+    cells = list(product(ids, PLACES, ROLES, RESPONSES))
+    missing = [cell for cell in cells if cell not in found]
+    if not cells or missing or len(found) != len(cells):
+        what = f"{missing[0]} is missing" if missing else "there is none, or one of another kind"
+        raise ValueError(f"items must hold every place, model and response of each item: {what}.")
+    for one in found.values():
+        if one.normalised.shape[0] != len(one.tokens):
+            raise ValueError(
+                f"item {one.id!r}, {one.place}: S has {one.normalised.shape[0]} rows for "
+                f"{len(one.tokens)} tokens: give one row a prompt token."
+            )
+    return [found[cell] for cell in cells]
+
+
+def pack_placement(items: Sequence[Placed], answers: dict[tuple, Sequence[str]]) -> dict:
+    """Items and their matrices as deflated arrays.
+
+    `answers[(id, place, model)]` are the tokens of the own response; `expected` texts come with
+    `answers[id]`.
+    """
+    ordered = _ordered(items)
+    prompts = ordered[:: len(ROLES) * len(RESPONSES)]
+    own = [answers[(one.id, one.place, one.model)] for one in ordered[:: len(RESPONSES)]]
+    words, numbered = number_words([*(one.tokens for one in prompts), *own])
+    prompt, answer = numbered[: len(prompts)], numbered[len(prompts) :]
+    shares = [NO_SHARE if np.isnan(one.share) else round(one.share * 50000) for one in ordered]
+    levels = [np.where(one.normalised > LEAST, one.normalised, 0).ravel() for one in ordered]
+    join = lambda parts: np.concatenate([np.asarray(part, int) for part in parts])  # noqa: E731
+    return {
+        "places": list(PLACES),
+        "least": LEAST,
+        "opening": typical(ordered),
+        "items": [
+            {"id": one.id, "kind": one.kind, "expected": str(answers[one.id])}
+            for one in prompts[:: len(PLACES)]
+        ],
+        "words": squeeze_json(words),
+        "prompt": squeeze(join(prompt), "<u2"),
+        "promptLength": squeeze(np.array([len(text) for text in prompt]), "<u2"),
+        "roles": squeeze_json("".join(LETTERS[role] for one in prompts for role in one.roles)),
+        "answer": squeeze(join(answer), "<u2"),
+        "columns": squeeze(np.array([one.normalised.shape[1] for one in ordered]), "<u2"),
+        "followed": squeeze(np.array([one.followed for one in ordered[:: len(RESPONSES)]]), "u1"),
+        "share": squeeze(np.array(shares), "<u2"),
+        "levels": squeeze(np.concatenate(levels), "u1"),
+    }
+
+
+def typical(ordered: Sequence[Placed]) -> str:
+    """The item whose shares by place and model, on the expected answer, are nearest the mean's."""
+    wanted = [one for one in ordered if one.response == "expected"]
+    shares = np.array([one.share for one in wanted]).reshape(-1, len(PLACES) * len(ROLES))
+    off = np.nansum((shares - np.nanmean(shares, axis=0)) ** 2, axis=1)
+    return wanted[int(np.argmin(off)) * shares.shape[1]].id
+
+
+def pack_profiles(sets: dict[str, pd.DataFrame]) -> list[dict]:
+    """Profile bands by data set, bins and p (see `profiles_view.bands`), to four decimals.
+
+    Each table has the columns bins, p, model, bin, n, mean, low and high.
+    """
+    packed = []
+    for name, table in sets.items():
+        cells = {}
+        for (bins, p, model), part in table.groupby(["bins", "p", "model"]):
+            rows = part.sort_values("bin")
+            lines = [rows[column].round(4).tolist() for column in ("mean", "low", "high")]
+            cells.setdefault(f"{bins}/{p}", {})[model] = lines
+        packed.append({"name": name, "n": int(table["n"].iloc[0]), "cells": cells})
+    return packed
+
+
+class PositionExplorer(BookWidget):
+    """Move an instruction along its context; compare position profiles."""
+
+    _esm = module(__file__, "density")
+    data = traitlets.Dict().tag(sync=True)
+
+    def __init__(
+        self,
+        items: Sequence[Placed],
+        answers: dict[tuple, Sequence[str]],
+        sets: dict[str, pd.DataFrame],
+        **options,
+    ) -> None:
+        if not sets:
+            raise ValueError("sets is empty: give at least one table of profiles.")
+        packed = pack_placement(items, answers) | {"sets": pack_profiles(sets)}
+        super().__init__(data=packed, **options)
+
+
+def from_store(own, released=None) -> PositionExplorer:
+    """The explorer of a pair's store, with the profiles of the `released` 7B one if it is given."""
+    from helpers.findings.positions import placed as positions_view
+    from helpers.findings.positions import profile_tables as profiles_view
+
+    items = own.read("positions/items")
+    answers: dict = dict(zip(items["id"], items["expected"], strict=True))
+    for role in ROLES:
+        for row in own.read(f"positions/responses-{role}").itertuples():
+            answers[(row.id, row.place, role)] = list(row.tokens)
+    sets, tables = {}, {"": profiles_view.ours(own)}
+    if released is not None:
+        tables = {"7B: ": profiles_view.released(released)} | tables
+    for prefix, table in tables.items():
+        held = () if table.empty else profiles_view.DATA_SETS
+        for kind in (kind for kind in held if (table["kind"] == kind).any()):
+            sets[prefix + kind] = _bands(profiles_view, table[table["kind"] == kind])
+    return PositionExplorer(positions_view.placed(own), answers, sets)
+
+
+def _bands(view, table: pd.DataFrame) -> pd.DataFrame:
+    """Bands of one data set for every bin count and p."""
+    cells = product(BINS, POWERS)
+    return pd.concat([view.bands(table, bins=n, p=p).assign(bins=n, p=p) for n, p in cells])

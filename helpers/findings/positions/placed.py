@@ -1,0 +1,162 @@
+"""What chapter 2 reads of the placement experiment: measures, comparisons, models of effects.
+
+The item is the unit: it stands at five places, in both models. Only items that both models have
+finished are used; `missing` says how many are not. Density needs many response tokens, and expected
+answers are short, so the share of plain importance is the main measure (method.md, sections 1, 2, 5).
+"""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+import pandas as pd
+
+from helpers.findings.positions.read import Placed, placed
+from helpers.methods.density import THRESHOLD, P, density, instruction_score, relative_density
+from helpers.methods.statistics import (
+    BadSample,
+    Comparison,
+    bootstrap_interval,
+    compare_paired,
+    holm,
+)
+from helpers.models.roles import ROLES
+from helpers.prompts.placement import PLACES
+from helpers.store.store import Store
+
+MIDDLE, ENDS = PLACES[1:4], (PLACES[0], PLACES[-1])
+
+
+MEASURES = {
+    "share": "share of importance on the instruction",
+    "density": "mean relative density of the instruction",
+    "score": "instruction score",
+}
+
+
+MATCHED = "matched"  # own responses, both cut to the shorter one's length
+
+
+def measure(one: Placed, columns: slice = slice(None)) -> dict:
+    """Density and score of the instruction over some response tokens; NaN where there is none."""
+    levels = one.normalised[:, columns]
+    row = dict(id=one.id, kind=one.kind, place=one.place, model=one.model, response=one.response)
+    row |= dict(response_tokens=levels.shape[1], instruction_tokens=int(one.mask.sum()))
+    row |= dict(share=one.share, density=np.nan, score=np.nan, followed=one.followed)
+    if levels.size:
+        values = density(np.where(levels > THRESHOLD, levels, 0), P)
+        row["density"] = float(relative_density(values)[one.mask].mean())
+        row["score"] = instruction_score(values, one.mask)
+    return row
+
+
+def measures(store: Store) -> pd.DataFrame:
+    """One row an item, place, model and response (own, expected, and own cut to equal length).
+
+    The share of importance of a cut response is not stored: it is missing there.
+    """
+    everything = placed(store)
+    rows = [measure(one) for one in everything]
+    own = {(one.id, one.place, one.model): one for one in everything if one.response == "own"}
+    for (id, place, _), one in own.items():
+        shorter = min(own[(id, place, role)].normalised.shape[1] for role in ROLES)
+        rows.append(measure(one, slice(shorter)) | dict(response=MATCHED, share=np.nan))
+    return pd.DataFrame(rows)
+
+
+def grid(table: pd.DataFrame, column: str, response: str = "expected") -> pd.DataFrame:
+    """Items by (model, place) of one measure; items that lack a value anywhere are left out."""
+    rows = table[table["response"] == response]
+    wide = rows.pivot(index="id", columns=["model", "place"], values=column).astype(float)
+    wide = wide.dropna()
+    if len(wide) < 3:
+        raise BadSample(
+            f"{column} of {response} responses: {len(wide)} items have all places and both models, "
+            "3 are needed."
+        )
+    return wide
+
+
+def by_place(table: pd.DataFrame, column: str, response: str = "expected") -> pd.DataFrame:
+    """Mean of a measure by place and model, with a 95 % bootstrap interval over items."""
+    wide, rows = grid(table, column, response), []
+    for model, place in product(ROLES, PLACES):
+        values = wide[(model, place)]
+        low, high = bootstrap_interval(values)
+        row = dict(model=model, place=place, n=len(values), mean=values.mean())
+        rows.append(row | dict(low=low, high=high))
+    return pd.DataFrame(rows)
+
+
+def base_against_tuned(table: pd.DataFrame, column: str, response: str = "expected") -> list:
+    """Both models at each place, paired by item."""
+    wide = grid(table, column, response)
+    return holm(
+        [
+            compare_paired(
+                wide[("base", place)],
+                wide[("tuned", place)],
+                label=place,
+                null_hypothesis=f"both models have the same mean at this place ({column})",
+            )
+            for place in PLACES
+        ]
+    )
+
+
+def against_before(table: pd.DataFrame, column: str, response: str = "expected") -> list:
+    """Within each model, every other place against the place before the context."""
+    wide = grid(table, column, response)
+    return holm(
+        [
+            compare_paired(
+                wide[(model, PLACES[0])],
+                wide[(model, place)],
+                label=f"{model}: {place}",
+                null_hypothesis=f"the place makes no difference to the mean ({column})",
+            )
+            for model, place in product(ROLES, PLACES[1:])
+        ]
+    )
+
+
+def _stretches(wide: pd.DataFrame) -> dict[str, tuple[pd.Series, pd.Series]]:
+    """Means of an item at the ends and in the middle, by model."""
+    mean = lambda model, places: wide[[(model, p) for p in places]].mean(axis=1)  # noqa: E731
+    return {model: (mean(model, ENDS), mean(model, MIDDLE)) for model in ROLES}
+
+
+def dips(wide: pd.DataFrame, column: str) -> list[tuple[Comparison, np.ndarray]]:
+    """Middle against ends in each model, and whether the two differ in that; with item differences."""
+    parts, found = _stretches(wide), []
+    for model, (ends, middle) in parts.items():
+        null = f"the mean is the same in the middle as at the ends ({column})"
+        label = f"{model}: middle against ends"
+        found.append((ends, middle, label, null))
+    changes = [middle - ends for ends, middle in parts.values()]
+    null = f"tuning leaves the difference of middle and ends as it was ({column})"
+    found.append((*changes, "base against tuned: middle minus ends", null))
+    return [
+        (compare_paired(a, b, label=label, null_hypothesis=null), (b - a).to_numpy())
+        for a, b, label, null in found
+    ]
+
+
+def against_each_end(table: pd.DataFrame, column: str, response: str = "expected") -> list:
+    """The middle against either end alone: only where it is below both is there a dip.
+
+    What stands last is nearest to the response, so a mean over both ends can mislead.
+    """
+    wide, found = grid(table, column, response), []
+    for model, end in product(ROLES, ENDS):
+        middle = wide[[(model, place) for place in MIDDLE]].mean(axis=1)
+        null = f"the mean is the same in the middle as at this end ({column})"
+        label = f"{model}: middle against {end}"
+        found.append(compare_paired(wide[(model, end)], middle, label=label, null_hypothesis=null))
+    return holm(found)
+
+
+def middle_against_ends(table: pd.DataFrame, column: str, response: str = "expected") -> list:
+    """The dip in the middle of each model, and the change of it by tuning (paired, Holm)."""
+    return holm([one for one, _ in dips(grid(table, column, response), column)])

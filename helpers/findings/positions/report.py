@@ -1,0 +1,58 @@
+"""Chapter 2 in a report on any pair."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from matplotlib.figure import Figure
+
+from helpers.findings.positions import explorer, figures, followed, placed, profile_tables
+from helpers.pages.blocks import Block
+from helpers.pages.tables import comparison_table
+from helpers.store.store import Store
+
+
+def blocks(store: Store) -> list[Block]:
+    profiles, measures, responses = (
+        cache(lambda make=make: make(store))
+        for make in (profile_tables.ours, placed.measures, followed.followed)
+    )
+
+    def placement() -> Figure:
+        return figures.placement(
+            {
+                "share of importance, expected answer": placed.by_place(measures(), "share"),
+                "density, expected answer": placed.by_place(measures(), "density"),
+                "share of items followed": followed.rates(responses()),
+            }
+        )
+
+    return [
+        Block(
+            "Position profiles",
+            lambda: figures.profiles(profile_tables.bands(profiles())),
+            "Mean relative density by place in the prompt, both models with 95 % bands.",
+        ),
+        Block(
+            "Middle ratio: density in the middle over density at the ends",
+            lambda: comparison_table(profile_tables.ratio_of_means(profiles())),
+        ),
+        Block(
+            "One instruction at five places",
+            placement,
+            "Three measures against the five places of the instruction, both models with 95 % "
+            "intervals: share of importance, relative density, share of items followed.",
+        ),
+        Block(
+            "Share of importance on the instruction, by place",
+            lambda: comparison_table(placed.base_against_tuned(measures(), "share")),
+        ),
+        Block(
+            "The middle against either end",
+            lambda: comparison_table(
+                placed.against_each_end(measures(), "share"), names=("end", "middle")
+            ),
+        ),
+        Block("Following, by place", lambda: comparison_table(followed.by_place(responses()))),
+        Block("Explore every item", lambda: explorer.from_store(store)),
+    ]

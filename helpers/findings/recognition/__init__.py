@@ -1,0 +1,1 @@
+"""Finding 1: does the response rest on the instruction?"""

@@ -1,0 +1,81 @@
+"""One prompt recomputed beside its stored importance, and prompts of the reader's own."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from helpers.findings.recognition.read import explained, read_responses
+from helpers.methods.density import normalise, score
+from helpers.models.roles import ROLES
+from helpers.pages import live
+from helpers.prompts.prompt import read_prompts
+from helpers.store.store import Store
+
+
+def live_check(name: str, store: Store, prompt_id: str) -> pd.DataFrame | str:
+    """Recompute one stored prompt with the models and show how far the results are apart."""
+    from helpers.methods.importance import importance
+    from helpers.prompts.prompt import encode
+
+    held = store.read("recognition/prompts").query("setting == 'template'")["id"]
+    prompt = live.one_of(prompt_id, held, {one.id: one for one in read_prompts()})
+    if prompt is None:
+        return (
+            f"The store {store.folder} holds prompts of your own, none of the book's to run again."
+        )
+    pair = live.models(name, store)
+    if isinstance(pair, str):
+        return pair
+    code = encode(prompt, pair.tokenizer, pair.template)
+    rows = []
+    for role in ROLES:
+        ids = read_responses(store, "template", role).set_index("id").loc[prompt.id, "ids"]
+        fresh = importance(pair.model(role), code.ids, list(ids)).numpy()
+        stored = next(e for e in explained(store, "template", role, role) if e.id == prompt.id)
+        roles = np.array(code.roles)
+        rows.append(
+            {
+                "model": role,
+                "largest difference of I, relative": relative_difference(fresh, stored.importance),
+                "score, stored": score(normalise(stored.importance), roles)["score"],
+                "score, now": score(normalise(fresh), roles)["score"],
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def relative_difference(now: np.ndarray, stored: np.ndarray) -> float:
+    """Largest difference over the largest value; 0 where both are empty."""
+    return float(np.abs(now - stored).max() / np.abs(now).max()) if now.size else 0.0
+
+
+def compute_own(name: str, store: Store):
+    """A function that explains a reader's own prompt with both models (loaded on first use)."""
+    loaded = []
+
+    def compute(text: str, progress) -> dict:
+        from helpers.methods.importance import importance
+        from helpers.models.responses import respond
+        from helpers.prompts.prompt import Prompt, Segment, encode
+
+        if not loaded:
+            loaded.append(live.load(name, store))
+        pair = loaded[0]
+        progress(0.2)
+        prompt = Prompt("own", "own", (Segment("instruction", text),))
+        code, models = encode(prompt, pair.tokenizer, pair.template), {}
+        for done, role in enumerate(ROLES):
+            answer = respond(pair.model(role), pair.tokenizer, [code.ids], pair.template)[0]
+            if not answer.ids:
+                raise ValueError(f"the {role} model gives an empty response: change the prompt")
+            models[role] = {
+                "tokens": [pair.tokenizer.decode([token]) for token in answer.ids],
+                "importance": importance(pair.model(role), code.ids, answer.ids).numpy(),
+                "followed": None,
+            }
+            progress(0.6 + 0.4 * done)
+        labels = dict(id="own", kind="own", place="first")
+        return labels | dict(tokens=list(code.tokens), roles=list(code.roles), models=models)
+
+    return compute

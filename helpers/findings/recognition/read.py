@@ -1,0 +1,104 @@
+"""What chapter 1 reads from the store: prompts, responses, importance, scores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+
+from helpers.findings import parts
+from helpers.findings.parts import unpack
+from helpers.methods.statistics import BadSample
+from helpers.models.roles import ROLES
+from helpers.store.store import Store
+
+
+@dataclass(frozen=True)
+class Explained:
+    """One prompt, one model, one response: the importance matrix and what labels its axes."""
+
+    id: str
+    kind: str
+    place: str
+    tokens: tuple[str, ...]
+    roles: tuple[str, ...]
+    response: tuple[str, ...]
+    followed: bool | None
+    importance: Float[np.ndarray, "prompt response"]
+
+    @property
+    def mask(self) -> np.ndarray:
+        return np.array([role == "instruction" for role in self.roles])
+
+
+def part_name(setting: str, model: str, author: str, block: int) -> str:
+    return f"recognition/{setting}/{model}-on-{author}/{block:02d}"
+
+
+def read_responses(store: Store, setting: str, author: str) -> pd.DataFrame:
+    return store.read(f"recognition/{setting}/responses-{author}")
+
+
+def scores(store: Store) -> pd.DataFrame:
+    """One row a prompt, setting, model and author of the response."""
+    return store.read("recognition/scores")
+
+
+def matrices(store: Store, setting: str, model: str, author: str) -> list:
+    n_prompts = len(store.read("recognition/prompts").query("setting == @setting"))
+    blocks = range(-(-n_prompts // parts.BLOCK))
+    held = (store.read(part_name(setting, model, author, number)) for number in blocks)
+    return [matrix for part in held for matrix in unpack(part)]
+
+
+def explained(store: Store, setting: str, model: str, author: str) -> list[Explained]:
+    """Every prompt's importance matrix for one model and one author of the response."""
+    labels = store.read("recognition/prompts").query("setting == @setting")
+    answers = read_responses(store, setting, author).set_index("id")
+    found = matrices(store, setting, model, author)
+    return [
+        Explained(
+            id=label.id,
+            kind=label.kind,
+            place=label.place,
+            tokens=tuple(label.tokens),
+            roles=tuple(label.roles),
+            response=tuple(answers.loc[label.id, "tokens"]),
+            followed=answers.loc[label.id, "followed"],
+            importance=importance,
+        )
+        for label, (importance, _) in zip(labels.itertuples(), found, strict=True)
+    ]
+
+
+def example(store: Store, id: str, setting: str = "template") -> list[Explained]:
+    """Base and tuned on one prompt and their own responses; another prompt where the store lacks it."""
+    sides = [{one.id: one for one in explained(store, setting, r, r)} for r in ROLES]
+    answered = [key for key in sides[0] if all(side[key].importance.size for side in sides)]
+    chosen = id if id in answered else next(iter(answered), None)
+    if chosen is None:
+        raise BadSample("no prompt has a response of both models: there is nothing to draw.")
+    return [side[chosen] for side in sides]
+
+
+def explorer_items(store: Store, setting: str = "template") -> list[dict]:
+    """What the explorer shows: both models on both responses, prompt by prompt."""
+    readings = [explained(store, setting, r, author) for r, author in product(ROLES, ROLES)]
+    items = []
+    for base, base_crossed, tuned_crossed, tuned in zip(*readings, strict=True):
+        models = {
+            role: {
+                "tokens": list(item.response),
+                "importance": item.importance,
+                "followed": None if item.followed is None else bool(item.followed),
+            }
+            for role, item in (("base", base), ("tuned", tuned))
+        }
+        crossed = {"base": base_crossed.importance, "tuned": tuned_crossed.importance}
+        labels = dict(id=base.id, kind=base.kind, place=base.place)
+        text = dict(tokens=list(base.tokens), roles=list(base.roles))
+        items.append(labels | text | dict(models=models, crossed=crossed))
+    return items

@@ -1,0 +1,106 @@
+"""How the effect of chapter 1 depends on L, b and p: every choice instead of the one reported.
+
+Everything is computed from the stored importance; nothing is run again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import product
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+from scipy.stats import t as student
+
+from helpers.findings.recognition.read import Explained, explained
+from helpers.models.roles import ROLES
+from helpers.store.store import Store
+
+LEVELS, THRESHOLD_SHARES, POWERS = (5, 10, 20), (0.0, 0.3, 0.5, 0.7, 0.9), (2, 4, 8)
+
+
+COMPARISONS = ("own response", "first k tokens of both", "on the base's", "on the tuned's")
+
+
+def levels_of(importance: Float[np.ndarray, "prompt response"], levels: int) -> np.ndarray:
+    """S without a threshold, in plain numpy (the grid calls it thousands of times)."""
+    positive = importance.clip(min=0)
+    largest = positive.max(axis=0, keepdims=True, initial=0)
+    share = positive / np.where(largest > 0, largest, 1)
+    return np.ceil(levels * np.round(share, 9))
+
+
+def scores_of(normalised: np.ndarray, mask: np.ndarray, thresholds, powers) -> Iterator[float]:
+    """Instruction score for each threshold and power (method.md, section 1)."""
+    divisor = np.log2(2 + mask.sum())
+    for threshold, p in product(thresholds, powers):
+        kept = np.where(normalised > threshold, normalised, 0)
+        norm = (kept**p).sum(axis=1) ** (1 / p)
+        density = np.divide(kept.sum(axis=1), norm, out=np.zeros(len(kept)), where=norm > 0)
+        largest = density.max(initial=0)
+        yield float(density[mask].sum() / largest / divisor) if largest > 0 else 0.0
+
+
+def _pairs(store: Store, setting: str) -> dict[str, list[tuple[Explained, Explained]]]:
+    """(base, tuned) of every prompt, by comparison."""
+    found = {
+        (model, author): explained(store, setting, model, author)
+        for model, author in product(ROLES, ROLES)
+    }
+    own = list(zip(found["base", "base"], found["tuned", "tuned"], strict=True))
+    shared = [list(zip(*(found[m, a] for m in ROLES), strict=True)) for a in ROLES]
+    return dict(zip(COMPARISONS, (own, own, *shared), strict=True))
+
+
+def _cut(pair: tuple[Explained, Explained], matched: bool) -> list[np.ndarray]:
+    length = min(len(one.response) for one in pair) if matched else None
+    return [one.importance[:, :length] for one in pair]
+
+
+def _differences(pairs, matched: bool, levels: int) -> Float[np.ndarray, "prompt cell"]:
+    """Tuned minus base score of every prompt with a response, for each cell (threshold, power)."""
+    thresholds, rows = [levels * share for share in THRESHOLD_SHARES], []
+    for pair in pairs:
+        matrices = _cut(pair, matched)
+        if all(matrix.shape[1] for matrix in matrices):
+            base, tuned = (
+                np.array(list(scores_of(levels_of(m, levels), one.mask, thresholds, POWERS)))
+                for m, one in zip(matrices, pair, strict=True)
+            )
+            rows.append(tuned - base)
+    return np.array(rows)
+
+
+def grid(store: Store, setting: str = "template") -> pd.DataFrame:
+    """Mean difference tuned minus base, its 95 % interval (paired t) and g, in every cell.
+
+    The threshold is given as a share of L, so that cells of different L compare.
+    """
+    rows = []
+    cells = list(product(THRESHOLD_SHARES, POWERS))
+    for (name, pairs), levels in product(_pairs(store, setting).items(), LEVELS):
+        values = _differences(pairs, name == COMPARISONS[1], levels)
+        mean, spread = values.mean(axis=0), values.std(axis=0, ddof=1)
+        reach = student.ppf(0.975, len(values) - 1) * spread / np.sqrt(len(values))
+        for at, (share, p) in enumerate(cells):
+            row = {"comparison": name, "L": levels, "b / L": share, "p": p, "n": len(values)}
+            row |= {"difference": mean[at], "low": mean[at] - reach[at]}
+            rows.append(row | {"high": mean[at] + reach[at], "g": mean[at] / spread[at]})
+    return pd.DataFrame(rows)
+
+
+def summary(found: pd.DataFrame) -> pd.DataFrame:
+    """For each comparison: in how many cells the interval lies above, across and below zero."""
+    rows = {}
+    for name, part in found.groupby("comparison", sort=False):
+        above, below = (part["low"] > 0).sum(), (part["high"] < 0).sum()
+        rows[name] = {
+            "cells": len(part),
+            "tuned higher": int(above),
+            "interval holds 0": int(len(part) - above - below),
+            "tuned lower": int(below),
+            "smallest difference": round(part["difference"].min(), 3),
+            "largest difference": round(part["difference"].max(), 3),
+        }
+    return pd.DataFrame.from_dict(rows, orient="index")

@@ -1,0 +1,1 @@
+"""The authors' released matrices at seven billion parameters."""

@@ -1,0 +1,18 @@
+"""The store of the authors' models, and the words in which its prompts are sorted."""
+
+from __future__ import annotations
+
+from helpers import paths
+from helpers.store import store as results
+from helpers.store.store import Store
+
+PAIR = "llama-vicuna-7b"
+KINDS = {"user": "Self-Instruct", "lima": "LIMA", "mtbench": "MT-Bench"}
+# Why a prompt is left out of comparisons, in the order in which it is looked at.
+REASONS = ("span not found", "empty response", "response under 5 tokens")
+
+
+def open_store() -> Store:
+    """The analysed matrices: those of your own run where there is one, the book's otherwise."""
+    own = results.open_store(PAIR)
+    return own if own.manifest() else Store(paths.data_folder() / "results" / PAIR)

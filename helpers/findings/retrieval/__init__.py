@@ -1,0 +1,1 @@
+"""Was a retrieved document used?"""

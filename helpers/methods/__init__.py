@@ -1,0 +1,1 @@
+"""The three explanation methods and the statistics: pure functions on tensors and arrays."""

@@ -1,0 +1,225 @@
+"""What the feed-forward layers store: components of their value vectors and the words they favour.
+
+Source: method.md, section 4; Wu et al. (NAACL 2024), section 3.4. A feed-forward layer writes a
+weighted sum of its value vectors (rows of the transposed down projection) to the residual stream.
+Their principal components are the directions in which a layer writes most variedly, and a
+component is read by the words whose normalised output embeddings lie along it.
+
+Folding. The paper folds nothing, and neither do the defaults here. `layer_value_vectors` can fold
+the norm between down projection and residual stream (Gemma, OLMo 2), which rescales what is
+written before it arrives; `word_outputs` can fold the final norm, which rescales what arrives
+before words are scored. Both divide by a root mean square too, which changes no direction.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import scipy.linalg
+import torch
+from jaxtyping import Float, Int
+from numpy import ndarray
+from torch import Tensor
+
+from helpers.methods.errors import Mendable
+from helpers.methods.weights import Weights
+
+MAX_COMPONENTS = 300  # the paper's number
+
+
+Pole = Literal["both", "absolute"]
+
+
+POSITIVE, NEGATIVE = 0, 1
+
+
+Spectrum = tuple[float, ndarray, ndarray]  # total variance; variances (falling); directions (rows)
+
+
+class DegenerateWeights(Mendable, ValueError):
+    """The value vectors have no principal components to speak of; the message says why."""
+
+
+@dataclass(frozen=True)
+class Components:
+    """Principal components of one layer's value vectors, in order of falling variance.
+
+    Rows of `directions` have unit length; their sign is fixed so that the entry of largest
+    magnitude is positive, which means nothing beyond being the same on every machine.
+    """
+
+    directions: Float[ndarray, "component hidden"]
+    explained_variance_ratio: Float[ndarray, " component"]
+    mean: Float[ndarray, " hidden"]
+
+
+@dataclass(frozen=True)
+class ConceptWords:
+    """Indices and scores of the words that components favour, best first.
+
+    The axis `pole` has two entries with pole="both" (positive, negative) and one with "absolute".
+    A score is the inner product with the unit component, signed: negative on the negative pole.
+    """
+
+    words: Int[ndarray, "*component pole top_k"]
+    scores: Float[ndarray, "*component pole top_k"]
+
+
+def _checked(value_vectors: Float[Tensor, "intermediate hidden"], n: int) -> Tensor:
+    matrix = torch.as_tensor(value_vectors).detach()
+    if matrix.ndim != 2:
+        raise ValueError(
+            f"value_vectors has shape {tuple(matrix.shape)}: expected (intermediate, hidden), the "
+            "transposed down projection of one layer."
+        )
+    rows, hidden = matrix.shape
+    if n < 1 or n > min(rows - 1, hidden):
+        raise DegenerateWeights(
+            f"n={n} components were asked of {rows} value vectors in {hidden} dimensions, which "
+            f"have between 1 and {max(min(rows - 1, hidden), 0)} (centring uses up one row): "
+            "choose n in that range."
+        )
+    return matrix if matrix.dtype == torch.float64 else matrix.float()
+
+
+def _finite_mean(matrix: Tensor) -> Float[Tensor, " hidden"]:
+    mean = matrix.mean(dim=0, dtype=torch.float64)
+    if not torch.isfinite(mean).all():  # one bad entry spoils its column's mean
+        bad = int((~torch.isfinite(matrix)).any(dim=1).sum())
+        raise DegenerateWeights(
+            f"value_vectors holds NaN or infinite entries in {bad} of {len(matrix)} rows: the "
+            "checkpoint is damaged or overflowed when it was converted; load it again in float32."
+        )
+    return mean.to(matrix.dtype)
+
+
+def _leading_on_cpu(matrix: Tensor, mean: Tensor, n: int, block: int = 2048) -> Spectrum:
+    """The triangle of the covariance that LAPACK reads (half the work), then n eigenvectors of it.
+
+    Blocks of rows keep the centred copy small. The driver of relatively robust representations
+    computes only the eigenvectors asked for; benchmarks/ffn.py compares it with other solvers.
+    """
+    (rank_k_update,) = scipy.linalg.get_blas_funcs(("syrk",), dtype=mean.numpy().dtype)
+    size = matrix.shape[1]
+    covariance = np.zeros((size, size), dtype=mean.numpy().dtype, order="F")
+    for rows in matrix.split(block):
+        centred = (rows - mean).numpy().T
+        rank_k_update(1 / (len(matrix) - 1), centred, beta=1, c=covariance, lower=1, overwrite_c=1)
+    total = float(np.trace(covariance, dtype=np.float64))
+    values, vectors = scipy.linalg.eigh(
+        covariance,
+        lower=True,
+        subset_by_index=[size - n, size - 1],
+        driver="evr",
+        overwrite_a=True,
+        check_finite=False,
+    )
+    return total, values[::-1], vectors.T[::-1]
+
+
+def _leading_on_accelerator(matrix: Tensor, mean: Tensor, n: int) -> Spectrum:
+    """The same by a full decomposition, which a device does faster than the CPU does a part."""
+    centred = matrix - mean
+    covariance = centred.T @ centred / (len(matrix) - 1)
+    total = float(torch.diagonal(covariance).sum(dtype=torch.float64))
+    values, vectors = (part[..., -n:].cpu().numpy() for part in torch.linalg.eigh(covariance))
+    return total, values[::-1], vectors.T[::-1]
+
+
+def components(
+    value_vectors: Float[Tensor, "intermediate hidden"], n: int = MAX_COMPONENTS
+) -> Components:
+    """The first `n` principal components of centred value vectors.
+
+    Computed from the covariance, in the precision of the input (float64 stays, all else is
+    float32): one pass over the weights and about hidden^2 numbers of memory, where a singular value
+    decomposition needs several copies of the weights. DegenerateWeights names what is wrong where
+    n directions of variance do not exist.
+    """
+    matrix = _checked(value_vectors, n)
+    mean = _finite_mean(matrix)
+    leading = _leading_on_cpu if matrix.device.type == "cpu" else _leading_on_accelerator
+    total, values, directions = leading(matrix, mean, n)
+    # A matrix of equal rows leaves only the rounding error of its mean.
+    if total <= torch.finfo(matrix.dtype).eps * (float(mean.square().sum()) + total):
+        raise DegenerateWeights(
+            "value_vectors are constant: all rows are equal, so no direction has variance. "
+            "The layer was probably never initialised; check the checkpoint."
+        )
+    rank = int((values > torch.finfo(matrix.dtype).eps * values[0] * len(directions.T)).sum())
+    if rank < n:
+        raise DegenerateWeights(
+            f"n={n} components were asked, but value_vectors vary in only about {rank} "
+            f"directions; the rest would be rounding error: ask for n={rank} or fewer."
+        )
+    largest = np.abs(directions).argmax(axis=1)
+    signs = np.sign(directions[np.arange(n), largest])
+    return Components(directions * signs[:, None], values / total, mean.cpu().numpy())
+
+
+def layer_value_vectors(
+    weights: Weights, layer: int, *, fold_post_norm: bool = False
+) -> Float[Tensor, "intermediate hidden"]:
+    """Value vectors of one layer in double precision: small angles drown in single."""
+    rows = weights.value_vectors(layer).double()
+    scale = weights.post_feedforward_scale(layer) if fold_post_norm else None
+    return rows if scale is None else rows * scale.to(rows)
+
+
+def word_outputs(
+    embeddings: Float[ndarray, "word hidden"],
+    *,
+    final_norm: Float[ndarray, " hidden"] | None = None,
+) -> Float[ndarray, "word hidden"]:
+    """Output embeddings of words (means over sub-tokens) at unit length; see Folding above."""
+    rows = np.asarray(embeddings)
+    if final_norm is not None:
+        rows = rows * np.asarray(final_norm)
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    bad = np.flatnonzero(~(lengths[:, 0] > 0))
+    if len(bad):
+        raise ValueError(
+            f"embeddings: {len(bad)} words have a zero or NaN output embedding (first at index "
+            f"{bad[0]}): leave these words out of the vocabulary."
+        )
+    return rows / lengths
+
+
+def concept_words(
+    component: Float[ndarray, "*component hidden"],
+    word_outputs: Float[ndarray, "word hidden"],
+    *,
+    top_k: int = 15,
+    pole: Pole = "both",
+    block: int = 64,
+) -> ConceptWords:
+    """The `top_k` words that each component favours, per pole or by absolute value (the paper's).
+
+    `word_outputs` are unit rows (see the function of that name). Works on `block` components at a
+    time, so that a large vocabulary never needs all scores at once. Ties keep vocabulary order.
+    """
+    if pole not in ("both", "absolute"):
+        raise ValueError(f"pole={pole!r} is unknown: use 'both' or 'absolute' (the paper's).")
+    if not 1 <= top_k <= len(word_outputs):
+        raise ValueError(
+            f"top_k={top_k} words were asked of a vocabulary of {len(word_outputs)}: choose 1 to "
+            f"{len(word_outputs)}."
+        )
+    component = np.asarray(component)
+    rows = component.reshape(-1, component.shape[-1])
+    found = [
+        _ranked(rows[start : start + block] @ word_outputs.T, top_k, pole)
+        for start in range(0, len(rows), block)
+    ]
+    words, scores = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    shape = component.shape[:-1] + words.shape[1:]
+    return ConceptWords(words.reshape(shape), scores.reshape(shape))
+
+
+def _ranked(scores: ndarray, top_k: int, pole: Pole) -> tuple[ndarray, ndarray]:
+    keys = [scores, -scores] if pole == "both" else [np.abs(scores)]
+    order = [np.argsort(-key, axis=1, kind="stable")[:, :top_k] for key in keys]
+    words = np.stack(order, axis=1)
+    return words, np.take_along_axis(scores[:, None], words, axis=2)

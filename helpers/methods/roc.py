@@ -1,0 +1,160 @@
+"""How well a score tells two kinds of responses apart: the area under the ROC curve, by item.
+
+The area is the chance that a positive case scores higher than a negative one (ties count half; Hanley
+and McNeil, 1982). Cases of one item are not independent, so the bootstrap draws items with all their
+cases. With `strata`, only pairs of the same stratum are compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float
+from sklearn.metrics import roc_curve
+
+from helpers.methods.statistics import RESAMPLES, BadSample, Comparison, from_draws
+
+FALSE_RATES = np.linspace(0, 1, 101)
+
+
+BAND_DRAWS = 500
+
+
+@dataclass(frozen=True)
+class Area:
+    """Area under the ROC curve with its 95 % interval, and how many cases and items stand behind it."""
+
+    area: float
+    low: float
+    high: float
+    positive: int
+    negative: int
+    items: int
+
+
+@dataclass(frozen=True)
+class Cases:
+    """Labelled cases: whether each is positive, the item it belongs to, its stratum if any."""
+
+    positive: Bool[np.ndarray, " cases"]
+    items: Sequence[Hashable]
+    strata: Sequence[Hashable] | None = None
+
+    def __post_init__(self) -> None:
+        given = len(self.items) if self.strata is None else min(len(self.items), len(self.strata))
+        if not len(self.positive) == len(self.items) == given:
+            raise BadSample(
+                f"{len(self.positive)} labels, {len(self.items)} items: give one each a case."
+            )
+        if self.positive.all() or not self.positive.any():
+            raise BadSample(
+                f"positive: {int(self.positive.sum())} of {len(self.positive)} cases are positive: "
+                "an ROC curve needs both kinds."
+            )
+        if not self.comparable().any():
+            raise BadSample("strata: no stratum holds both kinds of cases: make them coarser.")
+
+    def comparable(self) -> Bool[np.ndarray, "positive negative"]:
+        """Which pairs of a positive and a negative case are compared."""
+        if self.strata is None:
+            return np.ones((self.positive.sum(), (~self.positive).sum()), dtype=bool)
+        strata = np.unique(np.asarray(self.strata), return_inverse=True)[1]
+        return strata[self.positive][:, None] == strata[~self.positive]
+
+    def weights(self, draws: int, seed: int) -> Float[np.ndarray, "draws cases"]:
+        """How often each case is in each resample of the items."""
+        known, number = np.unique(np.asarray(self.items), return_inverse=True)
+        equal = np.full(len(known), 1 / len(known))
+        return np.random.default_rng(seed).multinomial(len(known), equal, draws)[:, number]
+
+
+def _scores(scores: Sequence[float], cases: Cases) -> Float[np.ndarray, " cases"]:
+    found = np.asarray(scores, dtype=float)
+    if found.shape != cases.positive.shape or not np.isfinite(found).all():
+        raise BadSample(
+            f"scores: {found.shape[0]} for {len(cases.positive)} cases, "
+            f"{int((~np.isfinite(found)).sum())} not finite: give one number a case."
+        )
+    return found
+
+
+def _wins(scores: Float[np.ndarray, " cases"], cases: Cases) -> np.ndarray:
+    """1 where the positive case scores higher, a half where equal, 0 where not compared."""
+    first, second = scores[cases.positive][:, None], scores[~cases.positive]
+    return ((first > second) + 0.5 * (first == second)) * cases.comparable()
+
+
+def area(scores: Sequence[float], cases: Cases) -> float:
+    """Area under the ROC curve."""
+    return float(_wins(_scores(scores, cases), cases).sum() / cases.comparable().sum())
+
+
+def area_draws(
+    scores: Sequence[float], cases: Cases, *, seed: int = 0
+) -> Float[np.ndarray, " draws"]:
+    """The area in 10,000 resamples of the items; NaN where a resample has no pair to compare."""
+    wins, compared = _wins(_scores(scores, cases), cases), cases.comparable().astype(float)
+    weights = cases.weights(RESAMPLES, seed).astype(float)
+    first, second = weights[:, cases.positive], weights[:, ~cases.positive]
+    pairs = ((first @ compared) * second).sum(axis=1)
+    won = ((first @ wins) * second).sum(axis=1)
+    return np.divide(won, pairs, out=np.full(len(won), np.nan), where=pairs > 0)
+
+
+def measured(scores: Sequence[float], cases: Cases) -> Area:
+    """The area with its 95 % percentile interval over items."""
+    low, high = np.nanpercentile(area_draws(scores, cases), [2.5, 97.5])
+    positive = int(cases.positive.sum())
+    return Area(
+        area=area(scores, cases),
+        low=float(low),
+        high=float(high),
+        positive=positive,
+        negative=len(cases.positive) - positive,
+        items=len(set(cases.items)),
+    )
+
+
+def compare_areas(
+    other: Sequence[float] | None,
+    scores: Sequence[float],
+    cases: Cases,
+    *,
+    label: str,
+    null_hypothesis: str,
+) -> Comparison:
+    """Area of `scores` against that of another score, or against chance when `other` is None.
+
+    The p-value is two-sided: twice the share of resamples on the other side of no difference.
+    """
+    reference = 0.5 if other is None else area(other, cases)
+    draws = area_draws(scores, cases) - (0.5 if other is None else area_draws(other, cases))
+    draws = draws[np.isfinite(draws)]
+    return from_draws(
+        reference,
+        area(scores, cases),
+        draws,
+        label=label,
+        n=len(cases.positive),
+        test="bootstrap by item, two-sided",
+        null_hypothesis=null_hypothesis,
+    )
+
+
+def curve(scores: Sequence[float], cases: Cases) -> tuple[np.ndarray, np.ndarray]:
+    """False and true positive rates at every threshold (strata are not looked at)."""
+    false_rates, true_rates, _ = roc_curve(cases.positive, _scores(scores, cases))
+    return false_rates, true_rates
+
+
+def band(scores: Sequence[float], cases: Cases, *, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Pointwise 95 % interval of the true positive rate at FALSE_RATES, over items."""
+    found, values = [], _scores(scores, cases)
+    for weights in cases.weights(BAND_DRAWS, seed):
+        if weights[cases.positive].any() and weights[~cases.positive].any():
+            false, true, _ = roc_curve(cases.positive, values, sample_weight=weights)
+            found.append(np.interp(FALSE_RATES, false, true))
+    low, high = np.percentile(found, [2.5, 97.5], axis=0)
+    return low, high

@@ -1,0 +1,315 @@
+"""Comparisons with their n, effect size, interval and stated null hypothesis.
+
+method.md, section 5. Tests come from scipy and statsmodels; this module fixes which one answers
+which question, and keeps everything a reader needs beside the p-value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import wraps
+
+import numpy as np
+from jaxtyping import Float
+from scipy import special, stats
+
+from helpers.methods.errors import Mendable
+
+RESAMPLES = 10_000
+
+
+LEAST = 3  # values that a sample must have to be compared
+
+
+Values = Float[np.ndarray, " n"]
+
+
+class BadSample(Mendable, ValueError):
+    """A sample cannot be tested; the message says which and why."""
+
+
+class TooFew(BadSample):
+    """A sample is sound but holds too little to be compared; `n` is its size."""
+
+    def __init__(self, why: str, n: int) -> None:
+        super().__init__(why)
+        self.n = n
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two samples compared: b minus a, with a 95 % bootstrap interval of the difference."""
+
+    label: str
+    n: int
+    mean_a: float
+    mean_b: float
+    difference: float
+    effect_size: float  # Hedges' g (nan where the quantity has no standard deviation of its own)
+    low: float
+    high: float
+    p_value: float
+    test: str
+    null_hypothesis: str
+    p_holm: float | None = None
+    sizes: tuple[int, int] | None = None  # of a and b, where they are different items
+
+    @property
+    def possible(self) -> bool:
+        """Whether the samples allowed a test; if not, `test` says why and all numbers are NaN."""
+        return not np.isnan(self.p_value)
+
+
+def untested(label: str, why: str, *, n: int = 0, null_hypothesis: str = "") -> Comparison:
+    """A comparison that the data do not allow, to stand in a table with the reason."""
+    return Comparison(label, n, *[float("nan")] * 7, test=why, null_hypothesis=null_hypothesis)
+
+
+def _or_untested(compare: Callable[..., Comparison]) -> Callable[..., Comparison]:
+    """A pair with few prompts loses the comparisons that it cannot make, and no other."""
+
+    @wraps(compare)
+    def compared(*samples: Sequence[float], label: str, null_hypothesis: str, **options):
+        try:
+            return compare(*samples, label=label, null_hypothesis=null_hypothesis, **options)
+        except TooFew as error:
+            return untested(label, str(error), n=error.n, null_hypothesis=null_hypothesis)
+
+    return compared
+
+
+def _sample(values: Sequence[float], name: str) -> Values:
+    sample = np.asarray(values, dtype=float)
+    if sample.ndim != 1:
+        raise BadSample(f"{name} has shape {sample.shape}: give one axis of values.")
+    if not np.isfinite(sample).all():
+        count = int((~np.isfinite(sample)).sum())
+        raise BadSample(
+            f"{name} holds {count} NaN or infinite values: drop those items, and say so."
+        )
+    return sample
+
+
+def _enough(*samples: Values, n: int) -> None:
+    if min(map(len, samples)) < LEAST:
+        sizes = " and ".join(str(len(sample)) for sample in samples)
+        raise TooFew(f"too few values: {sizes}, and {LEAST} are needed", n)
+
+
+def _pair(a: Sequence[float], b: Sequence[float], label: str) -> tuple[Values, Values]:
+    first, second = _sample(a, f"{label}: a"), _sample(b, f"{label}: b")
+    if len(first) != len(second):
+        sizes = f"a has {len(first)} values, b has {len(second)}"
+        raise BadSample(f"{label}: {sizes}: pair them item by item.")
+    _enough(first, n=len(first))
+    return first, second
+
+
+def _small_sample(degrees: float) -> float:
+    """Hedges' exact correction J of a standardised difference (Hedges, 1981)."""
+    logs = special.gammaln(degrees / 2) - special.gammaln((degrees - 1) / 2)
+    return float(np.exp(logs) / np.sqrt(degrees / 2))
+
+
+def _standardised(difference: float, spread: float, degrees: float) -> float:
+    return difference / spread * _small_sample(degrees) if spread > 0 else float("nan")
+
+
+def _resampled_means(values: Values, generator: np.random.Generator) -> Float[np.ndarray, " draws"]:
+    """Means of 10,000 resamples, drawn as counts so that memory stays small."""
+    draws = generator.multinomial(len(values), np.full(len(values), 1 / len(values)), RESAMPLES)
+    return draws @ values / len(values)
+
+
+def bootstrap_interval(values: Sequence[float], *, seed: int = 0) -> tuple[float, float]:
+    """95 % percentile interval of the mean."""
+    sample = _sample(values, "values")
+    _enough(sample, n=len(sample))
+    means = _resampled_means(sample, np.random.default_rng(seed))
+    low, high = np.percentile(means, [2.5, 97.5])
+    return float(low), float(high)
+
+
+@_or_untested
+def compare_paired(
+    a: Sequence[float],
+    b: Sequence[float],
+    *,
+    label: str,
+    null_hypothesis: str,
+    alternative: str = "two-sided",
+    seed: int = 0,
+) -> Comparison:
+    """Paired t-test of b against a; g is the mean difference over the average sd (g_av)."""
+    first, second = _pair(a, b, label)
+    difference = second - first
+    low, high = bootstrap_interval(difference, seed=seed)
+    spread = np.sqrt((first.var(ddof=1) + second.var(ddof=1)) / 2)
+    constant = difference.std() == 0
+    p_value = 1.0 if constant else stats.ttest_rel(second, first, alternative=alternative).pvalue
+    return Comparison(
+        label=label,
+        n=len(first),
+        mean_a=float(first.mean()),
+        mean_b=float(second.mean()),
+        difference=float(difference.mean()),
+        effect_size=_standardised(difference.mean(), spread, len(first) - 1),
+        low=low,
+        high=high,
+        p_value=float(p_value),
+        test=f"paired t, {alternative}",
+        null_hypothesis=null_hypothesis,
+    )
+
+
+@_or_untested
+def compare_independent(
+    a: Sequence[float],
+    b: Sequence[float],
+    *,
+    label: str,
+    null_hypothesis: str,
+    alternative: str = "two-sided",
+    seed: int = 0,
+) -> Comparison:
+    """Welch's t-test of b against a; g uses the pooled standard deviation."""
+    first, second = _sample(a, f"{label}: a"), _sample(b, f"{label}: b")
+    sizes, total = np.array([len(first), len(second)]) - 1, len(first) + len(second)
+    _enough(first, second, n=total)
+    if not (np.ptp(first) or np.ptp(second)):
+        raise TooFew("all values of either group are equal", total)
+    generator = np.random.default_rng(seed)
+    draws = _resampled_means(second, generator) - _resampled_means(first, generator)
+    low, high = np.percentile(draws, [2.5, 97.5])
+    spread = np.sqrt(sizes @ [first.var(ddof=1), second.var(ddof=1)] / sizes.sum())
+    found = stats.ttest_ind(second, first, equal_var=False, alternative=alternative)
+    difference = float(second.mean() - first.mean())
+    return Comparison(
+        label=label,
+        n=total,
+        mean_a=float(first.mean()),
+        mean_b=float(second.mean()),
+        difference=difference,
+        effect_size=_standardised(difference, spread, sizes.sum()),
+        low=float(low),
+        high=float(high),
+        p_value=float(found.pvalue),
+        test=f"Welch's t, {alternative}",
+        null_hypothesis=null_hypothesis,
+        sizes=(len(first), len(second)),
+    )
+
+
+@_or_untested
+def mcnemar(
+    a: Sequence[bool], b: Sequence[bool], *, label: str, null_hypothesis: str, seed: int = 0
+) -> Comparison:
+    """Exact McNemar test of two shares on the same items."""
+    first, second = _pair(np.asarray(a, float), np.asarray(b, float), label)
+    gained = int(((second == 1) & (first == 0)).sum())
+    lost = int(((second == 0) & (first == 1)).sum())
+    p_value = stats.binomtest(gained, gained + lost).pvalue if gained + lost else 1.0
+    low, high = bootstrap_interval(second - first, seed=seed)
+    return Comparison(
+        label=label,
+        n=len(first),
+        mean_a=float(first.mean()),
+        mean_b=float(second.mean()),
+        difference=float((second - first).mean()),
+        effect_size=float("nan"),
+        low=low,
+        high=high,
+        p_value=float(p_value),
+        test="exact McNemar",
+        null_hypothesis=null_hypothesis,
+    )
+
+
+def _rests_on_one(values: Values) -> bool:
+    """Whether a slope on these values would rest on one of them alone, or on none."""
+    middle = np.median(values)
+    return int((~np.isclose(values, middle)).sum()) < 2
+
+
+@_or_untested
+def at_equal_length(
+    a: Sequence[float],
+    b: Sequence[float],
+    length_a: Sequence[float],
+    length_b: Sequence[float],
+    *,
+    label: str,
+    null_hypothesis: str,
+) -> Comparison:
+    """Paired difference with response length as a covariate.
+
+    The difference b - a is regressed on the difference of log lengths; the intercept is the
+    difference that remains where both responses are equally long (least squares, HC3 errors). It is
+    not the difference of the two means, which are therefore left out.
+    """
+    import statsmodels.api as sm
+
+    first, second = _pair(a, b, label)
+    lengths = [_sample(values, "length") for values in (length_a, length_b)]
+    if min(values.min() for values in lengths) <= 0:
+        raise BadSample("length holds values of 0 or less: leave out prompts without a response.")
+    log_ratio = np.log(lengths[1]) - np.log(lengths[0])
+    if _rests_on_one(log_ratio):
+        raise TooFew(
+            "the lengths of both responses have the same ratio in all prompts, or all but one: "
+            "their effect cannot be told from the models'",
+            len(first),
+        )
+    fit = sm.OLS(second - first, sm.add_constant(log_ratio)).fit(cov_type="HC3")
+    low, high = fit.conf_int()[0]
+    spread = np.sqrt((first.var(ddof=1) + second.var(ddof=1)) / 2)
+    return Comparison(
+        label=label,
+        n=len(first),
+        mean_a=float("nan"),
+        mean_b=float("nan"),
+        difference=float(fit.params[0]),
+        effect_size=_standardised(fit.params[0], spread, len(first) - 2),
+        low=float(low),
+        high=float(high),
+        p_value=float(fit.pvalues[0]),
+        test="intercept of a regression on the log length ratio",
+        null_hypothesis=null_hypothesis,
+    )
+
+
+def from_draws(
+    a: float, b: float, draws: Values, *, label: str, n: int, null_hypothesis: str, test: str
+) -> Comparison:
+    """b against a where resamples give the differences (`draws`): percentile interval, two-sided p.
+
+    The p-value is twice the share of resamples on the other side of no difference; never 0.
+    """
+    low, high = np.percentile(draws, [2.5, 97.5])
+    side = min((draws <= 0).sum(), (draws >= 0).sum())
+    return Comparison(
+        label=label,
+        n=n,
+        mean_a=a,
+        mean_b=b,
+        difference=b - a,
+        effect_size=float("nan"),
+        low=float(low),
+        high=float(high),
+        p_value=float(min(1.0, 2 * (side + 1) / (len(draws) + 1))),
+        test=test,
+        null_hypothesis=null_hypothesis,
+    )
+
+
+def holm(comparisons: Sequence[Comparison]) -> list[Comparison]:
+    """The same comparisons with Holm-corrected p-values; those that were tested are one family."""
+    from statsmodels.stats.multitest import multipletests
+
+    tested = [found.p_value for found in comparisons if found.possible]
+    corrected = iter(multipletests(tested, method="holm")[1] if tested else ())
+    return [
+        replace(found, p_holm=float(next(corrected)) if found.possible else float("nan"))
+        for found in comparisons
+    ]

@@ -1,0 +1,283 @@
+"""Where each weight lives: one small table of accessors in front of the models of transformers.
+
+The methods ask for "the query matrix of head 3 in layer 7" or "the value vectors of layer 2", never
+for a model class. An architecture is one entry of `ARCHITECTURES`, keyed by `config.model_type`; to
+support another one, add an entry there. Weights are read where they lie (views where possible).
+
+Folding (method.md, section 3): the RMSNorm weight in front of a projection is multiplied into it,
+and the weight of a norm on queries or keys into its columns. The division by the root mean square
+itself depends on the input and stays out; it rescales a word's activation, not its direction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from jaxtyping import Float
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+from helpers.methods.errors import Mendable
+
+
+class UnsupportedArchitecture(Mendable, ValueError):
+    """The model's weights cannot be found; the message lists what the methods need."""
+
+
+def _plain_scale(norm: nn.Module) -> Tensor:
+    return norm.weight
+
+
+def _gemma_scale(norm: nn.Module) -> Tensor:
+    return 1.0 + norm.weight  # Gemma stores w and multiplies by 1 + w
+
+
+def _part(name: str) -> Callable[[nn.Module], Tensor]:
+    """Accessor of a plain linear projection `name`, as (in, out)."""
+    return lambda module: getattr(module, name).weight.T
+
+
+def _rows(name: str, part: Callable[[object], slice]) -> Callable[[nn.Module], Tensor]:
+    """Accessor of some output rows of a fused projection, as (in, out)."""
+    return lambda module: getattr(module, name).weight[part(module)].T
+
+
+def _head_counts(config) -> tuple[int, int, int]:
+    heads = config.num_attention_heads
+    key_value = getattr(config, "num_key_value_heads", None) or heads
+    head_dim = getattr(config, "head_dim", None) or config.hidden_size // heads
+    return heads, key_value, head_dim
+
+
+def _fused_queries(module: nn.Module) -> slice:
+    heads, _, dim = _head_counts(module.config)
+    return slice(0, heads * dim)
+
+
+def _fused_keys(module: nn.Module) -> slice:
+    heads, key_value, dim = _head_counts(module.config)
+    return slice(heads * dim, (heads + key_value) * dim)
+
+
+def _interleaved(module: nn.Module, which: int) -> Tensor:
+    """GPT-NeoX stores query, key and value of each head next to each other."""
+    heads, _, dim = _head_counts(module.config)
+    fused = module.query_key_value.weight.view(heads, 3, dim, -1)
+    return fused[:, which].reshape(heads * dim, -1).T
+
+
+def _conv1d(which: int) -> Callable[[nn.Module], Tensor]:
+    """GPT-2's Conv1D stores (in, out), with query, key and value side by side."""
+    return lambda module: module.c_attn.weight.chunk(3, dim=1)[which]
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """The accessors of one model family. Paths are attribute names, callables take a module."""
+
+    layers: str = "layers"
+    embedding: str = "embed_tokens"
+    final_norm: str = "norm"
+    attention: str = "self_attn"
+    attention_norm: str | None = "input_layernorm"
+    attention_out: str = "o_proj"
+    query: Callable[[nn.Module], Tensor] = field(default=_part("q_proj"))
+    key: Callable[[nn.Module], Tensor] = field(default=_part("k_proj"))
+    mlp: str = "mlp"
+    value_vectors: Callable[[nn.Module], Tensor] = field(default=lambda mlp: mlp.down_proj.weight.T)
+    feedforward_norm: str | None = "post_attention_layernorm"
+    post_feedforward_norm: str | None = None
+    norm_scale: Callable[[nn.Module], Tensor] = field(default=_plain_scale)
+
+
+_LLAMA = Architecture()
+
+
+_GEMMA = Architecture(
+    norm_scale=_gemma_scale,
+    feedforward_norm="pre_feedforward_layernorm",
+    post_feedforward_norm="post_feedforward_layernorm",
+)
+
+
+ARCHITECTURES: dict[str, Architecture] = {
+    "llama": _LLAMA,
+    "mistral": _LLAMA,
+    "qwen2": _LLAMA,
+    "qwen3": _LLAMA,
+    "smollm3": _LLAMA,
+    "gemma": Architecture(norm_scale=_gemma_scale),
+    "gemma2": _GEMMA,
+    "gemma3_text": _GEMMA,
+    # OLMo 2 normalises after attention and feed-forward, not before: nothing precedes q and k.
+    "olmo2": Architecture(
+        attention_norm=None,
+        feedforward_norm=None,
+        post_feedforward_norm="post_feedforward_layernorm",
+    ),
+    "phi3": Architecture(
+        query=_rows("qkv_proj", _fused_queries), key=_rows("qkv_proj", _fused_keys)
+    ),
+    "gpt_neox": Architecture(
+        embedding="embed_in",
+        final_norm="final_layer_norm",
+        attention="attention",
+        attention_out="dense",
+        query=lambda module: _interleaved(module, 0),
+        key=lambda module: _interleaved(module, 1),
+        value_vectors=lambda mlp: mlp.dense_4h_to_h.weight.T,
+    ),
+    "gpt2": Architecture(
+        layers="h",
+        embedding="wte",
+        final_norm="ln_f",
+        attention="attn",
+        attention_norm="ln_1",
+        attention_out="c_proj",
+        query=_conv1d(0),
+        key=_conv1d(1),
+        value_vectors=lambda mlp: mlp.c_proj.weight,
+        feedforward_norm="ln_2",
+    ),
+}
+
+
+def backbone(model: PreTrainedModel) -> nn.Module:
+    """The model without its output head; transformers 4 calls Gemma 3 its own base model."""
+    found = model.base_model
+    return getattr(found, "model", found) if found is model else found
+
+
+@dataclass(frozen=True)
+class Weights:
+    """The weights of one model as the three methods need them. Nothing is copied until asked."""
+
+    model: PreTrainedModel
+    architecture: Architecture
+
+    @cached_property
+    def _backbone(self) -> nn.Module:
+        return backbone(self.model)
+
+    @property
+    def _config(self):
+        return self.model.config
+
+    @cached_property
+    def _layers(self) -> nn.ModuleList:
+        return getattr(self._backbone, self.architecture.layers)
+
+    @property
+    def n_layers(self) -> int:
+        return len(self._layers)
+
+    @property
+    def n_heads(self) -> int:
+        return _head_counts(self._config)[0]
+
+    @property
+    def n_key_value_heads(self) -> int:
+        return _head_counts(self._config)[1]
+
+    @property
+    def head_dim(self) -> int:
+        return _head_counts(self._config)[2]
+
+    @property
+    def hidden_size(self) -> int:
+        return self._config.hidden_size
+
+    @property
+    def intermediate_size(self) -> int:
+        return self.value_vectors(0).shape[0]
+
+    @property
+    def input_embedding(self) -> Float[Tensor, "vocab hidden"]:
+        """Rows of the embedding matrix, before any scale the model applies to them (Gemma's)."""
+        return getattr(self._backbone, self.architecture.embedding).weight.detach()
+
+    @property
+    def output_embedding(self) -> Float[Tensor, "vocab hidden"]:
+        """Rows of the output head."""
+        return self.model.get_output_embeddings().weight.detach()
+
+    @property
+    def final_norm_scale(self) -> Float[Tensor, " hidden"]:
+        norm = getattr(self._backbone, self.architecture.final_norm)
+        return self.architecture.norm_scale(norm).detach()
+
+    def _attention(self, layer: int) -> nn.Module:
+        return getattr(self._layers[layer], self.architecture.attention)
+
+    def attention_output(self, layer: int) -> nn.Module:
+        """The output projection of a layer's attention; its input holds the heads side by side."""
+        return getattr(self._attention(layer), self.architecture.attention_out)
+
+    def query(
+        self, layer: int, head: int, *, fold: bool = True
+    ) -> Float[Tensor, "hidden head_dim"]:
+        """Query columns of one head, norm weights folded in unless `fold` is False."""
+        return self._head(layer, head, "query", fold)
+
+    def key(self, layer: int, head: int, *, fold: bool = True) -> Float[Tensor, "hidden head_dim"]:
+        """Key columns that a query head reads; grouped queries share them."""
+        group = head // (self.n_heads // self.n_key_value_heads)
+        return self._head(layer, group, "key", fold)
+
+    def _head(self, layer: int, head: int, side: str, fold: bool) -> Tensor:
+        attention, table = self._attention(layer), self.architecture
+        columns = slice(head * self.head_dim, (head + 1) * self.head_dim)
+        weight = getattr(table, side)(attention).detach()[:, columns]
+        if not fold:
+            return weight
+        if table.attention_norm is not None:
+            norm = getattr(self._layers[layer], table.attention_norm)
+            weight = table.norm_scale(norm).detach()[:, None] * weight
+            if isinstance(norm, nn.LayerNorm):  # takes the mean away, which is linear as well
+                weight = weight - weight.mean(dim=0)
+        side_norm = getattr(attention, f"{side[0]}_norm", None)
+        if side_norm is not None:
+            scale = table.norm_scale(side_norm).detach()
+            # OLMo 2 normalises all heads together: its weight is as wide as the projection.
+            weight = weight * (scale if scale.numel() == self.head_dim else scale[columns])
+        return weight
+
+    def value_vectors(self, layer: int) -> Float[Tensor, "intermediate hidden"]:
+        """Rows of the transposed down projection (method.md, section 4)."""
+        mlp = getattr(self._layers[layer], self.architecture.mlp)
+        return self.architecture.value_vectors(mlp).detach()
+
+    def post_feedforward_scale(self, layer: int) -> Float[Tensor, " hidden"] | None:
+        """Weight of the norm between down projection and residual stream, if there is one."""
+        name = self.architecture.post_feedforward_norm
+        if name is None:
+            return None
+        return self.architecture.norm_scale(getattr(self._layers[layer], name)).detach()
+
+
+def weights(model: PreTrainedModel) -> Weights:
+    """The accessors of `model`, or an error that lists what the methods need."""
+    kind = model.config.model_type
+    if kind not in ARCHITECTURES:
+        known = ", ".join(sorted(ARCHITECTURES))
+        raise UnsupportedArchitecture(
+            f"model_type={kind!r} is not in the table of architectures ({known}). The methods need "
+            "the embedding, output head, layers, final norm, each layer's query, key, attention "
+            "output and down projections and the norms before them: add an entry to "
+            "ARCHITECTURES in helpers/architectures.py."
+        )
+    return Weights(model, ARCHITECTURES[kind])
+
+
+def has_linear_softmax_head(model: PreTrainedModel) -> bool:
+    """True where p(y) = softmax(W h): no bias, no soft cap, no scale, so dp/dh has a closed form."""
+    head, config = model.get_output_embeddings(), model.config
+    capped = getattr(config, "final_logit_softcapping", None)
+    scaled = any(
+        getattr(config, name, None) not in (None, 1, 1.0)
+        for name in ("logit_scale", "logits_scaling", "lm_head_multiplier")
+    )
+    plain = isinstance(head, nn.Linear) and head.bias is None
+    return plain and not capped and not scaled

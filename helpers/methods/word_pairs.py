@@ -1,0 +1,273 @@
+"""Which pairs of words a head links: word pairs of its dimensions, its knowledge, verb lift.
+
+Source: method.md, section 3; Wu et al. (NAACL 2024), section 3.3. The columns of a head's query and
+key weights are read one dimension at a time: words that drive the query and words that drive the
+key of the same dimension, with the same sign, and that also occur together in language, are a pair.
+
+What this cannot show. Rotary position embeddings mix dimensions in pairs with distance, so a single
+dimension is exact only at distance 0, and any rotation of queries and keys alike would leave the
+head as it is but change its dimensions. `head_activations(..., form="bilinear")` is the check.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+from numpy import ndarray
+from torch import Tensor
+
+TOP_K = 100
+
+
+REFERENCE = 3000  # most frequent words that set a word's threshold
+
+
+DEVIATIONS = 1.96
+
+
+@dataclass(frozen=True)
+class WordSpace:
+    """Unit word vectors with the similarity above which each word co-occurs with another."""
+
+    unit: Float[Tensor, "word vector"]
+    threshold: Float[Tensor, " word"]
+
+    def to(self, device: torch.device) -> WordSpace:
+        return WordSpace(self.unit.to(device), self.threshold.to(device))
+
+
+@dataclass(frozen=True)
+class WordPairs:
+    """Pairs of words per dimension, as places in the vocabulary.
+
+    Dimensions come in order of falling norm (|Q_r|^2 + |K_r|^2), the pairs of dimension number i
+    are those from `start[i]` to `start[i + 1]`, most similar first.
+    """
+
+    dimensions: Int[ndarray, " dimension"]
+    norms: Float[ndarray, " dimension"]
+    start: Int[ndarray, " dimension+1"]
+    query: Int[ndarray, " pair"]
+    key: Int[ndarray, " pair"]
+    similarity: Float[ndarray, " pair"]
+    n_words: int
+
+    def of(self, number: int) -> slice:
+        """Where the pairs of the dimension with the `number`-th largest norm are."""
+        return slice(int(self.start[number]), int(self.start[number + 1]))
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    """Pairs found in several dimensions of a head; `first` < `second` unless pairs are directed."""
+
+    first: Int[ndarray, " pair"]
+    second: Int[ndarray, " pair"]
+    n_dimensions: Int[ndarray, " pair"]
+    similarity: Float[ndarray, " pair"]
+    n_words: int
+
+    def __len__(self) -> int:
+        return len(self.first)
+
+    @property
+    def code(self) -> Int[ndarray, " pair"]:
+        """One number a pair, rising."""
+        return self.first * self.n_words + self.second
+
+    def where(self, keep: Bool[ndarray, " pair"]) -> Knowledge:
+        parts = (self.first, self.second, self.n_dimensions, self.similarity)
+        return Knowledge(*(part[keep] for part in parts), self.n_words)
+
+
+@dataclass(frozen=True)
+class KnowledgeChange:
+    """Pairs of the tuned head only, of the base head only, and of both (as the tuned has them)."""
+
+    gained: Knowledge
+    lost: Knowledge
+    kept: Knowledge
+
+
+def word_space(
+    word_vectors: Float[ndarray, "word vector"] | Tensor,
+    *,
+    reference: int = REFERENCE,
+    deviations: float = DEVIATIONS,
+) -> WordSpace:
+    """Thresholds, once for all heads: mean + 1.96 sd of a word's cosine with the frequent words.
+
+    The first `reference` words count as the most frequent (all, where there are fewer); a word's
+    cosine with itself is among them, as in the paper's code.
+    """
+    vectors = torch.as_tensor(word_vectors).float()
+    if vectors.ndim != 2 or not len(vectors):
+        raise ValueError(f"word_vectors has shape {tuple(vectors.shape)}: expected (word, vector).")
+    lengths = vectors.norm(dim=1, keepdim=True)
+    bad = int((~(lengths > 0)).sum())
+    if bad:
+        raise ValueError(f"word_vectors: {bad} words have a zero or NaN vector: leave them out.")
+    unit = vectors / lengths
+    frequent = unit[:reference].T
+    limits = []
+    for rows in unit.split(2048):  # never all similarities at once
+        cosine = rows @ frequent
+        limits.append(cosine.mean(dim=1) + deviations * cosine.std(dim=1, correction=0))
+    return WordSpace(unit, torch.cat(limits))
+
+
+def _checked_pairs(query: Tensor, key: Tensor, space: WordSpace, top_k: int) -> None:
+    if query.shape != key.shape or query.ndim != 2:
+        raise ValueError(
+            f"query has shape {tuple(query.shape)}, key {tuple(key.shape)}: expected (word, "
+            "dimension) for both, of one head."
+        )
+    if not len(query):
+        raise ValueError("query and key hold no word: give a vocabulary of one word or more.")
+    if len(space.unit) != len(query):
+        raise ValueError(
+            f"word_vectors are for {len(space.unit)} words, the activations for {len(query)}: use "
+            "the vectors of the same vocabulary, in its order."
+        )
+    if not 1 <= top_k <= len(query):
+        raise ValueError(
+            f"top_k={top_k} words a side were asked of a vocabulary of {len(query)}: choose 1 to "
+            f"{len(query)}."
+        )
+
+
+def _strongest(activation: Float[Tensor, "dimension word"], top_k: int) -> tuple[Tensor, Tensor]:
+    """The words with the largest activations by absolute value, and these activations."""
+    if activation.device.type == "cpu" and top_k < activation.shape[1]:
+        # A partition is all that is needed, and takes half the time of torch's topk on a CPU.
+        place = np.argpartition(activation.abs().numpy(), -top_k, axis=1)[:, -top_k:]
+        words = torch.from_numpy(np.ascontiguousarray(place))
+    else:
+        words = activation.abs().topk(top_k, dim=1).indices
+    return words, activation.gather(1, words)
+
+
+def _block_pairs(
+    words: tuple[Int[Tensor, "dimension top"], Int[Tensor, "dimension top"]],
+    values: tuple[Float[Tensor, "dimension top"], Float[Tensor, "dimension top"]],
+    space: WordSpace,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """(row, query word, key word, similarity) of a few dimensions, most similar first in each."""
+    # index_select copies whole rows, several times faster than indexing with a matrix.
+    unit = [space.unit.index_select(0, own.flatten()).unflatten(0, own.shape) for own in words]
+    limit = [space.threshold[own] for own in words]
+    similarity = torch.bmm(unit[0], unit[1].transpose(1, 2))
+    keep = similarity > torch.maximum(limit[0][:, :, None], limit[1][:, None, :])
+    keep &= values[0].sign()[:, :, None] * values[1].sign()[:, None, :] > 0
+    keep &= words[0][:, :, None] != words[1][:, None, :]
+    row, i, j = keep.nonzero(as_tuple=True)
+    found = similarity[row, i, j]
+    order = torch.argsort(found, descending=True, stable=True)
+    order = order[torch.argsort(row[order], stable=True)]
+    row, i, j = row[order], i[order], j[order]
+    return row, words[0][row, i], words[1][row, j], found[order]
+
+
+def word_pairs(
+    query: Float[Tensor, "word dimension"],
+    key: Float[Tensor, "word dimension"],
+    word_vectors: WordSpace | Float[ndarray, "word vector"] | Tensor,
+    *,
+    top_k: int = TOP_K,
+    block: int = 16,
+) -> WordPairs:
+    """Word pairs of every dimension of one head (method.md, section 3, steps 1 to 3).
+
+    Give a `word_space` where several heads are read, so that thresholds are computed once. Works on
+    `block` dimensions at a time; similarities are batched products of the gathered vectors.
+    """
+    space = word_vectors if isinstance(word_vectors, WordSpace) else word_space(word_vectors)
+    sides = [torch.as_tensor(query), torch.as_tensor(key)]
+    _checked_pairs(*sides, space, top_k)
+    sides = [side.T.contiguous() for side in sides]
+    norms = sum(torch.linalg.vector_norm(side, dim=1).square() for side in sides)
+    if not torch.isfinite(norms).all():
+        raise ValueError("query or key hold NaN or infinite activations: load it in float32.")
+    order = norms.argsort(descending=True, stable=True)
+    strongest = [_strongest(side, top_k) for side in sides]
+    blocks = zip(*(part[order].split(block) for side in strongest for part in side), strict=True)
+    found = [_block_pairs((q, k), (q_value, k_value), space) for q, q_value, k, k_value in blocks]
+    row = torch.cat([part[0] + block * i for i, part in enumerate(found)])
+    counts = torch.bincount(row, minlength=len(order)).cpu().numpy()
+    start = np.concatenate([[0], counts.cumsum()])
+    words = [torch.cat([part[i] for part in found]).cpu().numpy() for i in (1, 2, 3)]
+    return WordPairs(order.cpu().numpy(), norms[order].cpu().numpy(), start, *words, len(query))
+
+
+# --- knowledge
+
+
+def head_knowledge(pairs: WordPairs, *, least: int = 2, directed: bool = False) -> Knowledge:
+    """Pairs found in `least` dimensions or more of a head.
+
+    A pair counts once a dimension, whichever of its words is the query; `directed` keeps (query,
+    key) apart from (key, query). The paper's code counts both directions inside one dimension as
+    two, which makes knowledge of pairs that only one dimension holds (method.md, section 6).
+    """
+    if least < 1:
+        raise ValueError(f"least={least}: a pair must be found in 1 dimension or more.")
+    first, second = pairs.query, pairs.key
+    if not directed:
+        first, second = np.minimum(first, second), np.maximum(first, second)
+    number = np.repeat(np.arange(len(pairs.dimensions)), np.diff(pairs.start))
+    code = first.astype(np.int64) * pairs.n_words + second
+    _, once = np.unique(code * len(pairs.dimensions) + number, return_index=True)
+    found, at, counts = np.unique(code[once], return_index=True, return_counts=True)
+    kept = counts >= least
+    first, second = np.divmod(found[kept], pairs.n_words)
+    similarity = pairs.similarity[once][at[kept]]
+    return Knowledge(first, second, counts[kept], similarity, pairs.n_words)
+
+
+def compare_knowledge(base: Knowledge, tuned: Knowledge) -> KnowledgeChange:
+    """Which pairs a head gained, lost and kept."""
+    if base.n_words != tuned.n_words:
+        raise ValueError(
+            f"base has pairs of {base.n_words} words, tuned of {tuned.n_words}: read both with one "
+            "vocabulary."
+        )
+    known = np.isin(tuned.code, base.code)
+    lost = ~np.isin(base.code, tuned.code)
+    return KnowledgeChange(tuned.where(~known), base.where(lost), tuned.where(known))
+
+
+def verb_counts(knowledge: Knowledge, verbs: Int[ndarray, " verb"]) -> Int[ndarray, " verb"]:
+    """In how many pairs of a head's knowledge each verb (a place in the vocabulary) occurs."""
+    uses = np.bincount(
+        np.concatenate([knowledge.first, knowledge.second]), minlength=knowledge.n_words
+    )
+    return uses[verbs]
+
+
+def layer_groups(n_layers: int, groups: int = 4) -> Int[ndarray, " layer"]:
+    """The group of each layer: quarters as nearly equal as can be, lowest first."""
+    if not 1 <= groups <= n_layers:
+        raise ValueError(f"groups={groups}: {n_layers} layers make 1 to {n_layers} groups.")
+    return np.arange(n_layers) * groups // n_layers
+
+
+def verb_lift(
+    base: Int[ndarray, "head verb"], tuned: Int[ndarray, "head verb"]
+) -> Float[ndarray, " verb"]:
+    """Share, among heads where a verb's counts differ, of heads where the tuned model counts more.
+
+    Give the `verb_counts` of all heads of a group of layers. NaN where no head differs: such a verb
+    has no lift, neither 0 nor one half.
+    """
+    base, tuned = np.asarray(base), np.asarray(tuned)
+    if base.shape != tuned.shape or base.ndim != 2:
+        raise ValueError(
+            f"base has shape {base.shape}, tuned {tuned.shape}: expected (head, verb) for both, of "
+            "the same heads and verbs."
+        )
+    differs = (base != tuned).sum(axis=0)
+    more = (tuned > base).sum(axis=0)
+    return np.divide(more, differs, out=np.full(base.shape[1], np.nan), where=differs > 0)

@@ -1,0 +1,133 @@
+"""What the machine offers: memory, devices, processes, and what a result was computed with."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import platform
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from helpers.methods.errors import Mendable
+from helpers.methods.memory import free_memory
+
+if TYPE_CHECKING:
+    import torch
+
+
+_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
+
+
+GIB = 2**30
+
+
+DTYPES = ("float32", "bfloat16", "float16")
+
+
+# Shares of free memory that weights may take, two models together and one alone; the rest is for
+# computing (the appendix "Your own model" has the arithmetic).
+ROOM, ROOM_ALONE = 0.8, 0.87
+
+
+class UnusableDevice(Mendable, ValueError):
+    """The device or the precision that was asked for cannot be had here."""
+
+
+def keep_freed_memory() -> bool:
+    """Ask the C library to keep freed memory instead of returning it to the system.
+
+    Logits over a large vocabulary are gigabytes that come and go with every step; on a virtual
+    machine mapping them afresh costs more than computing them (measured: a training step of Gemma 3
+    270M takes 3.4 s instead of 6 s and more). Returns whether the library took the request (glibc only).
+    """
+    if platform.system() != "Linux":
+        return False
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError):
+        return False
+    return bool(mallopt(_M_MMAP_MAX, 0)) and bool(mallopt(_M_TRIM_THRESHOLD, -1))
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where the two models go: all on `device`, one at a time there, or spread over devices."""
+
+    device: str
+    dtype: str
+    layout: str  # "together", "in turns" or "spread"
+    free: int
+    parameters: int
+
+    def __str__(self) -> str:
+        size = self.parameters * bytes_of(self.dtype) / GIB
+        how = {
+            "together": "both models at once",
+            "in turns": "one model at a time, because both do not fit",
+            "spread": "spread over devices and memory, because one model does not fit",
+        }[self.layout]
+        return (
+            f"{self.device} ({self.free / GIB:.1f} GiB free), {self.dtype}: "
+            f"{size:.2f} GiB of weights a model, {how}."
+        )
+
+
+def bytes_of(dtype: str) -> int:
+    return 4 if dtype == "float32" else 2
+
+
+def _device(asked: str) -> str:
+    import torch
+
+    cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
+    if asked == "auto":
+        own = int(os.environ.get("LOCAL_RANK", 0)) % max(torch.cuda.device_count(), 1)
+        return f"cuda:{own}" if cuda else "mps" if mps else "cpu"
+    kind = asked.split(":")[0]
+    if {"cpu": True, "cuda": cuda, "mps": mps}.get(kind) is not True:
+        there = ["cpu", *(["cuda"] if cuda else []), *(["mps"] if mps else [])]
+        raise UnusableDevice(f"device={asked!r} is not here: use auto or {', '.join(there)}.")
+    number = asked.partition(":")[2] or "0"
+    if kind == "cuda" and not (number.isdigit() and int(number) < torch.cuda.device_count()):
+        raise UnusableDevice(
+            f"device={asked!r}: this machine has {torch.cuda.device_count()} CUDA devices, "
+            "counted from cuda:0."
+        )
+    return f"cuda:{number}" if kind == "cuda" else asked
+
+
+def _half(device: str) -> str:
+    """The two-byte format a device computes in natively."""
+    import torch
+
+    if device.startswith("cuda"):
+        native = torch.cuda.get_device_capability(device)[0] >= 8
+        return "bfloat16" if native else "float16"
+    return "float16" if device == "mps" else "bfloat16"
+
+
+def place(parameters: int, *, device: str = "auto", dtype: str = "auto") -> Placement:
+    """Choose device, precision and layout for two models of `parameters` weights each.
+
+    float32 where both models fit in it (on a CPU: where one does): the results are then those of the
+    book. Otherwise the two-byte format of the device. If both do not fit at once, they take turns;
+    if one does not fit, it is spread over all devices (`device_map="auto"`).
+    """
+    if dtype not in ("auto", *DTYPES):
+        raise UnusableDevice(f"dtype={dtype!r} is unknown: use auto or {', '.join(DTYPES)}.")
+    where = _device(device)
+    free = free_memory(where)
+    room = ROOM * free
+    if dtype == "auto":
+        exact = 2 * parameters * 4 <= room or (where == "cpu" and parameters * 4 <= room)
+        dtype = "float32" if exact else _half(where)
+    size = parameters * bytes_of(dtype)
+    alone = size <= ROOM_ALONE * free
+    layout = "together" if 2 * size <= room else "in turns" if alone else "spread"
+    return Placement(where, dtype, layout, free, parameters)
+
+
+def torch_dtype(name: str) -> torch.dtype:
+    import torch
+
+    return getattr(torch, name)

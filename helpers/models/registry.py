@@ -1,0 +1,225 @@
+"""The pairs that have a name (`data/pairs.toml`), and what memory a pair needs."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import pandas as pd
+from transformers import PreTrainedTokenizerBase
+
+from helpers.methods.errors import Mendable
+from helpers.models.devices import GIB, ROOM, ROOM_ALONE
+from helpers.models.sources import Source
+from helpers.paths import data_folder
+from helpers.prompts.prompt import TEMPLATE, Template
+
+try:
+    import tomllib
+except ModuleNotFoundError:  # Python 3.10
+    import tomli as tomllib
+
+
+RESERVED = {"llama-vicuna-7b"}  # a store of the book without models
+
+
+KEYS = {"base", "tuned", "licence", "parameters"}
+
+
+OPTIONAL = {"base_revision", "tuned_revision", "template", "pickle", "gated", "note"}
+
+
+CHAT = "chat"
+
+
+# Memory of machines that people have, in GiB, as they report it when nothing runs.
+MACHINES = {
+    "laptop, 8 GB": 6,
+    "Colab T4": 14.7,
+    "24 GB card": 23,
+    "A100 40 GB": 39,
+    "80 GB card": 79,
+}
+
+
+class RegistryError(Mendable, ValueError):
+    """The registry cannot be used, or has no such pair; the message names entry and reason."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A pair as it was chosen: where its two models are and how they are asked."""
+
+    name: str
+    base: Source
+    tuned: Source
+    template: str | Template | None = None
+    licence: str = ""
+    parameters: int | None = None
+    pickle: bool = False
+    gated: bool = False
+    note: str = ""
+
+    @property
+    def embedded(self) -> bool:
+        return self.base.where.startswith("package:")
+
+
+def checked_name(name: str) -> str:
+    """A pair's name is also its folder in the store."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name):
+        raise RegistryError(
+            f"name={name!r} cannot name a folder: use letters, digits, dots, dashes, underscores."
+        )
+    return name
+
+
+def own(base: str, tuned: str, *, name: str | None = None) -> Choice:
+    """A pair that is not in the registry; its name is made from the tuned model's."""
+    sides = _source(base), _source(tuned)
+    made = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(sides[1].where).name).strip("-._")
+    chosen = checked_name(name or made or "own")
+    if chosen in read() or chosen in RESERVED:
+        raise RegistryError(
+            f"name={chosen!r} is a pair of the book or its registry, whose results these would be "
+            "taken for: choose another one with --name."
+        )
+    return Choice(chosen, *sides)
+
+
+def _source(text: str) -> Source:
+    """`where` or `where@revision`; a path that exists is taken as it stands."""
+    where, at, revision = text.rpartition("@")
+    if not at or Path(text).expanduser().exists():
+        return Source(text)
+    return Source(where, revision)
+
+
+def _entry(name: str, entry: object, file: Path) -> Choice:
+    if not isinstance(entry, dict):
+        raise RegistryError(f"{file}: pair {name!r} is no table: write [pairs.{name}].")
+    missing, unknown = KEYS - entry.keys(), entry.keys() - KEYS - OPTIONAL
+    if missing or unknown:
+        wrong = f"lacks {', '.join(sorted(missing))}" if missing else (
+            f"has unknown keys {', '.join(sorted(unknown))}"
+        )  # fmt: skip
+        raise RegistryError(f"{file}: pair {name!r} {wrong}.")
+    sides = (Source(entry[s], entry.get(f"{s}_revision", "main")) for s in ("base", "tuned"))
+    rest = {key: entry[key] for key in ("licence", "parameters", "pickle", "gated", "note")
+            if key in entry}  # fmt: skip
+    return Choice(checked_name(name), *sides, entry.get("template"), **rest)
+
+
+@lru_cache(maxsize=8)
+def read(path: Path | None = None) -> dict[str, Choice]:
+    """All pairs of the registry by name, with their templates put in."""
+    file = path or data_folder() / "pairs.toml"
+    try:
+        content = tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise RegistryError(f"{file} does not exist: restore it from the repository.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RegistryError(f"{file} cannot be read: {error}.") from error
+    templates = {name: _template(name, fields, file)
+                 for name, fields in content.get("templates", {}).items()}  # fmt: skip
+    found = {}
+    for name, entry in content.get("pairs", {}).items():
+        choice = _entry(name, entry, file)
+        template = choice.template
+        if template is not None and template != CHAT:
+            if template not in templates:
+                raise RegistryError(f"{file}: pair {name!r} has an unknown template {template!r}.")
+            choice = Choice(**{**vars(choice), "template": templates[template]})
+        found[name] = choice
+    return found
+
+
+def _template(name: str, fields: dict, file: Path) -> Template:
+    try:
+        return Template(name, fields["before"], fields["between"], fields["after"],
+                        tuple(fields["markers"]))  # fmt: skip
+    except (KeyError, TypeError) as error:
+        raise RegistryError(f"{file}: template {name!r} lacks or mistypes {error}.") from error
+
+
+def find(name: str) -> Choice:
+    """The pair of this name."""
+    pairs = read()
+    if name not in pairs:
+        raise RegistryError(
+            f"name={name!r} is not a known pair: use one of {', '.join(pairs)}; or name two models "
+            "with --base and --tuned."
+        )
+    return pairs[name]
+
+
+def chat_template(tokenizer: PreTrainedTokenizerBase) -> Template | None:
+    """The text around an instruction by a tokenizer's own chat template; None without one.
+
+    Thinking is switched off, and templates that would write today's date get a fixed one, so that a
+    prompt is the same every day.
+    """
+    if not getattr(tokenizer, "chat_template", None):
+        return None
+    slot = "INSTRUCTION-GOES-HERE"
+    text = tokenizer.apply_chat_template(
+        [{"role": "user", "content": slot}],
+        tokenize=False,
+        add_generation_prompt=True,
+        enable_thinking=False,
+        date_string="26 Jul 2024",
+    )
+    before, found, after = text.partition(slot)
+    if not found:
+        raise RegistryError("The tokenizer's chat template leaves the user's text out.")
+    # The tokenizer writes its beginning-of-sequence token itself.
+    before = before.removeprefix(tokenizer.bos_token or "")
+    special = [token for token in tokenizer.all_special_tokens if token and token in after]
+    return Template(CHAT, before, "\n\n", after, tuple(special))
+
+
+def template_of(choice: Choice, tokenizer: PreTrainedTokenizerBase) -> Template:
+    """The template a pair is asked in: its own, else the tuned tokenizer's, else the book's."""
+    if isinstance(choice.template, Template):
+        return choice.template
+    found = None if choice.embedded else chat_template(tokenizer)
+    if choice.template == CHAT and found is None:
+        raise RegistryError(
+            f"pair {choice.name!r}: the tuned model's tokenizer has no chat template: name another "
+            "template."
+        )
+    return found or TEMPLATE
+
+
+def memory(parameters: int) -> dict[str, float]:
+    """GiB of weights by layout (method: parameters times bytes; two models unless in turns)."""
+    return {
+        "float32, both": 2 * 4 * parameters / GIB,
+        "16 bits, both": 2 * 2 * parameters / GIB,
+        "16 bits, in turns": 2 * parameters / GIB,
+    }
+
+
+def smallest(gib: float, room: float = ROOM) -> str:
+    """The smallest of the usual machines whose memory leaves room to compute beside the weights."""
+    return next((name for name, size in MACHINES.items() if gib <= room * size), "several devices")
+
+
+def table() -> pd.DataFrame:
+    """The registry for people: licence, size, memory of the weights in GiB, and what fits where."""
+    rows = []
+    for choice in read().values():
+        needs = memory(choice.parameters or 0)
+        pinned = not re.search(r"main|refs/", choice.base.revision + choice.tuned.revision)
+        rows.append(
+            {"pair": choice.name, "base": choice.base.where, "tuned": choice.tuned.where,
+             "licence": choice.licence + (", gated" if choice.gated else ""),
+             "pinned": choice.embedded or pinned, "parameters": choice.parameters}
+            | {layout: round(gib, 1) for layout, gib in needs.items()}
+            | {"float32 fits": smallest(needs["float32, both"]),
+               "16 bits fit": smallest(needs["16 bits, both"]),
+               "in turns fit": smallest(needs["16 bits, in turns"], room=ROOM_ALONE)}
+        )  # fmt: skip
+    return pd.DataFrame(rows).set_index("pair")

@@ -1,0 +1,135 @@
+"""Greedy responses of a model, as the methods explain them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from helpers.methods.density import BadInput
+from helpers.models.pair import Pair, PairInTurns
+from helpers.models.roles import ROLES
+from helpers.prompts.prompt import Prompt, Template, encode
+
+NAMED = 5  # prompts that a refusal names
+
+
+@dataclass(frozen=True)
+class Response:
+    """Token ids without the end-of-sequence token, their text, and how the response ended."""
+
+    ids: tuple[int, ...]
+    text: str
+    ended: str  # "stop" (end of sequence), "marker" (cut at a template marker) or "length"
+
+
+def _cut(ids: list[int], tokenizer, template: Template) -> tuple[list[int], bool]:
+    """The longest run of tokens whose text holds no marker and does not begin one."""
+    text = tokenizer.decode(ids, skip_special_tokens=True)
+    whole = len(template.cut(text))
+    if whole == len(text):
+        return ids, False
+    kept = list(ids)
+    while kept and len(tokenizer.decode(kept, skip_special_tokens=True).rstrip()) > whole:
+        kept.pop()
+    return kept, True
+
+
+def _trim(ids: list[int], tokenizer) -> list[int]:
+    """Without the white space a response ends in."""
+    kept = list(ids)
+    while kept and not tokenizer.decode([kept[-1]]).strip():
+        kept.pop()
+    return kept
+
+
+def _finish(ids: list[int], tokenizer, stops: set[int], template: Template) -> Response:
+    stop = next((at for at, token in enumerate(ids) if token in stops), None)
+    kept, cut = _cut(ids if stop is None else ids[:stop], tokenizer, template)
+    ended = "marker" if cut else "length" if stop is None else "stop"
+    kept = _trim(kept, tokenizer)
+    return Response(tuple(kept), tokenizer.decode(kept, skip_special_tokens=True).strip(), ended)
+
+
+def stop_ids(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> set[int]:
+    """Ids that end a response for this model."""
+    configured = model.generation_config.eos_token_id
+    listed = configured if isinstance(configured, (list, tuple)) else [configured]
+    return {token for token in [*listed, tokenizer.eos_token_id] if token is not None}
+
+
+@torch.no_grad()
+def respond(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    prompts: Sequence[Sequence[int]],
+    template: Template,
+    *,
+    max_tokens: int = 32,
+) -> list[Response]:
+    """Greedy responses to a batch of prompts (ids as the tokenizer gives them), padded on the left.
+
+    A batch too large for the accelerator's memory is halved.
+    """
+    try:
+        return _respond(model, tokenizer, prompts, template, max_tokens)
+    except torch.OutOfMemoryError:
+        if len(prompts) == 1:
+            raise
+    half = len(prompts) // 2  # outside of `except`: the error holds on to the batch's tensors
+    blocks = (prompts[:half], prompts[half:])
+    return [
+        answer
+        for block in blocks
+        for answer in respond(model, tokenizer, block, template, max_tokens=max_tokens)
+    ]
+
+
+def _respond(model, tokenizer, prompts, template: Template, max_tokens: int) -> list[Response]:
+    pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
+    width, device = max(map(len, prompts)), model.get_input_embeddings().weight.device
+    ids = torch.full((len(prompts), width), pad)
+    mask = torch.zeros_like(ids)
+    for row, prompt in enumerate(prompts):
+        ids[row, width - len(prompt) :] = torch.as_tensor(prompt)
+        mask[row, width - len(prompt) :] = 1
+    stops = stop_ids(model, tokenizer)
+    output = model.generate(
+        ids.to(device),
+        attention_mask=mask.to(device),
+        max_new_tokens=max_tokens,
+        do_sample=False,
+        pad_token_id=pad,
+        eos_token_id=sorted(stops),
+    )
+    return [_finish(row.tolist(), tokenizer, stops, template) for row in output[:, width:]]
+
+
+def longest(pair: Pair | PairInTurns) -> int | None:
+    """Tokens that both models can read; None where their configurations set no limit."""
+    found = [getattr(pair.config(role), "max_position_embeddings", None) for role in ROLES]
+    return min((one for one in found if one is not None), default=None)
+
+
+def check_lengths(pair: Pair | PairInTurns, prompts: Sequence[Prompt], max_tokens: int) -> None:
+    """Refuse prompts that leave no room for `max_tokens` of response, all of them by name."""
+    limit = longest(pair)
+    if limit is None:
+        return
+    room, tokens = limit - max_tokens + 1, {}
+    for prompt in prompts:
+        settings = (None, pair.template)
+        n = max(len(encode(prompt, pair.tokenizer, template).ids) for template in settings)
+        if n > room:
+            tokens[prompt.id] = n
+    if not tokens:
+        return
+    named = ", ".join(f"{id!r} ({n} tokens)" for id, n in list(tokens.items())[:NAMED])
+    more = f" and {len(tokens) - NAMED} more" if len(tokens) > NAMED else ""
+    raise BadInput(
+        f"{len(tokens)} of {len(prompts)} prompts are too long for {pair.name}: {named}{more}. It "
+        f"reads {limit} tokens, the template included, and {max_tokens} are for the response, so a "
+        f"prompt may take {room}. Shorten them, or leave them out."
+    )

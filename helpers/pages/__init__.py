@@ -1,0 +1,1 @@
+"""What every page shares: style, tables, prose, and the kit of the explorers."""

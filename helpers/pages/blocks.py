@@ -1,0 +1,21 @@
+"""What a report on a finding is made of: tables, figures and explorers, each made on its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pandas as pd
+from anywidget import AnyWidget
+from matplotlib.figure import Figure
+
+Shown = pd.DataFrame | Figure | AnyWidget
+
+
+@dataclass(frozen=True)
+class Block:
+    """A table, a figure (`alt` describes it) or an explorer, made when it is asked for."""
+
+    title: str
+    make: Callable[[], Shown]
+    alt: str = ""

@@ -1,0 +1,239 @@
+"""Prompts made of labelled segments, so that token masks are exact by construction.
+
+A prompt is a list of segments (instruction, context, input, cue) joined by a newline. Where the
+instruction stands among them is the prompt's place. The text is tokenised as a whole, as a user's
+would be, and each token belongs to the segment that its characters come from.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from jaxtyping import Bool
+from transformers import PreTrainedTokenizerBase
+
+from helpers.methods.errors import Mendable
+from helpers.paths import data_folder
+from helpers.prompts.rules import BadRule, check_rule
+
+ROLES = ("instruction", "context", "input", "cue")
+
+
+JOINT = "\n"
+
+
+def few(given: Sequence, limit: int | None) -> list:
+    """`limit` of the given prompts or items, drawn at random (seeded), in their order; all for None."""
+    if limit is None or limit >= len(given):
+        return list(given)
+    return [given[i] for i in sorted(random.Random(0).sample(range(len(given)), limit))]
+
+
+class PromptError(Mendable, ValueError):
+    """A prompt file cannot be used; the message names file, line and reason."""
+
+
+Item, Record = TypeVar("Item"), TypeVar("Record")
+
+
+def sentence(error: Exception | str) -> str:
+    """With one full stop at its end."""
+    return str(error).rstrip(". ") + "."
+
+
+def gather(
+    records: Iterable[tuple[str, Record]], parse: Callable[[Record], Item], name: str, what: str
+) -> list[Item]:
+    """Items of records that say where they stand; the first that `parse` refuses is named so."""
+    items: dict[str, Item] = {}
+    for where, record in records:
+        try:
+            item = parse(record)
+        except UnicodeDecodeError as error:
+            raise PromptError(f"{name}, {where}: not UTF-8: save the file so.") from error
+        except (BadRule, ValueError) as error:
+            raise PromptError(f"{name}, {where}: {sentence(error)}") from error
+        if item.id in items:
+            raise PromptError(f"{name}, {where}: id {item.id!r} was used before: change it.")
+        items[item.id] = item
+    if not items:
+        raise PromptError(f"{name} holds no {what}: give it one record (in JSONL, one line) each.")
+    return list(items.values())
+
+
+def parse_lines(
+    lines: Iterable[bytes], parse: Callable[[object], Item], name: str, what: str = "item"
+) -> list[Item]:
+    """Items from lines of JSON; empty lines do not count."""
+    records = ((f"line {n}", line) for n, line in enumerate(lines, 1) if line.strip())
+    return gather(records, lambda line: parse(json.loads(line.decode("utf-8"))), name, what)
+
+
+def read_lines(
+    path: str | Path | None, own: str, parse: Callable[[object], Item], what: str = "item"
+) -> list[Item]:
+    """The same from a file, the book's `own` unless a path is given."""
+    file = Path(path) if path else data_folder() / own
+    if not file.exists():
+        raise PromptError(f"{file} does not exist: give the path of a JSONL file.")
+    return parse_lines(file.read_bytes().split(b"\n"), parse, str(file), what)
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A piece of a prompt with one role."""
+
+    role: str
+    text: str
+
+    def __post_init__(self) -> None:
+        if self.role not in ROLES:
+            raise ValueError(f"segment role {self.role!r} is unknown: use {', '.join(ROLES)}")
+        if not isinstance(self.text, str) or not self.text.strip():
+            raise ValueError(f"a segment of role {self.role!r} is empty: give it text")
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """One prompt; `rule` decides whether a response follows it (None: no rule can)."""
+
+    id: str
+    kind: str
+    segments: tuple[Segment, ...]
+    rule: dict | None = None
+
+    def __post_init__(self) -> None:
+        if not any(segment.role == "instruction" for segment in self.segments):
+            raise ValueError("the prompt has no instruction: label one segment 'instruction'")
+        if self.rule is not None:
+            check_rule(self.rule)
+
+    @property
+    def text(self) -> str:
+        return JOINT.join(segment.text for segment in self.segments)
+
+    @property
+    def place(self) -> str:
+        """Where the instruction stands: first, middle or last (a cue at the end does not count)."""
+        roles = [segment.role for segment in self.segments if segment.role != "cue"]
+        if roles[0] == "instruction":
+            return "first"
+        return "last" if roles[-1] == "instruction" else "middle"
+
+
+@dataclass(frozen=True)
+class Template:
+    """The text around a prompt that the tuning data used; `markers` end a response."""
+
+    name: str
+    before: str
+    between: str
+    after: str
+    markers: tuple[str, ...]
+
+    def render(self, instruction: str, given: str | None = None) -> str:
+        """A prompt text with the instruction, and the input in its own slot when there is one."""
+        middle = f"{self.between}{given}" if given else ""
+        return f"{self.before}{instruction}{middle}{self.after}"
+
+    def cut(self, response: str) -> str:
+        """The response up to the first marker, where a model runs on into a next example."""
+        found = [at for at in (response.find(marker) for marker in self.markers) if at >= 0]
+        return response[: min(found)].rstrip() if found else response
+
+
+TEMPLATE = Template(
+    name="instruction-response",
+    before="### Instruction:\n",
+    between="\n\n### Input:\n",
+    after="\n\n### Response:\n",
+    markers=("###",),
+)
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Token ids with a leading BOS where the tokenizer adds one; tokens and roles without it."""
+
+    ids: tuple[int, ...]
+    tokens: tuple[str, ...]
+    roles: tuple[str, ...]
+
+    def mask(self, role: str) -> Bool[np.ndarray, " prompt"]:
+        """Which tokens have this role ("template" marks the template's own)."""
+        return np.array([found == role for found in self.roles])
+
+
+def _spans(prompt: Prompt, offset: int) -> list[tuple[int, int, str]]:
+    spans = []
+    for segment in prompt.segments:
+        spans.append((offset, offset + len(segment.text), segment.role))
+        offset += len(segment.text) + len(JOINT)
+    return spans
+
+
+def _role_at(spans: list[tuple[int, int, str]], start: int, end: int) -> str:
+    """Role of the segment that shares most characters with a token; joints go to what precedes."""
+    shared = [(min(end, stop) - max(start, first), role) for first, stop, role in spans]
+    most, role = max(shared, key=lambda pair: pair[0])
+    if most > 0:
+        return role
+    before = [role for first, _, role in spans if first <= start <= spans[-1][1]]
+    return before[-1] if before else "template"
+
+
+def encode(
+    prompt: Prompt, tokenizer: PreTrainedTokenizerBase, template: Template | None = None
+) -> Encoded:
+    """Token ids of a prompt, in the template's instruction slot when one is given, with roles."""
+    if not tokenizer.is_fast:
+        raise ValueError(
+            f"tokenizer {type(tokenizer).__name__} gives no character offsets, which the masks "
+            "need: load the fast one (AutoTokenizer.from_pretrained(..., use_fast=True))."
+        )
+    text = template.render(prompt.text) if template else prompt.text
+    spans = _spans(prompt, len(template.before) if template else 0)
+    coded = tokenizer(text, return_offsets_mapping=True)
+    ids = coded["input_ids"]
+    first = int(
+        bool(ids) and tokenizer.bos_token_id is not None and ids[0] == tokenizer.bos_token_id
+    )
+    roles = [_role_at(spans, start, end) for start, end in coded["offset_mapping"][first:]]
+    tokens = [text[start:end] for start, end in coded["offset_mapping"][first:]]
+    return Encoded(tuple(ids), tuple(tokens), tuple(roles))
+
+
+def _parse(record: object) -> Prompt:
+    if not isinstance(record, dict):
+        raise ValueError("the line is no JSON object")
+    for key in ("id", "kind"):
+        if not isinstance(record.get(key), str) or not record[key].strip():
+            raise ValueError(f"{key!r} is missing or no text")
+    segments = record.get("segments")
+    if not isinstance(segments, list) or not segments:
+        raise ValueError("'segments' is missing or no list")
+    for segment in segments:
+        if not isinstance(segment, dict) or set(segment) != {"role", "text"}:
+            raise ValueError("each segment needs exactly 'role' and 'text'")
+    return Prompt(
+        record["id"],
+        record["kind"],
+        tuple(Segment(segment["role"], segment["text"]) for segment in segments),
+        record.get("rule"),
+    )
+
+
+def parse_prompts(lines: Iterable[bytes], name: str = "prompts") -> list[Prompt]:
+    """Prompts from lines of JSON; the first bad line is refused with its number and the reason."""
+    return parse_lines(lines, _parse, name, "prompt")
+
+
+def read_prompts(path: str | Path | None = None) -> list[Prompt]:
+    """Prompts of a JSONL file, the book's own unless another is named."""
+    return read_lines(path, "prompts.jsonl", _parse, "prompt")

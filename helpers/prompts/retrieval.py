@@ -1,0 +1,122 @@
+"""Questions with three documents each: one answers, one contradicts the answer, one is beside it.
+
+A retrieved document may be read or ignored, and the response does not say which. These items make it
+visible: where the document contradicts the truth, a response with the document's answer can only come
+from the document, and one with the true answer only from memory.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from helpers.prompts.prompt import Prompt, Segment, read_lines
+from helpers.prompts.rules import follows
+
+DOCUMENTS = ("true", "contradicting", "absent")
+
+
+CONDITIONS = (*DOCUMENTS, "none")  # "none": the question alone
+
+
+WORDS = (35, 85)  # in a document
+
+
+SPREAD = 1.25  # longest document of an item over its shortest
+
+
+def names(text: str, answers: tuple[str, ...]) -> bool:
+    """Whether any of the answers stands in the text, as whole words, whatever the case."""
+    return follows({"type": "contains", "words": list(answers), "any": True}, text)
+
+
+@dataclass(frozen=True)
+class Item:
+    """A question, the spellings of its true and of a contradicting answer, and three documents."""
+
+    id: str
+    question: str
+    true: tuple[str, ...]
+    contradicting: tuple[str, ...]
+    documents: dict[str, str]
+
+    def __post_init__(self) -> None:
+        for key in ("true", "contradicting"):
+            for answer in getattr(self, key):
+                if not 1 <= len(answer.split()) <= 3:
+                    raise ValueError(f"answer {answer!r} has not 1 to 3 words: shorten it")
+        if self.says(self.question) != "neither":
+            raise ValueError("the question names an answer: ask without it")
+        for kind in DOCUMENTS:
+            wanted = "neither" if kind == "absent" else kind
+            if (found := self.says(self.documents[kind])) != wanted:
+                raise ValueError(f"document {kind!r} names {found}: let it name {wanted}")
+        self._check_lengths()
+
+    def _check_lengths(self) -> None:
+        sizes = {kind: len(self.documents[kind].split()) for kind in DOCUMENTS}
+        for kind, size in sizes.items():
+            if not WORDS[0] <= size <= WORDS[1]:
+                raise ValueError(
+                    f"document {kind!r} has {size} words: write {WORDS[0]} to {WORDS[1]}"
+                )
+        if max(sizes.values()) > SPREAD * min(sizes.values()):
+            raise ValueError(f"the documents have {sizes} words: make them equally long")
+
+    def says(self, text: str) -> str:
+        """Which answer a text names: "true", "contradicting", "both" or "neither"."""
+        held = [key for key in ("true", "contradicting") if names(text, getattr(self, key))]
+        return "neither" if not held else "both" if len(held) == 2 else held[0]
+
+    def under(self, condition: str) -> Prompt:
+        """The prompt: the document, if there is one, and then the question."""
+        if condition not in CONDITIONS:
+            raise ValueError(f"condition={condition!r} is unknown: use one of {CONDITIONS}.")
+        given = [] if condition == "none" else [Segment("context", self.documents[condition])]
+        segments = (*given, Segment("instruction", self.question))
+        return Prompt(self.id, "retrieval", segments)
+
+
+def used(condition: str, said: str, without: str) -> bool | None:
+    """Whether a response under a document used it; None where nobody can tell.
+
+    `said` is what the response names, `without` what the same model's response to the question alone
+    names. A document without an answer cannot have been used. The document's answer counts as taken
+    from it unless the model gives that answer without it too (or names both answers).
+    """
+    if condition not in DOCUMENTS:
+        raise ValueError(f"condition={condition!r} has no document: use one of {DOCUMENTS}.")
+    if condition == "absent":
+        return False
+    if said == "both":
+        return None
+    if said != condition:
+        return False
+    return None if without in (condition, "both") else True
+
+
+def _parse(record: object) -> Item:
+    if not isinstance(record, dict):
+        raise ValueError("the line is no JSON object")
+    wanted = {"id", "question", "true", "contradicting", "documents"}
+    if set(record) != wanted:
+        raise ValueError(f"the fields are {sorted(record)}: give {sorted(wanted)}")
+    for key in ("id", "question"):
+        if not isinstance(record[key], str) or not record[key].strip():
+            raise ValueError(f"{key!r} is empty or no text")
+    for key in ("true", "contradicting"):
+        if not isinstance(record[key], list) or not record[key]:
+            raise ValueError(f"{key!r} is no list of answers")
+    documents = record["documents"]
+    if not isinstance(documents, dict) or set(documents) != set(DOCUMENTS):
+        raise ValueError(f"'documents' needs exactly {', '.join(DOCUMENTS)}")
+    texts = [*record["true"], *record["contradicting"], *documents.values()]
+    if not all(isinstance(text, str) and text.strip() for text in texts):
+        raise ValueError("an answer or a document is empty or no text")
+    answers = {key: tuple(record[key]) for key in ("true", "contradicting")}
+    return Item(**record | answers)
+
+
+def read_items(path: str | Path | None = None) -> list[Item]:
+    """Items of a JSONL file, the book's own unless another is named; bad lines are named."""
+    return read_lines(path, "retrieval.jsonl", _parse)

@@ -1,0 +1,72 @@
+"""What a store was computed under: models, precision, prompts, limit. One store, one set of them.
+
+A run under other conditions would replace parts of the store one by one, and what is read from it
+meanwhile would mix both; so it is refused, unless the store is to be replaced as a whole.
+"""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+
+from helpers.methods.errors import Mendable
+from helpers.store.store import Store
+
+
+class StoreTaken(Mendable, RuntimeError):
+    """The store holds results made under other conditions; the message names them and the remedy."""
+
+
+def conditions(prompts: str | None, limit: int | None) -> dict[str, str | int]:
+    """What a store records of a run; empty for the book's own prompts, all of them."""
+    given = {"prompts": prompts, "limit": limit}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def differences(store: Store) -> list[str]:
+    """What is otherwise in the store than in the run that wants to write to it, in words."""
+    parts = store.manifest()
+    if not parts:
+        return []
+    held, found = store.recorded(), []
+    for name in ("prompts", "limit"):
+        before, now = held["conditions"].get(name), store.conditions.get(name)
+        if before != now:
+            found.append(f"--{name} was {_said(before)} and is {_said(now)}")
+    for role, where in store.models.items():
+        before = held["models"].get(role)
+        if before != where:
+            found.append(f"--{role} was {before} and is {where}")
+    made_from = [part.get("made_from", {}) for part in parts.values()]
+    for name, value in ({"dtype": None} | store.expected).items() if store.expected else ():
+        others = {str(one.get(name)) for one in made_from if one.get(name) != value}
+        if others and name == "dtype":
+            before = ", ".join(sorted(others)).replace("None", "float32")
+            found.append(f"precision was {before} and is {value or 'float32'}")
+        elif others:
+            found.append(f"the weights of {name} are others than they were")
+    return found
+
+
+def _said(value: object) -> str:
+    return "not given" if value is None else str(value)
+
+
+def check(store: Store) -> None:
+    """Refuse a store that holds results made under other conditions."""
+    if found := differences(store):
+        raise StoreTaken(
+            f"The store {store.folder} holds results that were made otherwise: {'; '.join(found)}. "
+            "Choose another store with --name or --folder, or give the same options; --replace "
+            "deletes what is there and starts anew."
+        )
+
+
+def told(store: Store, n_book: int) -> str:
+    """On which prompts a store was computed, in a sentence."""
+    held = store.recorded()["conditions"]
+    whose = f"prompts of one's own ({PurePath(str(held['prompts'])).name})" if "prompts" in held else (
+        f"the book's {n_book} prompts and its items"
+    )  # fmt: skip
+    if "limit" not in held:
+        return f"Computed on {whose}."
+    return f"A first look: {held['limit']} drawn at random from {whose}, and as many items."

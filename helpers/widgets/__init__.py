@@ -1,1 +1,0 @@
-"""Explorers: one Python and one JavaScript file each, on a common kit."""

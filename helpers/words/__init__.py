@@ -1,0 +1,1 @@
+"""Vocabulary, verbs, word vectors, and who says what a list of words has in common."""

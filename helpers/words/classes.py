@@ -1,0 +1,111 @@
+"""Classes that words belong to (sounds, forms, parts of speech, meanings), ready for counting.
+
+`data/annotations/lexicon.parquet` holds them for the book's vocabulary; build_lexicon.py beside it
+says where they come from. A word of another vocabulary that the file does not know gets its form
+from the Snowball stemmer and no other class.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float, Int
+from numpy import ndarray
+from scipy.stats import binom
+
+from helpers.paths import lexicon_path
+
+FAMILIES = ("sound", "form", "pos", "meaning")
+
+
+@dataclass(frozen=True)
+class Classes:
+    """One family's classes as numbers.
+
+    `of_word[w]` lists the classes of word w, padded with -1. `surprise[c, k]` is -log10 of the
+    chance that k or more of 15 words drawn at random belong to class c.
+    """
+
+    names: tuple[str, ...]
+    of_word: Int[ndarray, "word slot"]
+    surprise: Float[ndarray, "class count"]
+
+
+@dataclass(frozen=True)
+class Shared:
+    """For each list, the class that more of its words share than chance allows."""
+
+    surprise: Float[ndarray, " list"]
+    class_index: Int[ndarray, " list"]
+    count: Int[ndarray, " list"]
+
+
+@lru_cache(maxsize=2)
+def _table(path: Path) -> pd.DataFrame:
+    if not path.exists():
+        raise FileNotFoundError(
+            f"{path} is missing: restore it from the repository, or make it again with "
+            "data/annotations/build_lexicon.py."
+        )
+    return pd.read_parquet(path).set_index("word")
+
+
+def read_lexicon(words: Sequence[str], path: Path | None = None) -> dict[str, list[list[str]]]:
+    """Each family's classes for each of `words`."""
+    table = _table(path or lexicon_path()).reindex(words).fillna("")
+    found = {family: [text.split() for text in table[family]] for family in FAMILIES}
+    missing = [i for i, classes in enumerate(found["form"]) if not classes]
+    if missing:
+        from nltk.stem.snowball import SnowballStemmer
+
+        stem = SnowballStemmer("english").stem
+        for i in missing:
+            found["form"][i] = [f"stem:{stem(words[i])}"]
+    return found
+
+
+def number(classes: Sequence[Sequence[str]], list_length: int) -> Classes:
+    """Number the classes that at least two words share and tabulate their surprise."""
+    names, counts = np.unique([name for own in classes for name in own], return_counts=True)
+    kept = {str(name): i for i, name in enumerate(names[counts > 1])}
+    of_word = np.full((len(classes), max((len(own) for own in classes), default=1) or 1), -1)
+    for word, own in enumerate(classes):
+        known = [kept[name] for name in own if name in kept]
+        of_word[word, : len(known)] = known
+    rate = counts[counts > 1] / max(len(classes), 1)
+    counted = np.arange(list_length + 1)
+    surprise = -binom.logsf(counted[None] - 1, list_length, rate[:, None]) / np.log(10)
+    return Classes(tuple(kept), of_word, surprise + 0.0)  # no negative zeros
+
+
+def most_surprising(lists: Int[ndarray, "list word"], classes: Classes, *, fewest: int) -> Shared:
+    """The class shared by `fewest` words or more of each list that surprises most (0 if none)."""
+    n_lists, n_classes = len(lists), max(len(classes.names), 1)
+    own = classes.of_word[lists].reshape(n_lists, -1)
+    row = np.repeat(np.arange(n_lists), own.shape[1])[own.ravel() >= 0]
+    keys, counts = np.unique(row * n_classes + own[own >= 0], return_counts=True)
+    keys, counts = keys[counts >= fewest], counts[counts >= fewest]
+    row, index = np.divmod(keys, n_classes)
+    value = classes.surprise[index, counts] if len(keys) else np.zeros(0)
+    best = np.lexsort((value, row))  # the last entry of each list is its most surprising class
+    result = Shared(np.zeros(n_lists), np.full(n_lists, -1), np.zeros(n_lists, dtype=int))
+    result.surprise[row[best]] = value[best]
+    result.class_index[row[best]] = index[best]
+    result.count[row[best]] = counts[best]
+    return result
+
+
+def vocabulary() -> tuple[str, ...]:
+    """The words of the concept lists, most frequent first."""
+    return tuple(_table(lexicon_path()).index)
+
+
+def word_vectors() -> Float[ndarray, "word dimension"]:
+    """Unit word vectors of `vocabulary()`; build_lexicon.py says from which model."""
+    stored = np.load(lexicon_path().with_name("vectors.npy")).astype(np.float32)
+    return stored / np.linalg.norm(stored, axis=1, keepdims=True)

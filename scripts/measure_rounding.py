@@ -1,0 +1,14 @@
+"""What the rounding of the packaged base model is, matrix by matrix, into the store of the book's pair."""
+
+from __future__ import annotations
+
+from helpers.findings.rounding import PART, weight_table
+from helpers.models import registry
+from helpers.models.pair import fingerprint, load, packaged_gguf
+from helpers.paths import DEFAULT_PAIR
+from helpers.store.store import open_store
+
+if __name__ == "__main__":
+    store = open_store(DEFAULT_PAIR, expected=fingerprint(registry.find(DEFAULT_PAIR)))
+    found = store.get(PART, lambda: weight_table(load(), packaged_gguf()))
+    print(found.groupby(["matrix", "type"])[["rounding", "update"]].mean().round(4).to_string())

@@ -1,0 +1,103 @@
+"""The retrieval page: what is stored is whole, and what the page says is what it computes."""
+
+import re
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import pytest
+
+from helpers.findings.retrieval import tables as view
+from helpers.methods import roc
+from helpers.models.roles import ROLES
+from helpers.pages import prose
+from helpers.prompts.retrieval import CONDITIONS, DOCUMENTS, read_items
+from helpers.store.store import open_store
+
+PAGE = Path(__file__).parents[2] / "book/appendices/retrieval.md"
+CELL = re.compile(r"^```\{code-cell\} python\n(?:---\n.*?\n---\n)?((?:.|\n)*?)^```$", re.M | re.S)
+NOT_PROSE = re.compile(r"\$\$.*?\$\$|\$[^$]*\$|```.*?```|`[^`]*`|\{[^}]*\}", re.S)
+
+
+@pytest.fixture(scope="module")
+def page():
+    return PAGE.read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def ran(page):
+    """The page's variables and the numbers it gives its text; cells that need models are left out."""
+    matplotlib.use("Agg")
+    said, names = {}, {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(prose, "say", lambda **values: said.update(values))
+        patch.setattr(roc, "RESAMPLES", 400)
+        patch.setattr(roc, "BAND_DRAWS", 20)
+        for code in CELL.findall(page):
+            lines = [line for line in code.splitlines() if not line.startswith(":tags:")]
+            if "try_document" not in code:
+                exec(compile("\n".join(lines), str(PAGE), "exec"), names)
+    return names, said
+
+
+@pytest.fixture(scope="module")
+def table():
+    return view.measures(open_store("gemma-3-270m"))
+
+
+def test_the_store_holds_every_item_as_it_is_now(table):
+    items, stored = read_items(), open_store("gemma-3-270m").read("retrieval/items")
+    assert len(stored) == len(items) * len(CONDITIONS)
+    assert len(table) == len(items) * len(DOCUMENTS) * 2
+    for item in items:
+        rows = stored[stored["id"] == item.id].set_index("condition")
+        for condition in DOCUMENTS:
+            tokens = np.array(rows.loc[condition, "tokens"])
+            mask = np.array(rows.loc[condition, "roles"]) == "context"
+            assert "".join(tokens[mask]).strip() == item.documents[condition]
+            assert 50 <= mask.sum() <= 100
+
+
+def test_stored_answers_are_what_the_rules_say_of_the_texts(table):
+    items = {item.id: item for item in read_items()}
+    for row in table.itertuples():
+        assert row.says == items[row.id].says(row.text)
+        assert row.says_alone == items[row.id].says(row.alone)
+
+
+def test_every_number_in_the_text_is_computed_by_a_cell(page, ran):
+    named = set(re.findall(r"\{glue:text\}`(\w+)`", page))
+    assert named == set(ran[1])
+    typed = NOT_PROSE.sub("", CELL.sub("", page)).replace("95 %", "")
+    assert re.findall(r"\b0\.\d+|\d+(?:\.\d+)? %", typed) == []
+
+
+def test_the_numbers_are_those_of_scikit_learn(ran, table):
+    from sklearn.metrics import roc_auc_score
+
+    for role in ROLES:
+        rows = table[(table["model"] == role) & table["used"].notna()]
+        for name, key in (("score", "score"), ("gain", "gain"), ("overlap", "overlap")):
+            expected = roc_auc_score(rows["used"].astype(bool), rows[key])
+            assert ran[1][f"{name}_{role}"] == f"{expected:.2f}"
+
+
+def test_the_claim_holds_in_what_is_stored(table, monkeypatch):
+    """If a new run turns one of these round, the page's words must change with it."""
+    monkeypatch.setattr(roc, "RESAMPLES", 4_000)
+    chance = {one.label: one for one in view.against_chance(table)}
+    base, tuned = (chance[f"{role}: {view.SCORES[view.MAIN]}"] for role in ROLES)
+    assert base.low > 0 and base.p_holm < 0.01 and tuned.p_holm > 0.05
+    kinds = [
+        roc.measured(r[view.MAIN], view.cases(r, "condition"))
+        for r in (view.judged(table, role) for role in ROLES)
+    ]
+    assert kinds[0].low > 0.5 and kinds[1].low < 0.5 < kinds[1].high
+    others = {one.label: one for one in view.against_baselines(table)}
+    for key in ("gain", "overlap"):
+        base, tuned = (others[f"{role}: against {view.SCORES[key]}"] for role in ROLES)
+        assert tuned.high < 0 and tuned.p_holm < 0.05
+        assert base.difference < 0 and base.p_holm > 0.05
+    for role in ROLES:
+        share = others[f"{role}: against {view.SCORES['importance share']}"]
+        assert abs(share.difference) < 0.05

@@ -1,0 +1,316 @@
+"""The command that fills stores: options, stops, refusals, placement, dry run."""
+
+import os
+import signal
+import sys
+
+import pytest
+import torch
+from forked import contents, litter
+from test_recognition import prompt
+from tiny import byte_tokenizer, save_model
+from transformers import BloomConfig, BloomForCausalLM
+
+from helpers.commands import compute, estimate
+from helpers.findings import parts
+from helpers.findings.recognition import compute as recognition
+from helpers.findings.registry import BY_NAME
+from helpers.methods.weights import backbone
+from helpers.models import devices as machine
+from helpers.models import registry
+from helpers.models.devices import GIB, Placement, UnusableDevice, place
+from helpers.models.pair import load_models
+from helpers.store.store import DamagedResultWarning, open_store
+
+PROMPTS = [prompt(number) for number in range(3)]
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("models")
+    return [str(save_model(folder / name, seed=i)) for i, name in enumerate(("base", "tuned"))]
+
+
+def make_small(monkeypatch):
+    """Three prompts in blocks of two, short responses."""
+    real = recognition.make_responses
+    monkeypatch.setattr(parts, "BLOCK", 2)
+    monkeypatch.setattr(recognition, "read_prompts", lambda: PROMPTS)
+    monkeypatch.setattr(estimate, "read_prompts", lambda: PROMPTS)
+    monkeypatch.setattr(
+        recognition, "make_responses", lambda p, q, s, r, *_: real(p, q, s, r, 3)
+    )  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+    make_small(monkeypatch)
+
+
+def command(models, folder, *more):
+    base, tuned = models
+    return ["--base", base, "--tuned", tuned, "--finding", "recognition", "--folder", str(folder),
+            "--device", "cpu", *more]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def whole(models, tmp_path_factory):
+    """What an undisturbed run leaves."""
+    with pytest.MonkeyPatch.context() as patch:
+        make_small(patch)
+        folder = tmp_path_factory.mktemp("whole")
+        compute.main(command(models, folder))
+    return contents(folder)
+
+
+def test_an_own_pair_is_computed_by_one_command_and_a_second_run_changes_nothing(
+    models, whole, tmp_path, capsys
+):
+    compute.main(command(models, tmp_path))
+    said = capsys.readouterr().err
+    assert "tuned: cpu (" in said and "float32" in said and "both models at once" in said
+    assert f"Done: {len(whole)} parts in {tmp_path}" in said
+    assert contents(tmp_path) == whole and "recognition/scores" in whole
+    manifest = (tmp_path / "manifest.json").read_bytes()
+    compute.main(command(models, tmp_path))
+    assert (tmp_path / "manifest.json").read_bytes() == manifest
+
+
+def test_one_bar_a_stage_tells_how_much_is_left(models, tmp_path, capsys):
+    compute.main(command(models, tmp_path))
+    said = capsys.readouterr().err
+    assert "importance: 100%" in said and "16/16" in said and "<00:00" in said
+
+
+@pytest.mark.parametrize("how", ["ctrl-c", "sigterm"])
+def test_a_stop_ends_cleanly_and_says_how_to_go_on(
+    models, whole, tmp_path, capsys, monkeypatch, how
+):
+    real, calls = recognition.importance, []
+
+    def stop(*arguments, **options):
+        calls.append(1)
+        if len(calls) == 7:
+            if how == "sigterm":
+                os.kill(os.getpid(), signal.SIGTERM)
+            else:
+                raise KeyboardInterrupt
+        return real(*arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(recognition, "importance", stop)
+        with pytest.raises(SystemExit) as ended:
+            compute.main(command(models, tmp_path))
+    assert ended.value.code == 130
+    said = capsys.readouterr().err
+    assert "Stopped. What was computed is kept." in said
+    assert f"To go on: python -m helpers compute --base {models[0]}" in said
+    assert 0 < len(contents(tmp_path)) < len(whole) and not litter(tmp_path)
+    compute.main(command(models, tmp_path))
+    assert contents(tmp_path) == whole
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
+def test_results_in_another_precision_are_not_taken_for_those_in_float32(models, tmp_path):
+    compute.main(command(models, tmp_path, "--dtype", "bfloat16"))
+    store = open_store("tuned", tmp_path)
+    made_from = store.manifest()["recognition/scores"]["made_from"]
+    assert made_from["dtype"] == "bfloat16"
+    exact = {key: value for key, value in made_from.items() if key in ("base", "tuned")}
+    other = open_store("tuned", tmp_path, expected=exact)
+    with pytest.warns(DamagedResultWarning, match="other dtype"):
+        assert not other.has("recognition/scores")
+
+
+def test_models_in_turns_give_the_same_results(models, whole, tmp_path):
+    parameters = 100
+    placement = Placement("cpu", "float32", "in turns", GIB, parameters)
+    choice = registry.own(*models)
+    compute.fill(choice, ["recognition"], tmp_path, placement=placement, progress=False)
+    assert contents(tmp_path) == whole
+
+
+# --- refusals, in one sentence each
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--pair", "gpt-9"], "name='gpt-9' is not a known pair"),
+        (["--base", "./none", "--tuned", "./none"], "neither a folder, nor a GGUF file"),
+        (["--device", "cuda:7"], "device='cuda:7'"),
+        (["--device", "abacus"], "device='abacus' is not here: use auto or cpu"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_one_sentence(arguments, says, tmp_path):
+    with pytest.raises(SystemExit) as ended:
+        compute.main([*arguments, "--folder", str(tmp_path)])
+    assert says in str(ended.value.code) and "Traceback" not in str(ended.value.code)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--base", "a/b"], "--base and --tuned go together"),
+        (["--pair", "smollm2-135m", "--base", "a/b", "--tuned", "a/c"], "give either --pair"),
+        (["--name", "x"], "--name is for a pair of your own"),
+        (["--finding", "everything"], "invalid choice"),
+        (["--dtype", "int4"], "invalid choice"),
+    ],
+)
+def test_options_that_contradict_each_other_are_refused(arguments, says, capsys):
+    with pytest.raises(SystemExit) as ended:
+        compute.main(arguments)
+    assert ended.value.code == 2 and says in capsys.readouterr().err
+
+
+def test_an_unknown_architecture_is_said_before_anything_is_computed(tmp_path, monkeypatch):
+    for name in ("base", "tuned"):
+        config = BloomConfig(vocab_size=259, hidden_size=16, n_layer=1, n_head=2)
+        BloomForCausalLM(config).save_pretrained(tmp_path / name)
+        byte_tokenizer().save_pretrained(tmp_path / name)
+    models = [str(tmp_path / name) for name in ("base", "tuned")]
+    arguments = command(models, tmp_path / "store")
+    arguments[arguments.index("recognition")] = "ffn"
+    with pytest.raises(SystemExit) as ended:
+        compute.main(arguments)
+    said = str(ended.value.code)
+    assert "model_type='bloom'" in said and "ARCHITECTURES in helpers/architectures.py" in said
+    assert not (tmp_path / "store" / "manifest.json").exists()
+
+
+def test_a_device_that_is_too_small_is_said_with_what_to_try(models, tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB.\nmore")
+
+    monkeypatch.setattr(recognition, "importance", full)
+    with pytest.raises(SystemExit) as ended:
+        compute.main(command(models, tmp_path))
+    assert "Tried to allocate 2 GiB. Try" in str(ended.value.code).replace(")", "")
+    assert "--dry-run" in str(ended.value.code) and "To go on" in str(ended.value.code)
+
+
+def test_a_full_disk_is_said_in_one_sentence(models, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(SystemExit) as ended:
+        compute.main(command(models, tmp_path))
+    assert f"The disk of {tmp_path} is full" in str(ended.value.code)
+
+
+# --- where models go
+
+
+@pytest.mark.parametrize(
+    ("device", "free", "billions", "expected"),
+    [
+        ("cuda:0", 14.56, 0.27, ("float32", "together")),
+        ("cuda:0", 14.56, 1.71, ("float16", "together")),
+        ("cuda:0", 14.56, 6.738, ("float16", "in turns")),  # LLaMA-7B on a T4
+        ("cuda:0", 14.56, 13.0, ("float16", "spread")),
+        ("cuda:0", 79.0, 6.738, ("float32", "together")),
+        ("mps", 12.0, 3.0, ("float16", "in turns")),
+        ("cpu", 16.0, 0.27, ("float32", "together")),
+        ("cpu", 8.0, 1.5, ("float32", "in turns")),  # a CPU is slow in 16 bits
+        ("cpu", 16.0, 6.738, ("bfloat16", "in turns")),
+    ],
+)
+def test_precision_and_layout_follow_from_size_and_memory(
+    monkeypatch, device, free, billions, expected
+):
+    monkeypatch.setattr(machine, "_device", lambda asked: device)
+    monkeypatch.setattr(machine, "free_memory", lambda where: int(free * GIB))
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda where: (7, 5))
+    found = place(int(billions * 1e9))
+    assert (found.dtype, found.layout) == expected
+    assert found.device == device and found.dtype in str(found)
+
+
+def test_a_wish_is_followed_and_an_unknown_one_refused(monkeypatch):
+    assert place(1000, device="cpu", dtype="bfloat16").dtype == "bfloat16"
+    with pytest.raises(UnusableDevice, match="dtype='int4' is unknown"):
+        place(1000, dtype="int4")
+
+
+def test_each_process_of_a_machine_takes_a_device_of_its_own(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    found = []
+    for number in range(3):
+        monkeypatch.setenv("LOCAL_RANK", str(number))
+        found.append(machine._device("auto"))
+    assert found == ["cuda:0", "cuda:1", "cuda:0"]
+    assert machine._device("cuda") == "cuda:0" and machine._device("cuda:1") == "cuda:1"
+
+
+# --- how long, how much
+
+
+def test_a_dry_run_says_how_long_and_how_much_and_writes_nothing(models, tmp_path, capsys):
+    compute.main(command(models, tmp_path / "store", "--dry-run", "--dtype", "bfloat16"))
+    said = capsys.readouterr().out
+    assert "x 2 bytes = " in said and "of" in said and "GiB free: fits" in said
+    assert "recognition" in said and "3 prompts x (4 x" in said
+    assert "bfloat16 against float32: importance differs by" in said
+    assert not (tmp_path / "store").exists()
+
+
+def test_every_finding_has_its_cost_and_a_limit_enters_it(models):
+    pair = load_models(*models)
+    assert list(estimate.MEASURES) == list(BY_NAME)
+    for name in ("recognition", "faithfulness"):
+        (few,), (all_of_them,) = estimate.costs(pair, [name], 1), estimate.costs(pair, [name])
+        assert few.finding == name and min(few.seconds, all_of_them.seconds) > 0
+        assert few.formula.startswith("1 prompts x") and all_of_them.formula.startswith(
+            "3 prompts x"
+        )
+
+
+@pytest.mark.parametrize(("dtype", "size"), [(torch.float32, 4), (torch.bfloat16, 2)])
+def test_the_memory_that_a_forward_pass_keeps_is_the_formulas(dtype, size):
+    """Bytes of the tensors that autograd saves, weights aside, in a Llama of 7B proportions."""
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    positions, kept = 96, {}
+    config = LlamaConfig(
+        vocab_size=64, hidden_size=256, intermediate_size=688, num_hidden_layers=4,
+        num_attention_heads=8, attn_implementation="eager",
+    )  # fmt: skip
+    model = LlamaForCausalLM(config).to(dtype).eval().requires_grad_(False)
+    weights = {p.untyped_storage().data_ptr() for p in model.parameters()}
+
+    def keep(tensor):
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in weights:
+            kept[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    inputs = torch.randn(1, positions, 256, dtype=dtype).requires_grad_(True)
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        output = backbone(model)(inputs_embeds=inputs, use_cache=False).last_hidden_state
+    assert output.requires_grad
+    assert sum(kept.values()) == pytest.approx(
+        estimate.kept_bytes(config, positions, size), rel=0.15
+    )
+
+
+@pytest.mark.parametrize(("seconds", "says"), [(45, "45 s"), (700, "12 min"), (12600, "3.5 h")])
+def test_durations_are_for_people(seconds, says):
+    assert estimate.duration(seconds) == says
+
+
+def test_the_registry_is_listed(capsys):
+    compute.main(["--list"])
+    said = capsys.readouterr().out
+    assert "smollm2-135m" in said and "Colab T4" in said
+
+
+def test_the_command_line_that_goes_on_is_the_one_that_was_given(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["compute", "--pair", "smollm2-135m", "--folder", "my store"])
+    monkeypatch.setattr(compute, "_place", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(SystemExit):
+        compute.main()
+    expected = "python -m helpers compute --pair smollm2-135m --folder 'my store'"
+    assert expected in capsys.readouterr().err

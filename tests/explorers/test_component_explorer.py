@@ -1,0 +1,218 @@
+"""The component explorer in a real browser: right words, filters, links, hostile text, size."""
+
+import csv
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from harness import widget_page
+
+from helpers.findings.ffn.explorer import ComponentExplorer, Explorable, opening, pack_components
+
+HOSTILE = ("<img src=x onerror=alert(1)>", "=1+1", "\u202eevil")
+
+
+def explorable(layers=3, components=40, words=200, top_k=15) -> Explorable:
+    rng = np.random.default_rng(0)
+    shape = (2, layers, components)
+    both = (*shape, 2)
+    vocabulary = tuple(HOSTILE) + tuple(f"word{i}" for i in range(words - 3))
+    scores = np.sort(rng.random((*both, top_k)))[..., ::-1] * np.array([1, -1])[:, None]
+    return Explorable(
+        vocabulary=vocabulary,
+        words=rng.integers(0, words, (*both, top_k)),
+        scores=scores,
+        variance=rng.random(shape) / 10,
+        partner=np.stack([rng.permutation(components) for _ in range(layers)]),
+        angle=rng.random((layers, components)) * 90,
+        concepts=("", "fruit", HOSTILE[0]),
+        concept=rng.integers(0, 3, both),
+        level=rng.integers(0, 5, both),
+        tasks=rng.integers(0, 16, both),
+        coherence=rng.standard_normal(both) * 4,
+        beyond=rng.integers(0, 3, both),
+        limit=5.0,
+    )
+
+
+SHOWN = explorable()
+
+
+@pytest.fixture(scope="module")
+def page_file(tmp_path_factory):
+    return widget_page(tmp_path_factory.mktemp("components"), ComponentExplorer(SHOWN))
+
+
+def table(page, name):
+    rows = page.get_by_role("table", name=name).locator("tbody tr")
+    return [row.locator("td").all_text_contents() for row in rows.all()]
+
+
+def test_both_models_show_the_words_of_the_matched_component(page_file, open_page):
+    page = open_page(page_file, fragment="#components.layer=2&components.component=7")
+    partner = SHOWN.partner[2, 7]
+    for model, title, component in ((0, "Base", 7), (1, "Tuned", partner)):
+        for pole, name in enumerate(("positive", "negative")):
+            found = table(page, f"{title}, {name} pole")
+            words = [SHOWN.vocabulary[i] for i in SHOWN.words[model, 2, component, pole]]
+            assert [text for text, _ in found] == words
+            scores = np.array([float(score) for _, score in found])
+            np.testing.assert_allclose(scores, SHOWN.scores[model, 2, component, pole], atol=0.0045)
+    assert f"{SHOWN.angle[2, 7]:.1f}"[:2] in page.get_by_text("one to one").inner_text()
+
+
+def test_from_the_tuned_side_the_match_is_found_back(page_file, open_page):
+    partner = SHOWN.partner[1, 4]
+    fragment = f"#components.model=tuned&components.layer=1&components.component={partner}"
+    page = open_page(page_file, fragment=fragment)
+    assert page.get_by_text("Base: layer 1, component 4", exact=True).is_visible()
+
+
+def test_a_filter_keeps_exactly_the_components_it_names(page_file, open_page):
+    page = open_page(page_file)
+    page.get_by_label("Holds the word").fill("word9")
+    wanted = SHOWN.vocabulary.index("word9")
+    expected = (SHOWN.words[0] == wanted).any(axis=(-1, -2)).sum()
+    assert page.get_by_text(f"{expected} of 120 components").is_visible()
+    page.get_by_label("Level").select_option("syntax")
+    both = (SHOWN.words[0] == wanted).any((-1, -2)) & (SHOWN.level[0] == 3).any(-1)
+    assert page.get_by_text(f"{both.sum()} of 120 components").is_visible()
+    page.get_by_label("Holds the word").fill("nothing")
+    assert page.get_by_text("not among the 200 words that components are read by").is_visible()
+    page.get_by_role("button", name="Next match").click()
+    assert page.get_by_text("No component passes the filter.").is_visible()
+
+
+def test_next_match_opens_a_component_that_passes(page_file, open_page):
+    page = open_page(page_file)
+    page.get_by_label("Task").select_option("coding")
+    page.get_by_role("button", name="Next match").click()
+    at = int(page.get_by_label("Component", exact=True).input_value())
+    layer = int(page.get_by_label("Layer", exact=True).input_value())
+    assert (SHOWN.tasks[0, layer, at] & 2).any()
+
+
+def test_the_count_of_matches_stays_with_the_place_among_them(page_file, open_page):
+    page = open_page(page_file, fragment="#components.layer=0&components.component=0")
+    page.get_by_label("Holds the word").fill("word9")
+    holds = (SHOWN.words[0] == SHOWN.vocabulary.index("word9")).any(axis=(-1, -2))
+    places = [tuple(map(int, at)) for at in np.argwhere(holds) if tuple(at) > (0, 0)]
+    for layer, component in places[:2]:
+        page.get_by_role("button", name="Next match").click()
+        number = 1 + [tuple(at) for at in np.argwhere(holds)].index((layer, component))
+        text = f"Match {number} of {holds.sum()}: layer {layer}, component {component}."
+        assert text in page.locator(".ex-say").first.text_content()
+    page.get_by_label("Component", exact=True).fill(
+        str(next(c for c in range(40) if not holds[places[1][0], c]))
+    )
+    assert "none of them" in page.locator(".ex-say").first.text_content()
+
+
+def test_each_list_says_which_baselines_it_passes(page_file, open_page):
+    page = open_page(page_file, fragment="#components.layer=2&components.component=7")
+    flags = page.locator("[data-beyond]").evaluate_all("all => all.map(e => +e.dataset.beyond)")
+    partner = SHOWN.partner[2, 7]
+    assert flags == [*SHOWN.beyond[0, 2, 7], *SHOWN.beyond[1, 2, partner]]
+    texts = page.locator("[data-beyond]").all_text_contents()
+    assert all(("beyond random words" in t) == (f > 0) for t, f in zip(texts, flags, strict=True))
+
+
+def test_it_opens_at_lists_that_pass_both_baselines_in_both_models(page_file, open_page):
+    layer, component = opening(SHOWN)
+    partner = SHOWN.partner[layer, component]
+    assert (SHOWN.beyond[0, layer, component] == 2).any()
+    assert (SHOWN.beyond[1, layer, partner] == 2).any()
+    page = open_page(page_file)
+    assert page.get_by_text(f"Base: layer {layer}, component {component}", exact=True).is_visible()
+    assert "#" not in page.url
+    none = dataclasses.replace(SHOWN, beyond=np.ones_like(SHOWN.beyond))
+    assert opening(none) == (0, 0)
+
+
+def test_a_far_partner_is_not_called_the_same(tmp_path, open_page):
+    far = dataclasses.replace(SHOWN, angle=np.full_like(SHOWN.angle, 44.0))
+    page = open_page(widget_page(tmp_path, ComponentExplorer(far)))
+    assert "44° away" in page.get_by_text("rather than the same component").inner_text()
+
+
+@pytest.mark.parametrize("width", [1300, 390])
+def test_the_whole_map_is_in_sight_and_answers_pointer_and_keys(tmp_path, open_page, width):
+    wide = explorable(layers=3, components=300)
+    page = open_page(widget_page(tmp_path, ComponentExplorer(wide)), width=width)
+    picture = page.get_by_role("img", name="Map of")
+    page.wait_for_function("document.querySelector('.ex svg').width.baseVal.value > 0")
+    picture.scroll_into_view_if_needed()
+    box, outer = picture.bounding_box(), page.locator(".ex").bounding_box()
+    assert box["x"] + box["width"] <= outer["x"] + outer["width"]
+    for share, row, wanted in ((0.999, 2.5, (2, 299)), (0.5, 0.5, (0, 150))):
+        cells = picture.locator("g").first.bounding_box()
+        at = cells["x"] + share * cells["width"], cells["y"] + row / 3 * cells["height"]
+        page.mouse.move(*at)
+        found = page.get_by_text("Under the pointer").inner_text()
+        page.mouse.click(*at)
+        layer, component = (page.get_by_label(n, exact=True) for n in ("Layer", "Component"))
+        shown = int(layer.input_value()), int(component.input_value())
+        assert shown[0] == wanted[0] and abs(shown[1] - wanted[1]) <= 2
+        assert f"layer {shown[0]}, component {shown[1]}." in found
+    page.get_by_role("group", name="Map of components").focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowLeft")
+    assert (layer.input_value(), component.input_value()) == ("1", str(shown[1] - 1))
+
+
+def test_the_address_keeps_the_view_and_bad_addresses_do_no_harm(page_file, open_page):
+    page = open_page(page_file)
+    page.get_by_label("Component", exact=True).fill("11")
+    page.get_by_label("Shade the map by").select_option("angle")
+    assert "components.component=11" in page.url and "components.colour=angle" in page.url
+    again = open_page(page_file, fragment=page.url[page.url.index("#") :])
+    assert again.get_by_label("Component", exact=True).input_value() == "11"
+    bad = "#components.layer=99&components.component=-1&components.colour=x&components.level=<b>"
+    page = open_page(page_file, fragment=bad)
+    assert page.get_by_label("Layer", exact=True).input_value() == str(opening(SHOWN)[0])
+
+
+def test_words_are_text_never_markup(tmp_path, open_page):
+    words = SHOWN.words.copy()
+    words[0, 0, 0, 0, :3] = [0, 1, 2]
+    shown = dataclasses.replace(SHOWN, words=words, concept=np.full_like(SHOWN.concept, 2))
+    page = open_page(
+        widget_page(tmp_path, ComponentExplorer(shown)),
+        fragment="#components.layer=0&components.component=0",
+    )
+    assert table(page, "Base, positive pole")[0][0] == HOSTILE[0]
+    assert page.locator(".ex img").count() == 0
+
+
+def test_csv_holds_what_is_shown_and_svg_the_map(page_file, open_page):
+    page = open_page(page_file)
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="CSV").click()
+    text = saved.value.path().read_text()
+    assert len(text.strip().splitlines()) == 5 and text.startswith("model,layer,component")
+    scores = [row[-1] for row in csv.reader(text.splitlines())][1:]
+    assert scores[1].startswith("-") and all(map(np.isfinite, map(float, scores[1].split())))
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="SVG").click()
+    assert "<path" in saved.value.path().read_text()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_accessible_in_both_themes(tmp_path, open_page, theme):
+    page = open_page(widget_page(tmp_path, ComponentExplorer(SHOWN), theme=theme), width=420)
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+    wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+    assert wide <= 0
+
+
+def test_the_full_size_fits_the_page():
+    full = explorable(layers=18, components=300, words=10_000)
+    assert len(json.dumps(pack_components(full))) < 2.2e6
+
+
+def test_too_large_a_vocabulary_is_refused():
+    with pytest.raises(ValueError, match="16 bits"):
+        pack_components(dataclasses.replace(SHOWN, vocabulary=("a",) * 70_000))

@@ -1,0 +1,265 @@
+"""The position explorer in a real browser: its numbers, both views, hostile text, access, size."""
+
+import json
+from itertools import product
+
+import numpy as np
+import pandas as pd
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from harness import widget_page
+
+from helpers.findings.positions.explorer import LEAST, PositionExplorer, pack_placement, typical
+from helpers.findings.positions.read import Placed
+from helpers.methods.density import density, relative_density
+from helpers.methods.profiles import middle_ratio
+from helpers.models.roles import ROLES
+from helpers.prompts.placement import PLACES
+
+HOSTILE = ("<img src=x onerror=alert(1)>", "</script>", "\u202eevil\u202c", "=1+1", "\n")
+TEXT = (*HOSTILE, *(f" word{n}" for n in range(25)))
+
+
+def placed(name, seed=0, tokens=TEXT, empty=()):
+    """Both models on an item of made-up matrices; `empty` lists cells without a response."""
+    random = np.random.default_rng(seed)
+    start = dict(zip(PLACES, (0, 6, 12, 18, len(tokens) - 5), strict=True))
+    found, answers = [], {name: f"expected <b>{name}</b>"}
+    for place, (m, model) in product(PLACES, enumerate(ROLES)):
+        roles = ["context"] * (len(tokens) - 1) + ["template"]
+        roles[start[place] : start[place] + 4] = ["instruction"] * 4
+        length = 0 if (place, model) in empty else 5 - 3 * m
+        answers[(name, place, model)] = [*HOSTILE, " r"][:length]
+        followed = bool(random.integers(2))
+        for response, columns in (("own", length), ("expected", 3)):
+            levels = random.integers(0, 11, (len(tokens), columns)).astype(np.uint8)
+            share = float(random.random()) if columns else float("nan")
+            labels = dict(id=name, kind="one_word", place=place, model=model, response=response)
+            text = dict(tokens=tuple(tokens), roles=tuple(roles))
+            found.append(
+                Placed(**labels, **text, normalised=levels, share=share, followed=followed)
+            )
+    return found, answers
+
+
+def bands(seed=0) -> pd.DataFrame:
+    random, parts = np.random.default_rng(seed), []
+    for bins, p, model in product((5, 10, 20), (2, 4, 8), ROLES):
+        mean = random.random(bins)
+        part = dict(bins=bins, p=p, model=model, bin=np.arange(1, bins + 1), n=40)
+        parts.append(pd.DataFrame(part | dict(mean=mean, low=mean - 0.05, high=mean + 0.05)))
+    return pd.concat(parts)
+
+
+FIRST, ANSWERS = placed("item-1", 1)
+SECOND, MORE = placed("item-2", 2, TEXT[5:], empty={("half", "tuned")})
+ITEMS, SETS = FIRST + SECOND, {"7B: LIMA": bands(1), HOSTILE[0]: bands(2)}
+
+
+def explorer(**options) -> PositionExplorer:
+    return PositionExplorer(ITEMS, ANSWERS | MORE, SETS, **options)
+
+
+@pytest.fixture(scope="module")
+def page_file(tmp_path_factory):
+    return widget_page(tmp_path_factory.mktemp("positions"), explorer())
+
+
+def put(page, label, value):
+    page.get_by_label(label).evaluate(
+        "(e, v) => { e.value = v; e.dispatchEvent(new Event('input', {bubbles: true})); }",
+        str(value),
+    )
+
+
+def rows(page) -> list[list[str]]:
+    page.locator("details").evaluate("(e) => { e.open = true; }")
+    return [r.locator("td").all_text_contents() for r in page.locator(".ex tbody tr").all()]
+
+
+def expected_density(one: Placed, b: int, p: float) -> float:
+    values = relative_density(density(np.where(one.normalised > b, one.normalised, 0), p))
+    return float(values[one.mask].mean())
+
+
+@pytest.mark.parametrize("response", ["own", "expected"])
+@pytest.mark.parametrize(("b", "p"), [(7, 4), (3, 2), (9, 6.5)])
+def test_density_and_share_are_those_of_the_package(open_page, page_file, response, b, p):
+    page = open_page(page_file, fragment=f"#positions.item=item-1&positions.response={response}")
+    put(page, "b, threshold", b)
+    put(page, "p, norm", p)
+    wanted = [one for one in FIRST if one.response == response]
+    found = rows(page)
+    assert [(place, model) for _, _, place, model, *_ in found] == [
+        (o.place, o.model) for o in wanted
+    ]
+    for row, one in zip(found, wanted, strict=True):
+        assert float(row[4]) == pytest.approx(one.share, abs=6e-4)
+        assert float(row[5]) == pytest.approx(expected_density(one, b, p), abs=6e-4)
+        assert row[6] == ("yes" if one.followed else "no")
+
+
+def test_the_instruction_moves_with_the_arrow_keys_and_is_announced(open_page, page_file):
+    page = open_page(page_file, fragment="#positions.item=item-1")
+    stands = page.get_by_role("group", name="The instruction stands")
+    stands.get_by_label("before").focus()
+    for place in PLACES[1:]:
+        page.keyboard.press("ArrowRight")
+        assert f"“{place}”" in page.locator(".ex-say").text_content()
+        marked = page.get_by_label("Base model", exact=True).locator(".ex-token.instruction")
+        one = next(o for o in FIRST if o.place == place)
+        want = [t.replace("\n", "⏎") for t, kept in zip(one.tokens, one.mask, strict=True) if kept]
+        assert marked.all_text_contents() == want
+
+
+def test_tints_are_the_relative_density(open_page, page_file):
+    page = open_page(
+        page_file, fragment="#positions.item=item-1&positions.place=half&positions.response=own"
+    )
+    one = next(o for o in FIRST if (o.place, o.model, o.response) == ("half", "base", "own"))
+    values = density(np.where(one.normalised > 7, one.normalised, 0), 4)
+    chips = page.get_by_label("Base model", exact=True).locator(".ex-token")
+    tinted = chips.evaluate_all("all => all.map(e => e.style.background !== '')")
+    assert tinted == (values > 0).tolist() and any(tinted)
+    # The ink was chosen against the tint: a see-through token would lose contrast.
+    assert set(chips.evaluate_all("all => all.map(e => getComputedStyle(e).opacity)")) == {"1"}
+    assert page.locator(".ex-token.template").count() == 2
+
+
+def test_an_empty_response_is_shown_as_such(open_page, page_file):
+    fragment = "#positions.item=item-2&positions.place=half&positions.response=own"
+    page = open_page(page_file, fragment=fragment)
+    side = page.get_by_label("Tuned model", exact=True).inner_text()
+    assert "(empty)" in side and "share –" in side
+
+
+def test_profiles_show_bands_and_the_middle_ratio(open_page, page_file):
+    page = open_page(page_file)
+    page.get_by_label("Position profiles").check()
+    for bins, p in product((5, 10, 20), (2, 8)):
+        page.get_by_role("group", name="Bins").get_by_label(str(bins), exact=True).check()
+        page.get_by_role("group", name="Power p").get_by_label(str(p), exact=True).check()
+        table = SETS["7B: LIMA"].query("bins == @bins and p == @p").reset_index(drop=True)
+        assert [float(row[6]) for row in rows(page)] == pytest.approx(
+            table["mean"].tolist(), abs=1e-4
+        )
+        means = {m: part["mean"].to_numpy() for m, part in table.groupby("model")}
+        ratios = ", ".join(f"{m} {middle_ratio(means[m]):.2f}" for m in ROLES)
+        assert f"middle ratio: {ratios}." in page.locator(".ex-say").text_content()
+    assert not page.get_by_label("The instruction stands").is_visible()
+
+
+def test_the_address_brings_the_same_view_back_and_bad_ones_do_no_harm(open_page, page_file):
+    page = open_page(page_file)
+    page.get_by_label("Item", exact=True).select_option("item-2")
+    page.get_by_label("three quarters").check()
+    put(page, "p, norm", 2)
+    again = open_page(page_file, fragment=page.evaluate("location.hash"))
+    assert again.get_by_label("Item", exact=True).input_value() == "item-2"
+    assert again.get_by_label("three quarters").is_checked()
+    assert again.get_by_label("p, norm").input_value() == "2"
+    bad = "#positions.item=x&positions.place=<b>&positions.b=99&positions.view=none&positions.set=1"
+    page = open_page(page_file, fragment=bad)
+    assert page.get_by_label("Item", exact=True).input_value() == typical(ITEMS)
+    assert page.get_by_label("b, threshold").input_value() == "7"
+
+
+@pytest.mark.parametrize(("response", "measure"), [("own", "density"), ("expected", "share")])
+def test_the_mean_over_all_items_stands_behind_the_item(open_page, page_file, response, measure):
+    fragment = f"#positions.response={response}&positions.measure={measure}&positions.p=2"
+    page = open_page(page_file, fragment=fragment)
+    page.get_by_text("faint: mean over").wait_for()
+    assert page.locator(".ex-mean").count() == 2
+    shown = {(row[2], row[3]): (float(row[8]), int(row[9])) for row in rows(page)}
+    for place, (model, title) in product(PLACES, zip(ROLES, ("Base", "Tuned"), strict=True)):
+        wanted = [o for o in ITEMS if (o.place, o.model, o.response) == (place, model, response)]
+        of = (lambda o: o.share) if measure == "share" else (lambda o: expected_density(o, 7, 2))
+        values = [of(o) for o in wanted if o.normalised.size]
+        mean = pytest.approx(np.mean(values), abs=6e-4)
+        assert shown[place, model if (place, model) in shown else title] == (mean, len(values))
+    n = "1 to 2" if response == "own" else "2"
+    assert page.get_by_text(f"mean over {n} items").is_visible()
+
+
+def test_it_opens_at_the_item_nearest_the_mean_profile(open_page, tmp_path):
+    third, more = placed("item-3", 3)
+    items = [Placed(**(vars(o) | {"share": 0.2 + 0.05 * k}))
+             for k, part in enumerate((FIRST, SECOND, third)) for o in part]  # fmt: skip
+    assert typical(items) == "item-2"
+    page = open_page(widget_page(tmp_path, PositionExplorer(items, ANSWERS | MORE | more, SETS)))
+    assert page.get_by_label("Item", exact=True).input_value() == "item-2"
+
+
+def test_hostile_text_is_shown_as_text(open_page, page_file):
+    page = open_page(page_file, fragment="#positions.item=item-1")
+    shown = page.get_by_label("Base model", exact=True).locator(".ex-token").all_text_contents()
+    assert shown[:4] == list(HOSTILE[:4])
+    assert "expected <b>item-1</b>" in page.locator(".ex-note").first.inner_text()
+    assert page.locator(".ex img, .ex-positions b b").count() == 0
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="CSV").click()
+    text = waiting.value.path().read_text(encoding="utf-8")
+    assert HOSTILE[0] in text and len(text.strip().splitlines()) >= 11
+
+
+@pytest.mark.parametrize(("button", "start"), [("SVG", b"<svg"), ("PNG", b"\x89PNG")])
+@pytest.mark.parametrize("view", ["placement", "profiles"])
+def test_the_chart_can_be_saved(open_page, page_file, button, start, view):
+    page = open_page(page_file, fragment=f"#positions.view={view}")
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name=button).click()
+    assert waiting.value.path().read_bytes().startswith(start)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("view", ["placement", "profiles"])
+def test_accessible_in_both_themes_and_views(open_page, tmp_path, theme, view):
+    path = widget_page(tmp_path, explorer(), theme=theme)
+    page = open_page(path, fragment=f"#positions.view={view}")
+    page.locator("summary").click()
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+
+
+@pytest.mark.parametrize("view", ["placement", "profiles"])
+def test_a_phone_shows_it_without_sideways_scrolling(open_page, page_file, view):
+    page = open_page(page_file, width=390, fragment=f"#positions.view={view}")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    inner = page.get_by_role("region", name="Chart")
+    assert inner.evaluate("e => e.scrollWidth - e.clientWidth") <= 0
+
+
+def test_the_full_size_fits_the_page():
+    tokens = [f" token{n % 90}" for n in range(230)]
+    many = [placed(f"item-{n}", n, tokens) for n in range(64)]
+    items, answers = sum((one for one, _ in many), []), {}
+    for _, more in many:
+        answers |= more
+    sparse = [
+        # Few entries of real matrices are above LEAST: about one in twelve.
+        Placed(**(vars(o) | {"normalised": np.where(np.arange(o.normalised.shape[1]) % 5 == 0,
+                                                    o.normalised, 0).astype(np.uint8)}))
+        for o in items
+    ]  # fmt: skip
+    widget = PositionExplorer(sparse, answers, SETS)
+    assert len(json.dumps(widget.data)) < 700_000
+
+
+def test_levels_up_to_the_least_are_left_out_and_the_others_kept():
+    packed = pack_placement(FIRST, ANSWERS)
+    assert packed["least"] == LEAST == 3
+    again = pack_placement(
+        [Placed(**(vars(o) | {"normalised": np.where(o.normalised > 3, o.normalised, 0)}))
+         for o in FIRST], ANSWERS,
+    )  # fmt: skip
+    assert again == packed
+
+
+def test_items_that_lack_a_place_or_have_other_rows_are_refused():
+    with pytest.raises(ValueError, match="'item-1', 'after', 'tuned', 'expected'"):
+        pack_placement(FIRST[:-1], ANSWERS)
+    short = Placed(**(vars(FIRST[0]) | {"normalised": FIRST[0].normalised[1:]}))
+    with pytest.raises(ValueError, match="29 rows for 30 tokens"):
+        pack_placement([short, *FIRST[1:]], ANSWERS)
+    with pytest.raises(ValueError, match="sets is empty"):
+        PositionExplorer(FIRST, ANSWERS, {})

@@ -1,0 +1,333 @@
+"""The saliency explorer in a real browser: its numbers, every control, hostile text, access."""
+
+import csv
+
+import numpy as np
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from harness import widget_page
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from helpers.findings.recognition.explorer import SaliencyExplorer, pack_items, shares, typical
+from helpers.methods.density import density, instruction_score, normalise
+
+HOSTILE = [
+    "<img src=x onerror=alert(1)>",
+    "</script>",
+    "\u202eevil\u202c",
+    "👩‍👩‍👧",
+    "\u200d",
+    "=1+1",
+]
+
+
+def item(name, seed=0, rows=12, columns=5, kind="grammar", place="first", tokens=None):
+    generator = np.random.default_rng(seed)
+    tokens = tokens or [f" word{n}" for n in range(rows)]
+    roles = ["instruction" if n < len(tokens) // 2 else "input" for n in range(len(tokens))]
+    sides = {
+        role: {
+            "tokens": [f" {role}{m}" for m in range(count)],
+            # Column scales down to 1e-12 must survive the packing.
+            "importance": generator.standard_normal((len(tokens), count))
+            * 10.0 ** -np.arange(count),
+            "followed": followed,
+        }
+        for role, count, followed in (("base", columns, False), ("tuned", columns - 2, True))
+    }
+    crossed = {
+        role: generator.standard_normal((len(tokens), len(sides[other]["tokens"])))
+        for role, other in (("base", "tuned"), ("tuned", "base"))
+    }
+    labels = dict(id=name, kind=kind, place=place, tokens=tokens, roles=roles)
+    return labels | dict(models=sides, crossed=crossed)
+
+
+def without_crossed(found):
+    return {key: value for key, value in found.items() if key != "crossed"}
+
+
+ITEMS = [
+    item("first-01", 0),
+    item("code-01", 1, kind="code", place="last"),
+    item("hostile", 2, tokens=[*HOSTILE, " end", "\n"], kind="code"),
+    item("large", 3, rows=60, columns=34, kind="summarising", place="middle"),
+]
+
+
+@pytest.fixture(scope="module")
+def page_file(tmp_path_factory):
+    return widget_page(tmp_path_factory.mktemp("saliency"), SaliencyExplorer(ITEMS))
+
+
+def expected_score(found, role, levels=10, threshold=7, p=4, author=None):
+    mask = np.array([name == "instruction" for name in found["roles"]])
+    own = author in (None, role)
+    importance = shares(found["models"][role]["importance"] if own else found["crossed"][role])
+    return instruction_score(density(normalise(importance, levels, threshold), p), mask)
+
+
+def shown_score(page, role):
+    return float(page.locator(f"[data-score={role}]").text_content())
+
+
+def put(page, label, value):
+    page.get_by_label(label).evaluate(
+        "(e, v) => { e.value = v; e.dispatchEvent(new Event('input', {bubbles: true})); }",
+        str(value),
+    )
+
+
+@pytest.mark.parametrize("found", ITEMS, ids=lambda found: found["id"])
+def test_scores_are_those_of_the_package(open_page, page_file, found):
+    page = open_page(page_file, fragment=f"#saliency.prompt={found['id']}")
+    for levels, threshold, p in [(10, 7, 4), (20, 0, 2), (6, 3, 5.5)]:
+        put(page, "L, levels", levels)
+        put(page, "b, threshold", threshold)
+        put(page, "p, norm", p)
+        for role in ("base", "tuned"):
+            wanted = expected_score(found, role, levels, threshold, p)
+            assert shown_score(page, role) == pytest.approx(wanted, abs=0.006)
+
+
+def test_every_control_changes_what_is_shown(open_page, page_file):
+    page = open_page(page_file, fragment="#saliency.prompt=first-01")
+    svg = page.locator(".ex-scroll svg")
+    before = svg.inner_html()
+    page.get_by_label("Prompt", exact=True).select_option("code-01")
+    assert svg.inner_html() != before
+    for name in ("Base", "Difference"):
+        before = svg.inner_html()
+        page.get_by_role("radio", name=name, exact=True).check()
+        assert svg.inner_html() != before
+    page.get_by_role("radio", name="Tuned", exact=True).check()
+    for label, value in (("b, threshold", 2), ("p, norm", 2), ("L, levels", 4)):
+        before = shown_score(page, "tuned"), svg.inner_html()
+        put(page, label, value)
+        assert (shown_score(page, "tuned"), svg.inner_html()) != before
+    page.get_by_label("Kind").select_option("summarising")
+    assert page.get_by_label("Prompt", exact=True).input_value() == "large"
+    page.get_by_label("Instruction stands").select_option("first")
+    assert "No prompt" in page.locator(".ex-say").text_content()
+
+
+def test_the_view_is_in_the_address_and_comes_back(open_page, page_file):
+    page = open_page(page_file)
+    page.get_by_label("Prompt", exact=True).select_option("code-01")
+    put(page, "b, threshold", 3)
+    address = page.evaluate("location.hash")
+    again = open_page(page_file, fragment=address)
+    assert again.get_by_label("Prompt", exact=True).input_value() == "code-01"
+    assert again.get_by_label("b, threshold").input_value() == "3"
+
+
+def test_filters_and_response_are_in_the_address_too(open_page, page_file):
+    page = open_page(page_file)
+    page.get_by_label("Kind").select_option("code")
+    page.get_by_label("Instruction stands").select_option("last")
+    page.get_by_role("group", name="Response of").get_by_label("base").check()
+    again = open_page(page_file, fragment=page.evaluate("location.hash"))
+    assert again.get_by_label("Kind").input_value() == "code"
+    assert again.get_by_label("Instruction stands").input_value() == "last"
+    assert again.get_by_label("Prompt", exact=True).locator("option").count() == 1
+    assert again.get_by_role("group", name="Response of").get_by_label("base").is_checked()
+    other = "#saliency.prompt=large&saliency.kind=code"
+    assert open_page(page_file, fragment=other).get_by_label("Kind").input_value() == "all"
+
+
+@pytest.mark.parametrize("author", ["base", "tuned"])
+def test_both_models_are_shown_on_one_response(open_page, page_file, author):
+    page = open_page(page_file, fragment=f"#saliency.prompt=first-01&saliency.response={author}")
+    tokens = ITEMS[0]["models"][author]["tokens"]
+    responses = page.get_by_role("group", name="Response tokens").get_by_role("button")
+    for view in ("Base", "Tuned", "Difference"):
+        page.get_by_role("radio", name=view, exact=True).check()
+        assert responses.all_text_contents() == tokens
+        for role in ("base", "tuned"):
+            wanted = expected_score(ITEMS[0], role, author=author)
+            assert shown_score(page, role) == pytest.approx(wanted, abs=0.006)
+    assert f"on the {author} model's response" in page.locator(".ex-scroll svg").get_attribute(
+        "aria-label"
+    )
+    responses.first.click()
+    assert "tuned minus base" in page.locator(".ex-say").text_content()
+    mask = normalise(shares(ITEMS[0]["crossed"]["tuned" if author == "base" else "base"]), 10, 7)
+    own = normalise(shares(ITEMS[0]["models"][author]["importance"]), 10, 7)
+    tuned, base = (mask, own) if author == "base" else (own, mask)
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="CSV").click()
+    rows = list(csv.reader(waiting.value.path().read_text(encoding="utf-8").splitlines()))[1:]
+    found = np.array([row[4:] for row in rows], dtype=int)
+    np.testing.assert_array_equal(found, tuned.astype(int) - base.astype(int))
+
+
+def test_without_crossed_readings_there_is_nothing_to_choose(open_page, tmp_path):
+    plain = [without_crossed(found) for found in ITEMS]
+    page = open_page(widget_page(tmp_path, SaliencyExplorer(plain)))
+    assert not page.get_by_text("Response of", exact=True).is_visible()
+    own = [*ITEMS[:2], without_crossed(item("own-2", 5, kind="own"))]
+    fragment = "#saliency.prompt=own-2&saliency.response=base"
+    page = open_page(widget_page(tmp_path, SaliencyExplorer(own)), fragment=fragment)
+    control = page.get_by_role("group", name="Response of")
+    assert control.get_by_label("base").is_disabled() and "your own" in control.inner_text()
+    assert shown_score(page, "tuned") == pytest.approx(expected_score(own[2], "tuned"), abs=0.006)
+    assert "Mean over 2 prompts" in page.get_by_text("Mean over").inner_text()
+    page.get_by_label("Prompt", exact=True).select_option("first-01")
+    assert control.get_by_label("base").is_enabled() and control.get_by_label("base").is_checked()
+
+
+def test_the_mean_over_all_prompts_follows_every_setting(open_page, page_file):
+    page = open_page(page_file)
+
+    def agrees(**setting):
+        for role in ("base", "tuned"):
+            wanted = np.mean([expected_score(found, role, **setting) for found in ITEMS])
+            shown = page.locator(f"[data-mean={role}]").text_content()
+            assert float(shown) == pytest.approx(wanted, abs=0.006)
+
+    assert "Mean over 4 prompts" in page.get_by_text("Mean over").inner_text()
+    agrees()
+    put(page, "b, threshold", 2)
+    put(page, "p, norm", 2)
+    put(page, "L, levels", 17)
+    agrees(levels=17, threshold=2, p=2)
+    page.get_by_role("group", name="Response of").get_by_label("tuned").check()
+    agrees(levels=17, threshold=2, p=2, author="tuned")
+
+
+def test_it_opens_at_the_prompt_nearest_the_mean_difference(open_page, page_file):
+    short = ITEMS[:3]  # no response of the tuned model has five tokens: length does not count
+    gained = [expected_score(i, "tuned") - expected_score(i, "base") for i in short]
+    nearest = np.abs(gained - np.mean(gained)).argmin()
+    assert typical(short) == short[nearest]["id"]
+    assert typical(ITEMS) == "large"
+    page = open_page(page_file)
+    assert page.get_by_label("Prompt", exact=True).input_value() == "large"
+
+
+def test_the_threshold_stays_below_the_levels(open_page, page_file):
+    page = open_page(page_file)
+    put(page, "b, threshold", 9)
+    put(page, "L, levels", 2)
+    assert page.get_by_label("b, threshold").input_value() == "1"
+    assert "b is lowered to 1" in page.locator(".ex-say").text_content()
+    assert shown_score(page, "tuned") > 0 and "saliency.b=1" in page.url
+    again = open_page(page_file, fragment="#saliency.L=3&saliency.b=9")
+    assert again.get_by_label("b, threshold").input_value() == "2"
+
+
+def test_escape_releases_a_token(open_page, page_file):
+    page = open_page(page_file)
+    token = page.get_by_role("group", name="Prompt tokens").get_by_role("button").nth(3)
+    token.click()
+    assert token.get_attribute("aria-pressed") == "true"
+    page.keyboard.press("Escape")
+    assert token.get_attribute("aria-pressed") == "false"
+    assert page.locator(".ex-say").text_content() == ""
+
+
+def test_a_click_holds_a_response_token_and_a_second_one_releases_it(open_page, page_file):
+    page = open_page(page_file)
+    tokens = page.get_by_role("group", name="Response tokens").get_by_role("button")
+    tokens.nth(1).click()
+    tokens.nth(3).hover()
+    assert "“tuned1” rests on" in page.locator(".ex-say").text_content()
+    tokens.nth(1).click()
+    assert page.locator(".ex-say").text_content() == ""
+    tokens.nth(3).hover()
+    assert "“tuned3” rests on" in page.locator(".ex-say").text_content()
+
+
+def test_tokens_are_followed_both_ways_by_keyboard(open_page, page_file):
+    page = open_page(page_file, fragment="#saliency.prompt=first-01")
+    responses = page.get_by_role("group", name="Response tokens")
+    responses.get_by_role("button").first.focus()
+    assert "rests on" in page.locator(".ex-say").text_content()
+    page.keyboard.press("ArrowRight")
+    assert "tuned1" in page.locator(".ex-say").text_content()
+    page.get_by_role("group", name="Prompt tokens").get_by_role("button").nth(3).click()
+    assert "“word3” feeds" in page.locator(".ex-say").text_content()
+
+
+def test_hostile_text_is_shown_as_text(open_page, page_file):
+    page = open_page(page_file, fragment="#saliency.prompt=hostile")
+    tokens = page.get_by_role("group", name="Prompt tokens").get_by_role("button")
+    assert tokens.all_text_contents()[: len(HOSTILE)] == HOSTILE
+    assert page.locator("img").count() == 0
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="CSV").click()
+    text = waiting.value.path().read_text(encoding="utf-8")
+    assert "'=1+1" in text and HOSTILE[0] in text
+
+
+@pytest.mark.parametrize(("button", "start"), [("SVG", b"<svg"), ("PNG", b"\x89PNG")])
+def test_the_picture_can_be_saved(open_page, page_file, button, start):
+    page = open_page(page_file)
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name=button).click()
+    assert waiting.value.path().read_bytes().startswith(start)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_nothing_serious_stands_in_the_way_of_access(open_page, tmp_path, theme):
+    page = open_page(widget_page(tmp_path, SaliencyExplorer(ITEMS), theme=theme))
+    page.locator("summary").click()
+    found = Axe().run(page).response["violations"]
+    assert [v["id"] for v in found if v["impact"] in ("serious", "critical")] == []
+
+
+def test_a_phone_shows_it_without_sideways_scrolling(open_page, page_file):
+    page = open_page(page_file, width=390, fragment="#saliency.prompt=large&saliency.model=base")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_two_views_of_one_widget_are_both_shown_once(open_page, tmp_path):
+    page = open_page(widget_page(tmp_path, SaliencyExplorer(ITEMS[:1]), views=2))
+    page.locator(".ex-saliency").nth(1).wait_for()
+    assert page.locator(".ex-saliency").count() == 2
+
+
+def test_a_broken_explorer_says_so_in_its_place(open_page, tmp_path):
+    widget = SaliencyExplorer(ITEMS[:1])
+    widget._esm = "export default { render() { throw new Error('no <b>luck</b>'); } }"
+    page = open_page(widget_page(tmp_path, widget))
+    alert = page.get_by_role("alert")
+    alert.wait_for()
+    assert "no <b>luck</b>" in alert.text_content()
+
+
+@settings(max_examples=40)
+@given(rows=st.integers(1, 9), columns=st.integers(2, 7), seed=st.integers(0, 99))
+def test_packing_keeps_ten_levels_exactly_and_all_else_closely(rows, columns, seed):
+    base = item("x", seed, rows, columns)["models"]["base"]["importance"]
+    packed = shares(base)
+    np.testing.assert_array_equal(normalise(packed), normalise(base))
+    positive = base.clip(min=0)
+    share = positive / np.where(positive.max(0) > 0, positive.max(0), 1)
+    assert np.abs(packed / 65535 - share).max() < 2e-5
+    assert ((packed > 0) == (base > 0)).all()
+
+
+def test_a_matrix_of_another_shape_is_refused():
+    bad = item("x")
+    bad["models"]["base"]["importance"] = np.zeros((2, 2))
+    with pytest.raises(ValueError, match="one row a prompt token"):
+        pack_items([bad])
+    bad = item("x")
+    bad["crossed"]["base"] = np.zeros((12, 4))
+    with pytest.raises(ValueError, match="base on the tuned model's response"):
+        pack_items([bad])
+
+
+def test_a_readers_own_prompt_is_added_or_refused_with_the_reason():
+    new = without_crossed(item("new", 9))
+    explorer = SaliencyExplorer(ITEMS[:1], compute=lambda text, progress: new)
+    explorer.run("Do it.")
+    assert [i["id"] for i in explorer.data["items"]] == ["first-01", "own-1"]
+    failing = SaliencyExplorer(ITEMS[:1], compute=lambda text, progress: 1 / 0)
+    failing.run("Do it.")
+    assert "ZeroDivisionError" in failing.problem
+    idle = SaliencyExplorer(ITEMS[:1])
+    idle.run("Do it.")
+    assert "live cell" in idle.problem

@@ -1,0 +1,508 @@
+"""The attention finding on a tiny pair: whole, resumable, true to planted changes and to no change."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from scipy import stats
+from tiny import SMALL, byte_tokenizer
+from transformers import LlamaConfig, LlamaForCausalLM
+
+from helpers.findings.attention import compute as attention
+from helpers.findings.attention import heads as heads_view
+from helpers.findings.attention import lift as view
+from helpers.findings.attention import pairs as attention_pairs
+from helpers.findings.attention import readings as attention_readings
+from helpers.findings.attention import silenced as attention_causal
+from helpers.findings.attention.explorer import from_store, pack_heads
+from helpers.findings.attention.readings import READINGS
+from helpers.methods.heads import each_head
+from helpers.methods.weights import weights
+from helpers.methods.word_pairs import (
+    head_knowledge,
+    verb_counts,
+    verb_lift,
+    word_pairs,
+    word_space,
+)
+from helpers.models.pair import Pair
+from helpers.prompts.prompt import Prompt, Segment
+from helpers.store.store import Store
+from helpers.words import verbs
+from helpers.words.verbs import Lexicon
+from helpers.words.vocabulary import Vocabulary, word_embeddings
+
+TOP_K, N_WORDS, N_VERBS, N_INSTRUCTION = 12, 80, 48, 12
+HEAD = (1, 2)  # the head that is changed on purpose
+
+
+def words() -> Lexicon:
+    rng = np.random.default_rng(0)
+    spelled = sorted({"".join(rng.choice(list("abcdefghij"), 4)) for _ in range(2 * N_WORDS)})
+    chosen = tuple(rng.permutation(spelled)[:N_WORDS].tolist())
+    lemma = tuple(word if i % 5 else "x" for i, word in enumerate(chosen))
+    vocabulary = Vocabulary(chosen, np.linspace(7, 3, N_WORDS), ("verb",) * N_WORDS, lemma)
+    centres = rng.standard_normal((6, 20))
+    vectors = centres[rng.integers(6, size=N_WORDS)] + 0.5 * rng.standard_normal((N_WORDS, 20))
+    verbs = pd.DataFrame({"word": chosen[:N_VERBS]})
+    verbs["group"] = np.where(np.arange(N_VERBS) % 4 == 0, "instruction", "general")
+    verbs["stratum"] = np.arange(N_VERBS) * 3 // N_VERBS
+    return Lexicon(vocabulary, vectors.astype(np.float32), verbs)
+
+
+LEXICON = words()
+RULE = {"type": "matches", "pattern": ".*"}
+PROMPTS = [
+    Prompt(f"p{i}", "copy", (Segment("instruction", text),), RULE)
+    for i, text in enumerate(["say a", "say b b", "say c c c"])
+] + [Prompt("free", "copy", (Segment("instruction", "no rule"),))]
+OPTIONS = dict(
+    lexicon=LEXICON,
+    readings={name: replace(one, top_k=TOP_K) for name, one in READINGS.items()},
+    top_k=TOP_K,
+    draws=2,
+    prompts=PROMPTS,
+    texts=["a plain text", "another one, longer", "a third"],
+    n_heads=2,
+    control_draws=3,
+    max_tokens=3,
+    progress=False,
+)
+
+
+def tiny(seed: int = 0) -> LlamaForCausalLM:
+    torch.manual_seed(seed)
+    settings = SMALL | {"vocab_size": 259, "max_position_embeddings": 256}
+    model = LlamaForCausalLM(LlamaConfig(**settings)).float()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+    return model.eval().requires_grad_(False)
+
+
+@pytest.fixture(scope="module")
+def pair() -> Pair:
+    base, tuned = tiny(), tiny()
+    rng = np.random.default_rng(1)
+    with torch.no_grad():
+        for layer in tuned.model.layers:
+            for part in (layer.self_attn.q_proj, layer.self_attn.k_proj):
+                rows, columns = part.weight.shape
+                low_rank = rng.standard_normal((rows, 2)) @ rng.standard_normal((2, columns))
+                part.weight.add_(torch.from_numpy(0.02 * low_rank).float())
+    return Pair("tiny", base, tuned, byte_tokenizer())
+
+
+@pytest.fixture(scope="module")
+def store(pair, tmp_path_factory) -> Store:
+    filled = Store(tmp_path_factory.mktemp("store"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(attention_readings, "BLOCK", 2)
+        attention.compute(pair, filled, **OPTIONS)
+    return filled
+
+
+def pairs_of(pair: Pair, role: str) -> dict:
+    of_model, space = weights(pair.model(role)), word_space(LEXICON.vectors)
+    embeddings = word_embeddings(of_model, pair.tokenizer, LEXICON.vocabulary.words)
+    return {
+        (layer, head): word_pairs(own.query, own.key, space, top_k=TOP_K)
+        for layer, head, own in each_head(of_model, embeddings)
+    }
+
+
+# --- the store
+
+
+def test_stored_knowledge_is_that_of_the_heads(pair, store):
+    stored = attention_pairs.read_heads(store)
+    for role in ("base", "tuned"):
+        for place, pairs in pairs_of(pair, role).items():
+            expected, found = head_knowledge(pairs), stored[place].knowledge(role)
+            np.testing.assert_array_equal(found.code, expected.code)
+            np.testing.assert_array_equal(found.n_dimensions, expected.n_dimensions)
+            np.testing.assert_allclose(found.similarity, expected.similarity, atol=0.003)
+
+
+def test_norms_and_numbers_of_pairs_are_by_the_heads_own_dimensions(pair, store):
+    pairs = pairs_of(pair, "tuned")[HEAD]
+    _, norms, counts = attention_pairs.read_layer(store, HEAD[0])
+    np.testing.assert_allclose(norms[1, HEAD[1]][pairs.dimensions], pairs.norms, rtol=1e-5)
+    np.testing.assert_array_equal(counts[1, HEAD[1]][pairs.dimensions], np.diff(pairs.start))
+
+
+def test_lifts_of_the_stored_changes_are_verb_lift_of_the_counts(pair, store):
+    changes = store.read("attention/readings/main")
+    for least, counted in ((2, ""), (1, "_any")):
+        counts = [
+            np.stack(
+                [
+                    verb_counts(head_knowledge(pairs, least=least), LEXICON.places)
+                    for place, pairs in pairs_of(pair, role).items()
+                    if place[0] == 1
+                ]
+            )
+            for role in ("base", "tuned")
+        ]
+        found = view.lifts(changes, N_VERBS, counted, [1])
+        np.testing.assert_allclose(found, verb_lift(*counts))
+        assert np.isfinite(found).sum() >= 5
+
+
+def test_a_second_run_computes_nothing_and_other_words_everything(pair, store, monkeypatch):
+    def fail(*_, **__):
+        raise AssertionError("computed again")
+
+    monkeypatch.setattr(attention_readings, "BLOCK", 2)
+    for module in (attention_pairs, attention_readings):
+        monkeypatch.setattr(module, "word_pairs", fail)
+    monkeypatch.setattr(attention_causal, "respond", fail)
+    attention.compute(pair, store, **OPTIONS)
+    other = replace(LEXICON, vectors=LEXICON.vectors + 1)
+    with pytest.raises(AssertionError, match="computed again"), pytest.warns(UserWarning):
+        attention.compute(pair, store, **(OPTIONS | {"lexicon": other}))
+
+
+def test_every_reading_changes_what_it_says(pair):
+    prepared = {
+        name: attention_readings.prepare(pair, LEXICON, READINGS[name])
+        for name in ("main", "lemmas", "unit", "own-vectors")
+    }
+    assert len(prepared["lemmas"].space.unit) < N_WORDS == len(prepared["main"].space.unit)
+    kept = [LEXICON.vocabulary.words[i] for i in LEXICON.places]
+    lemmas = np.array(LEXICON.vocabulary.words)[
+        np.union1d(np.flatnonzero(LEXICON.vocabulary.is_lemma), LEXICON.places)
+    ]
+    assert lemmas[prepared["lemmas"].verbs].tolist() == kept
+    torch.testing.assert_close(prepared["unit"].embeddings["base"].norm(dim=1), torch.ones(N_WORDS))
+    assert prepared["own-vectors"].space.unit.shape[1] == SMALL["hidden_size"]
+
+
+# --- random updates
+
+
+def test_random_updates_have_the_size_of_the_real_one_and_leave_no_trace(pair):
+    of_model = weights(pair.base)
+    before = {name: value.clone() for name, value in pair.base.state_dict().items()}
+    updates = next(
+        attention_readings.drawn_updates(
+            attention_readings.real_updates(pair), draws=1, seed=3, null="norm"
+        )
+    )
+    real = (
+        pair.tuned.model.layers[1].self_attn.q_proj.weight
+        - before["model.layers.1.self_attn.q_proj.weight"]
+    )
+    drawn = updates[1, "query"]
+    torch.testing.assert_close(torch.linalg.norm(drawn), torch.linalg.norm(real))
+    assert torch.linalg.matrix_rank(drawn, rtol=1e-4) == 2
+    with pytest.raises(RuntimeError), attention_readings.updated(of_model, updates):
+        now = pair.base.model.layers[1].self_attn.q_proj.weight
+        torch.testing.assert_close(now - before["model.layers.1.self_attn.q_proj.weight"], drawn.T,
+                                   rtol=1e-4, atol=1e-6)  # fmt: skip
+        raise RuntimeError("stopped in the middle")
+    assert all(torch.equal(value, before[name]) for name, value in pair.base.state_dict().items())
+
+
+def test_the_baseline_holds_every_draw_once(store):
+    found = view.against_random(store, LEXICON)
+    assert found.groupby(["pairs", "update"]).size().to_dict() == {
+        (pairs, update): n
+        for pairs in view.COUNTED
+        for update, n in (
+            ("tuning", 1),
+            ("random, equal norm and rank", 2),
+            ("random, equal singular values", 2),
+        )
+    }
+    table = view.random_table(found)
+    assert len(table) == 4 and all("(2)" in null for _, null in table.index)
+    tuning = found[found["update"] == "tuning"].set_index("pairs")["counts changed"]
+    assert set(table["counts: tuning"]) == {f"{n:,}" for n in tuning}
+
+
+# --- verbs
+
+
+def lifted(effect: float, rng, *, strata_shift: float = 0.0) -> np.ndarray:
+    values = rng.random(N_VERBS) + effect * LEXICON.is_instruction
+    return values + strata_shift * LEXICON.verbs["stratum"].to_numpy()
+
+
+def test_a_planted_lift_of_instruction_verbs_is_found():
+    found = view.compare_verbs(lifted(0.6, np.random.default_rng(0)), LEXICON, "planted")
+    assert (found.n_instruction, found.n_general) == (N_INSTRUCTION, N_VERBS - N_INSTRUCTION)
+    assert found.tested.p_value < 0.001 and found.welch_p < 0.001
+    assert found.tested.low < 0.6 < found.tested.high
+    assert found.null[0] < 0 < found.null[1] < found.tested.difference
+
+
+def test_without_an_effect_p_values_are_uniform():
+    rng = np.random.default_rng(1)
+    member, strata = LEXICON.is_instruction, LEXICON.verbs["stratum"].to_numpy()
+    drawn = []
+    for seed in range(300):
+        values = lifted(0, rng, strata_shift=1.0)
+        observed = values[member].mean() - values[~member].mean()
+        null = view.relabelled(values, member, strata, draws=400, seed=seed)
+        drawn.append(view.permutation_p(observed, null))
+    assert stats.kstest(drawn, "uniform").pvalue > 0.01
+
+
+def test_a_difference_of_frequency_alone_is_no_effect():
+    strata = np.repeat([0, 1], 40)
+    member = np.concatenate([np.arange(40) < 30, np.arange(40) < 4])  # mostly in stratum 0
+    values = 1.0 * strata + 0.1 * np.random.default_rng(2).random(80)
+    observed = values[member].mean() - values[~member].mean()
+    within = view.relabelled(values, member, strata, draws=2000)
+    across = view.relabelled(values, member, np.zeros(80), draws=2000)
+    assert view.permutation_p(observed, across) < 0.01 < 0.1 < view.permutation_p(observed, within)
+
+
+def test_verbs_without_a_lift_are_left_out_and_small_groups_are_not_tested():
+    values = lifted(0, np.random.default_rng(3))
+    values[LEXICON.is_instruction & (np.arange(N_VERBS) > 12)] = np.nan
+    found = view.compare_verbs(values, LEXICON, "few")
+    assert (found.n_instruction, found.n_general) == (4, 36)
+    assert not found.tested.possible and np.isfinite(found.instruction)
+    shown = view.table(view.corrected([found, view.compare_verbs(np.arange(48.0), LEXICON, "b")]))
+    assert shown.loc["few", "difference [95 % CI]"] == "not tested: fewer than 5 verbs"
+    assert shown.loc["b", "p (Holm)"] != ""
+
+
+def with_variant(other: int = 1) -> Lexicon:
+    """A lexicon whose verb `other`, a general one, is a second spelling of an instruction verb."""
+    spelled = list(LEXICON.vocabulary.words)
+    assert LEXICON.is_instruction[0] and LEXICON.is_general[other]
+    spelled[0], spelled[other] = "colorize", "colourise"
+    vocabulary = replace(LEXICON.vocabulary, words=tuple(spelled))
+    return replace(
+        LEXICON, vocabulary=vocabulary, verbs=LEXICON.verbs.assign(word=spelled[:N_VERBS])
+    )
+
+
+@pytest.mark.parametrize(
+    ("british", "american"),
+    [("analyse", "analyze"), ("summarise", "summarize"), ("favour", "favor"), ("fulfill", "fulfil"),
+     ("licence", "license"), ("dialogue", "dialog"), ("centre", "center")],
+)  # fmt: skip
+def test_two_spellings_of_a_word_are_one(british, american):
+    assert verbs.one_spelling(british) == verbs.one_spelling(american)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("advise", "advice"), ("devise", "device"), ("pour", "por"), ("since", "sense"),
+     ("tell", "tel"), ("rise", "raise"), ("analyze", "analog")],
+)  # fmt: skip
+def test_other_words_stay_apart(one, other):
+    assert verbs.one_spelling(one) != verbs.one_spelling(other)
+
+
+def test_a_spelling_variant_is_no_general_verb_and_verbs_keep_their_numbers(store):
+    variant = 1
+    lexicon = with_variant(variant)
+    assert np.flatnonzero(lexicon.is_variant).tolist() == [variant]
+    assert lexicon.is_general.sum() == N_VERBS - N_INSTRUCTION - 1
+    values = lifted(0, np.random.default_rng(5))
+    values[variant] = 1e6  # would be seen in any mean that it entered
+    found = view.compare_verbs(values, lexicon, "planted")
+    assert found.general < 2 and found.n_general == N_VERBS - N_INSTRUCTION - 1
+    changes = store.read("attention/readings/main").copy()
+    before = view._summary(changes, lexicon, "_any")
+    own = changes["verb"] == variant
+    changes.loc[own, ["rose_any", "fell_any"]] = 200, 0
+    assert view._summary(changes, lexicon, "_any") == before
+    assert view._summary(changes, LEXICON, "_any") != before
+    same = view.compare_verbs(view.lifts(changes, N_VERBS, "_any"), lexicon, "x")
+    main = store.read("attention/readings/main")
+    assert same == view.compare_verbs(view.lifts(main, N_VERBS, "_any"), lexicon, "x")
+
+
+def test_maps_and_examples_of_general_verbs_leave_the_variant_out(store):
+    moved = heads_view.moved_verbs(store, LEXICON, "general", n=100)
+    variant = LEXICON.vocabulary.place[moved.index[0]]
+    lexicon = with_variant(variant)
+    left = heads_view.moved_verbs(store, lexicon, "general", n=100)
+    assert len(left) == len(moved) - 1 and "colourise" not in left.index
+    before, after = (heads_view.verb_map(store, one) for one in (LEXICON, lexicon))
+    np.testing.assert_array_equal(before["instruction"], after["instruction"])
+    assert lexicon.compared.places.tolist() == [x for x in range(N_VERBS) if x != variant]
+    net = after["general"].sum() * lexicon.is_general.sum() / 100
+    others = attention_causal.gains(store, lexicon.compared)
+    assert net == pytest.approx((others["general_gained"] - others["general_lost"]).sum())
+
+
+def test_the_shipped_lexicon_leaves_out_analyse_alone():
+    lexicon = verbs.read_lexicon()
+    assert lexicon.verbs.loc[lexicon.is_variant, "word"].tolist() == ["analyse"]
+    assert len(lexicon.compared.verbs) == len(lexicon.verbs) - 1
+
+
+def test_a_difference_with_even_odds_is_found_every_other_time():
+    rng, found = np.random.default_rng(6), []
+    spread = view.compare_verbs(lifted(0, rng), LEXICON, "spread")
+    assert spread.even_odds == pytest.approx(spread.detectable * 1.96 / (1.96 + 0.8416), rel=1e-3)
+    for _ in range(300):
+        values = lifted(spread.even_odds, rng)
+        groups = values[LEXICON.is_instruction], values[LEXICON.is_general]
+        found.append(stats.ttest_ind(*groups, equal_var=False).pvalue < 0.05)
+    assert 0.3 < np.mean(found) < 0.7
+
+
+def test_the_rank_among_draws_is_two_sided_and_uniform_without_an_effect():
+    draws = np.arange(20.0)
+    assert view.rank_p(-1, draws) == view.rank_p(20, draws) == 2 / 21
+    assert view.rank_p(9.5, draws) == 1.0 and np.isnan(view.rank_p(np.nan, draws))
+    rng = np.random.default_rng(7)
+    drawn = [view.rank_p(one[0], one[1:]) for one in rng.random((2000, 20))]
+    assert np.mean(np.array(drawn) <= 0.1) == pytest.approx(0.1, abs=0.02)
+
+
+def test_tuning_below_every_draw_is_said_in_the_table():
+    rows = [{"update": "tuning", "pairs": "x", "counts changed": 5, "difference": 0.0}]
+    rows += [
+        {
+            "update": "random, equal norm",
+            "pairs": "x",
+            "counts changed": 10 + i,
+            "difference": i - 9.5,
+        }
+        for i in range(20)
+    ]
+    found = view.among_draws(pd.DataFrame(rows), "counts changed").iloc[0]
+    assert (found["as_high"], found["low"], found["p"]) == (20, 10, 2 / 21)
+    shown = view.random_table(pd.DataFrame(rows))
+    assert shown["counts: p"].item() == "0.0952" and "rank" in shown.caption
+
+
+def test_the_chapters_tables_come_from_the_store(store):
+    compared = view.robustness(store, LEXICON)
+    assert len(compared) == 2 * (len(READINGS) + 3)
+    holm = [one.tested.p_holm for one in compared if one.tested.possible]
+    assert holm and all(
+        one.tested.p_holm >= one.tested.p_value for one in compared if one.tested.possible
+    )
+    changes = heads_view.verb_map(store, LEXICON)
+    assert changes["instruction"].shape == (2, 4)
+    sums = heads_view.totals(store)
+    moved = heads_view.moved_verbs(store, LEXICON, "general", n=100)
+    assert 0 < moved["pairs gained"].sum() <= 2 * sums["gained"]
+
+
+def test_a_head_that_gained_a_pair_of_an_instruction_verb_is_ranked_first(pair, tmp_path):
+    """Two dimensions of a head of the tuned model answer to a verb and to a word like it."""
+    base, tuned = tiny(), tiny()
+    vectors = np.random.default_rng(4).standard_normal((N_WORDS, 20)).astype(np.float32)
+    of_model = weights(tuned)
+    embeddings = word_embeddings(of_model, pair.tokenizer, LEXICON.vocabulary.words)
+    verb = int(LEXICON.places[LEXICON.is_instruction][0])
+    target = torch.zeros(N_WORDS, 1)
+    target[verb] = 1.0
+    direction = torch.linalg.lstsq(embeddings, target).solution[:, 0]
+    strongest = (embeddings @ direction).abs().topk(3).indices.tolist()
+    other = next(word for word in strongest if word != verb)
+    assert verb in strongest
+    vectors[other] = vectors[verb] + 0.01
+    scale = tuned.model.layers[HEAD[0]].input_layernorm.weight
+    for side in (of_model.query, of_model.key):
+        with torch.no_grad():
+            side(*HEAD, fold=False)[:, :2] = (direction / scale)[:, None]
+    lexicon = replace(LEXICON, vectors=vectors)
+    planted = Pair("planted", base, tuned, pair.tokenizer)
+    found = Store(tmp_path)
+    attention_pairs.make_pairs(planted, found, lexicon, 3, False)
+    table = attention_causal.gains(found, lexicon)
+    assert attention_causal.top_heads(table, "instruction", 1) == [HEAD]
+    changed = heads_view.moved_verbs(found, lexicon, "instruction")
+    words = lexicon.vocabulary.words
+    assert words[other] in changed.loc[words[verb], "gained, with layer.head"]
+
+
+# --- silenced heads
+
+
+def test_control_sets_are_different_draws_of_as_many_heads_of_the_same_layers():
+    chosen = [(0, 1), (2, 0), (2, 3)]
+    drawn = attention_causal.control_heads(chosen, 4, draws=20)
+    assert len({tuple(one) for one in drawn}) == 20
+    for heads in drawn:
+        assert [layer for layer, _ in heads] == [0, 2, 2] and len(set(heads)) == 3
+        assert heads != chosen
+    assert {(0, head) for head in range(4)} == {heads[0] for heads in drawn}
+    assert len(attention_causal.control_heads(chosen, 4, draws=99)) == 4 * 6 - 1  # all others
+
+
+def test_silencing_a_head_removes_its_output_and_nothing_else(pair):
+    of_model, layer, head = weights(pair.tuned), 1, 2
+    given, seen = [], []
+    projection = of_model.attention_output(layer)
+    ids = torch.arange(5, 15)[None]
+
+    def remember(_, inputs, output):
+        given.append(inputs[0])
+        seen.append(output)
+
+    watch = projection.register_forward_hook(remember)
+    plain = pair.tuned(ids).logits
+    with attention_causal.silenced(of_model, [(layer, head)]) as model:
+        changed = model(ids).logits
+    after = pair.tuned(ids).logits
+    watch.remove()
+    cut = given[0].unflatten(-1, (4, -1)).clone()
+    cut[..., head, :] = 0
+    torch.testing.assert_close(seen[1], projection(cut.flatten(-2)))
+    assert not torch.allclose(plain, changed) and torch.equal(plain, after)
+    with (
+        pytest.raises(ValueError, match="no such head"),
+        attention_causal.silenced(of_model, [(2, 0)]),
+    ):
+        pass
+
+
+def test_loss_is_the_mean_of_the_negative_log_likelihoods(pair):
+    ids = [1, 20, 30, 40]
+    rows = torch.log_softmax(pair.tuned(torch.tensor([ids])).logits[0], dim=-1)
+    expected = -np.mean([rows[i, token].item() for i, token in enumerate(ids[1:])])
+    found = attention_causal.text_loss(pair.tuned, [ids, ids[:2]])
+    np.testing.assert_allclose(found[0], expected, rtol=1e-5)
+
+
+def test_every_condition_is_stored_with_its_heads_and_compared(store):
+    found = heads_view.read_silenced(store)
+    assert sorted(found) == ["general", "instruction", "none", *(f"random-0{i}" for i in range(3))]
+    assert all(len(one["followed"]) == 3 and len(one["loss"]) == 3 for one in found.values())
+    assert len(found["none"]["heads"]) == 0 and len(found["instruction"]["heads"]) == 2
+    table = heads_view.silenced_table(found)
+    rank = heads_view.rank_among_draws(table, "instruction")
+    assert "Null hypothesis" in rank.caption
+    assert (rank["draws"] == 3).all() and set(rank["p"]) <= {"0.25", "0.50", "0.75", "1.00"}
+    compared = heads_view.compare_silenced(found)
+    assert [one.n for one in compared] == [3, 3] * 3
+    assert heads_view.chosen_again(store, LEXICON)
+
+
+def test_following_is_laid_beside_that_of_longer_responses(tmp_path):
+    own = Store(tmp_path)
+    short = [True, True, False, False]
+    assert set(heads_view.beside_longer_responses(own, short).values()) == {"not computed"}
+    rows = pd.DataFrame({"id": ["a", "b", "c", "other"], "followed": [True, False, True, None]})
+    own.write("recognition/template/responses-tuned", rows, max_tokens=9)
+    found = heads_view.beside_longer_responses(own, short, ["a", "b", "c", "d"])
+    assert found == {"followed_long": pytest.approx(2 / 3), "tokens_long": 9,
+                     "only_short": 1, "only_long": 1}  # fmt: skip
+    few = heads_view.beside_longer_responses(own, short[:2], ["a", "b", "c", "d"])
+    assert set(few.values()) == {"not computed"}
+
+
+def test_the_explorer_takes_the_store_as_it_is(store):
+    shown = from_store(store, LEXICON)
+    pairs = attention_pairs.read_heads(store)[HEAD]
+    number = HEAD[0] * 4 + HEAD[1]
+    known = shown.known[shown.start[number] : shown.start[number + 1]]
+    spelled = [LEXICON.vocabulary.words[i] for i in pairs.first]
+    assert [shown.words[shown.first[i]] for i in known] == spelled
+    np.testing.assert_allclose(shown.similarity[known], pairs.similarity)
+    assert set(pack_heads(shown)) >= {"pairSteps", "known", "heldIn"}

@@ -1,0 +1,273 @@
+"""The feed-forward finding on a tiny pair: whole, resumable, small on disk, true to its parts."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from transformers import LlamaConfig, LlamaForCausalLM
+
+from helpers.findings.ffn import against_random as ffn_random_view
+from helpers.findings.ffn import compute as ffn
+from helpers.findings.ffn import figures
+from helpers.findings.ffn import live as ffn_live
+from helpers.findings.ffn import tables as ffn_view
+from helpers.findings.ffn.explorer import from_store, pack_components
+from helpers.methods.components import concept_words, word_outputs
+from helpers.models.pair import Pair
+from helpers.pages import prose
+from helpers.pages.tables import comparison_table
+from helpers.store.store import Store
+from helpers.words.annotation import LEVELS, TASKS
+from helpers.words.classes import vocabulary
+
+
+def tiny(seed: int) -> LlamaForCausalLM:
+    torch.manual_seed(seed)
+    config = LlamaConfig(
+        vocab_size=211,
+        hidden_size=12,
+        intermediate_size=40,
+        num_hidden_layers=3,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        tie_word_embeddings=False,
+    )
+    return LlamaForCausalLM(config).eval().requires_grad_(False)
+
+
+def tokenizer(texts, add_special_tokens):
+    assert not add_special_tokens and all(text.startswith(" ") for text in texts)
+    return {"input_ids": [[sum(map(ord, text)) % 211, len(text)] for text in texts]}
+
+
+@pytest.fixture(scope="module")
+def pair() -> Pair:
+    base, tuned = tiny(0), tiny(0)
+    rng = np.random.default_rng(1)
+    for layer in tuned.model.layers:
+        low_rank = rng.standard_normal((12, 2)) @ rng.standard_normal((2, 40))
+        layer.mlp.down_proj.weight.add_(torch.from_numpy(0.01 * low_rank).float())
+    return Pair("tiny", base, tuned, tokenizer, template=SimpleNamespace())
+
+
+@pytest.fixture(scope="module")
+def store(pair, tmp_path_factory) -> Store:
+    filled = Store(tmp_path_factory.mktemp("store"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ffn, "DRAWS", 3)
+        ffn.compute(pair, filled, progress=False)
+    return filled
+
+
+def test_stored_words_and_scores_are_those_computed(pair, store):
+    rng = np.random.default_rng(0)
+    units = word_outputs(rng.standard_normal((500, 12)))
+    listed = concept_words(rng.standard_normal((4, 12)), units)
+    store.write("ffn/components/99-base", ffn.pack(listed, np.ones(4)))
+    found = ffn.read_concepts(store, 99, "base")
+    np.testing.assert_array_equal(found.words, listed.words)
+    np.testing.assert_allclose(found.scores, listed.scores, atol=0.01)
+
+
+def test_every_list_of_both_models_is_annotated_once(store):
+    table = ffn_view.read_annotations(store)
+    keys = ["layer", "role", "component", "pole"]
+    assert len(table) == len(table.drop_duplicates(keys)) == 3 * 2 * 12 * 2
+    assert set(table["level"].astype(str)) <= {"none", *LEVELS}
+
+
+def test_a_low_rank_update_is_seen_with_its_rank_and_its_null(store):
+    found = ffn_view.read_rotation(store)
+    assert (found.rank == 2).all()
+    assert found.angle.shape == (3, len(found.k)) and (found.angle > 0).any()
+    assert found.null["norm"].shape == (3, 3, len(found.k))
+    for comparison in ffn_view.compare_rotation(found, ks=(3, 8)):
+        assert comparison.n == 3 and comparison.null_hypothesis
+
+
+def test_a_second_run_computes_nothing(pair, store, monkeypatch):
+    def fail(*_, **__):
+        raise AssertionError("computed again")
+
+    for name in ("components", "annotate_words", "rotation"):
+        monkeypatch.setattr(ffn, name, fail)
+    ffn.compute(pair, store, progress=False)
+
+
+def test_a_damaged_part_is_computed_again(pair, store):
+    path = store.folder / "ffn/rotation/01.safetensors"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-4])
+    with pytest.MonkeyPatch.context() as patch, pytest.warns(UserWarning, match="SHA-256"):
+        patch.setattr(ffn, "DRAWS", 3)
+        ffn.compute(pair, store, progress=False)
+    assert path.read_bytes() == whole
+
+
+def test_shares_are_compared_by_layer_with_holm(store):
+    compared = ffn_view.compare_shares(ffn_view.read_annotations(store))
+    assert [one.n for one in compared] == [3] * len(ffn_view.QUESTIONS)
+    assert all(one.p_holm is None or one.p_holm >= one.p_value for one in compared)
+
+
+def test_the_explorer_takes_the_store_as_it_is(store):
+    shown = from_store(store)
+    assert shown.words.shape == (2, 3, 12, 2, 15)
+    assert shown.vocabulary == vocabulary()
+    found = ffn.read_concepts(store, 2, "tuned")
+    np.testing.assert_array_equal(shown.words[1, 2], found.words)
+    assert set(pack_components(shown)) >= {"words", "steps", "partner"}
+
+
+def test_no_update_turns_nothing():
+    base = torch.from_numpy(np.random.default_rng(0).standard_normal((40, 12)))
+    found = ffn.rotation(base, base.clone(), 12, seed=0)
+    assert found["angles"].max() < 1e-4 and found["norm_angles"].max() < 1e-4
+    assert found["update"].tolist() == [0, 0]
+
+
+# --- against random directions
+
+
+def planted(share, rng, *, layers=8, n=60, spread=0.0, low=None) -> pd.DataFrame:
+    """Lists of one model, above 0.95 as often as `share` says (`low`: those of rank 1 to 12)."""
+    rows = []
+    for layer in range(layers):
+        own = np.clip(share + spread * rng.standard_normal(), 0, 1)
+        chance = np.where(np.arange(n) < 12, own if low is None else low, own)[:, None]
+        above = rng.random((n, 2)) < chance
+        values = np.where(above, 0.95 + 0.05 * rng.random((n, 2)), 0.95 * rng.random((n, 2)))
+        index = {"component": np.repeat(np.arange(n), 2), "pole": np.tile([0, 1], n)}
+        rows.append(pd.DataFrame(index).assign(layer=layer, coherence=values.ravel()))
+    table = pd.concat(rows, ignore_index=True)
+    return with_answers(table, rng)
+
+
+def with_answers(table: pd.DataFrame, rng) -> pd.DataFrame:
+    answers = {task: rng.random(len(table)) < 0.1 for task in TASKS}
+    return table.assign(beyond_random=table["coherence"] > 0.95, interpretable=True, **answers)
+
+
+def marked(table: pd.DataFrame, baseline: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Both with `beyond_random` as the store's readers mark it: by the directions that were drawn."""
+    limit = baseline["coherence"].quantile(0.95)
+    return tuple(own.assign(beyond_random=own["coherence"] > limit) for own in (table, baseline))
+
+
+def directions(rng, n: int = 400) -> pd.DataFrame:
+    index = {"component": np.repeat(np.arange(n), 2), "pole": np.tile([0, 1], n)}
+    return with_answers(pd.DataFrame(index).assign(coherence=rng.random(2 * n)), rng)
+
+
+def test_a_planted_share_beyond_random_is_found_with_its_interval():
+    rng = np.random.default_rng(0)
+    both = marked(planted(0.15, rng), directions(rng))
+    found = ffn_random_view.against_random(*both, "beyond_random", "x")
+    assert found.n == 8 * 60 * 2 and found.p_value < 0.01
+    assert found.low < 0.10 < found.high and found.low > 0.02
+
+
+def test_without_an_effect_the_interval_holds_zero_as_often_as_it_says():
+    held, small = [], []
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        both = marked(planted(0.05, rng, layers=18, spread=0.01), directions(rng))
+        one = ffn_random_view.against_random(*both, "beyond_random", "x", seed=seed)
+        held.append(one.low <= 0 <= one.high)
+        small.append(one.p_value < 0.05)
+    assert np.mean(held) > 0.85 and np.mean(small) < 0.15
+
+
+def test_the_limit_is_as_uncertain_as_the_directions_are_few():
+    rng = np.random.default_rng(1)
+    table = planted(0.05, rng, layers=30)
+    widths = []
+    for n in (40, 2000):
+        one = ffn_random_view.against_random(
+            *marked(table, directions(rng, n)), "beyond_random", "x"
+        )
+        widths.append(one.high - one.low)
+    assert widths[0] > 2 * widths[1]
+
+
+def test_only_the_ranks_that_stand_out_are_found_to():
+    rng = np.random.default_rng(2)
+    both = [planted(0.05, rng, layers=12, low=0.4).assign(role=r) for r in ("base", "tuned")]
+    both = marked(pd.concat(both), directions(rng, 2000))
+    found = ffn_random_view.beyond_random_by_rank(*both, ks=(12, 60))
+    names = [one.label.split(", ")[1] for one in found[:3]]
+    assert names == ["all 60 components", "components 1 to 12", "components 13 to 60"]
+    assert found[1].p_holm < 0.05 < found[2].p_holm and found[4].p_holm < 0.05
+
+
+def test_tasks_are_compared_with_random_directions_for_both_models():
+    rng = np.random.default_rng(3)
+    both = pd.concat([planted(0.05, rng).assign(role=r) for r in ("base", "tuned")])
+    own = directions(rng)
+    own["coding"] = rng.random(len(own)) < 0.4
+    found = {one.label: one for one in ffn_random_view.tasks_against_random(both, own)}
+    assert len(found) == 8 and found["coding, base"].high < -0.2
+    assert found["writing, tuned"].p_holm > 0.05
+    assert found["coding, base"].mean_a == pytest.approx(own["coding"].mean())
+
+
+@pytest.mark.parametrize(("n", "ks", "names"), [
+    (300, (12, 60, 300), ["all 300", "1 to 12", "13 to 60", "61 to 300"]),
+    (60, (12, 60, 300), ["all 60", "1 to 12", "13 to 60"]),
+    (8, (12, 60, 300), ["all 8"]),
+])  # fmt: skip
+def test_ranks_are_parted_where_rotation_is_tested(n, ks, names):
+    bins = ffn_random_view.rank_bins(n, ks)
+    assert [name.replace("components", "").strip() for name in bins] == names
+    assert sum(map(len, list(bins.values())[1:])) in (0, n)
+
+
+# --- what the chapter shows
+
+
+def test_all_shares_have_one_null_hypothesis_and_it_is_the_caption(store):
+    shown = comparison_table(ffn_view.compare_shares(ffn_view.read_annotations(store)))
+    assert "unchanged" in shown.caption and not any("null" in name for name in shown)
+    assert {"words more alike than random words", *TASKS} <= set(shown.index)
+
+
+def test_tables_of_the_chapter_count_in_whole_numbers_and_say_what_they_are(store):
+    folding = ffn_view.folding_table(store)
+    assert folding["lists"].dtype.kind in "iu" and "Base model" in folding.caption
+    assert folding.iloc[0]["words kept"] == 1.0
+    matched = ffn_view.matched_table(ffn_view.read_rotation(store))
+    assert len(matched) == 3 and " to " in matched.iloc[1, 0] and " to " not in matched.iloc[0, 0]
+    assert ffn_view.explained_variance(store).shape == (3, 2)
+    assert (ffn_view.explained_variance(store, 2) < ffn_view.explained_variance(store)).all().all()
+
+
+def test_small_numbers_are_words():
+    assert [prose.number(n) for n in (0, 4, 9, 10, 1200)] == [
+        "none", "four", "nine", "10", "1,200",
+    ]  # fmt: skip
+
+
+def test_mean_cosine_is_that_of_all_pairs():
+    rows = np.random.default_rng(4).standard_normal((3, 5, 7))
+    rows /= np.linalg.norm(rows, axis=-1, keepdims=True)
+    pairs = np.triu_indices(5, 1)
+    expected = [(one @ one.T)[pairs].mean() for one in rows]
+    np.testing.assert_allclose(ffn_live.mean_cosine(rows), expected)
+
+
+def test_figures_have_whole_ticks_and_say_what_their_marks_are(store):
+    annotations, baseline = ffn_view.read_annotations(store), ffn_view.read_baseline(store)
+    drawn = [
+        figures.rotation_curves(ffn_view.read_rotation(store)),
+        figures.share_bars(annotations, baseline),
+        figures.interpretable_by_rank(annotations, baseline),
+        figures.cumulative_variance(store),
+    ]
+    for figure in drawn:
+        said = [text.get_text() for text in figure.legends[0].get_texts()]
+        assert said and not any("_" in text for text in said)
+    for axis in (drawn[0].axes[1], drawn[2].axes[1]):
+        drawn[0].canvas.draw()
+        assert all(float(tick).is_integer() for tick in axis.get_xticks())

@@ -1,0 +1,372 @@
+"""The placement experiment on a tiny pair, its comparisons on planted data, our pair's profiles."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from scipy import stats
+from tiny import save_model
+
+from helpers.findings.positions import compute as positions
+from helpers.findings.positions import erased as placement_erased
+from helpers.findings.positions import followed as following_view
+from helpers.findings.positions import live, profiles, read
+from helpers.findings.positions import placed as positions_view
+from helpers.findings.positions import profile_tables as profiles_view
+from helpers.findings.positions import tables as placement_tables
+from helpers.findings.positions.placed import MEASURES, measure
+from helpers.findings.positions.read import Placed
+from helpers.findings.recognition import compute as recognition
+from helpers.findings.recognition import tables as recognition_view
+from helpers.methods.density import density, normalise, relative_density
+from helpers.methods.importance import importance
+from helpers.methods.profiles import position_profile
+from helpers.methods.statistics import BadSample
+from helpers.models.pair import load_models
+from helpers.models.roles import ROLES
+from helpers.prompts.placement import PLACES, Item
+from helpers.prompts.prompt import Prompt, Segment, encode
+from helpers.store.store import MissingResult, Store, open_store
+
+RULE = {"type": "exact", "answers": ["red"]}
+SENTENCES = ("The sea is calm.", "A boat is red.", "It rains.", "They row.", "All is well.")
+ITEMS = [
+    Item(f"item-{n}", "extraction", f"Name colour {n}.", SENTENCES, "red", RULE) for n in range(5)
+]
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("models")
+    return load_models(
+        save_model(folder / "base", seed=0), save_model(folder / "tuned", seed=1), name="tiny"
+    )
+
+
+@pytest.fixture(autouse=True)
+def small_blocks(monkeypatch):
+    monkeypatch.setattr(read, "BLOCK", 2)
+
+
+def fill(pair, folder, items=ITEMS):
+    store = Store(folder, {"base": "0", "adapter": "1"})
+    positions.compute(pair, store, items=items, max_tokens=4, progress=False)
+    return store
+
+
+@pytest.fixture(scope="module")
+def filled(pair, tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(read, "BLOCK", 2)
+        return fill(pair, tmp_path_factory.mktemp("filled"))
+
+
+# --- the experiment, end to end --------------------------------------------------------------
+
+
+def test_stored_levels_and_shares_are_those_of_the_method(pair, filled):
+    found = {(o.id, o.place, o.model, o.response): o for o in positions_view.placed(filled)}
+    assert len(found) == len(ITEMS) * len(PLACES) * 2 * 2
+    item = ITEMS[3]
+    expected = pair.tokenizer("red", add_special_tokens=False)["input_ids"]
+    for place in ("before", "half", "after"):
+        code = encode(item.at(place), pair.tokenizer, pair.template)
+        for role in ROLES:
+            direct = importance(pair.model(role), code.ids, expected).numpy()
+            one = found[(item.id, place, role, "expected")]
+            np.testing.assert_array_equal(one.normalised, normalise(direct, 10))
+            positive = direct.clip(min=0)
+            share = positive[one.mask].sum() / positive.sum()
+            assert one.share == pytest.approx(share, rel=1e-5)
+            assert "".join(np.array(one.tokens)[one.mask]).strip() == item.instruction
+
+
+def test_erasing_the_instruction_takes_what_two_forward_passes_say(pair, filled):
+    table = read.losses(filled).set_index(["id", "place", "model"])
+    assert len(table) == len(ITEMS) * len(PLACES) * 2
+    expected, rows = pair.tokenizer("red", add_special_tokens=False)["input_ids"], []
+    code = encode(ITEMS[4].at("half"), pair.tokenizer, pair.template)
+    mask = torch.tensor([False, *code.mask("instruction")])  # BOS leads
+    for erase in (torch.zeros_like(mask), mask):
+        inputs = pair.tuned.get_input_embeddings()(torch.tensor([[*code.ids, *expected[:-1]]]))
+        inputs[0, : len(mask)][erase] = 0
+        with torch.no_grad():
+            logs = pair.tuned(inputs_embeds=inputs).logits[0, -len(expected) :].log_softmax(-1)
+        rows.append(logs[range(len(expected)), expected].sum().item())
+    found = table.loc[("item-4", "half", "tuned")]
+    assert found["whole"] == pytest.approx(rows[0], rel=1e-4)
+    assert found["instruction"] == pytest.approx(rows[0] - rows[1], rel=1e-3)
+    assert found["difference"] == pytest.approx(found["instruction"] - found["context"])
+
+
+def test_stretches_are_context_alone_and_as_long_as_the_instruction():
+    context = np.array([0, 1, 1, 1, 0, 0, 1, 1, 1, 0], bool)
+    masks = placement_erased.stretches(context, 4, seed=0, n=50)
+    assert (masks.sum(axis=1) == 4).all() and not (masks & ~context).any()
+    assert (masks[:, 3] & masks[:, 6]).any() and len(np.unique(masks, axis=0)) == 3
+    assert placement_erased.stretches(context, 9, seed=0).sum(axis=1).tolist() == [6, 6]
+
+
+def test_the_expected_answer_is_the_same_everywhere_and_own_ones_are_the_models(pair, filled):
+    table = positions_view.measures(filled)
+    assert set(table.query("response == 'expected'")["response_tokens"]) == {3}
+    for role in ROLES:
+        answers = filled.read(f"positions/responses-{role}").set_index(["id", "place"])
+        own = table.query("response == 'own' and model == @role").set_index(["id", "place"])
+        assert (answers["ids"].map(len) == own["response_tokens"]).all()
+    cut = table.query("response == 'matched'").pivot(
+        index=["id", "place"], columns="model", values="response_tokens"
+    )
+    assert (cut["base"] == cut["tuned"]).all()
+
+
+def test_a_run_that_stopped_goes_on_and_only_finished_items_are_used(pair, filled, tmp_path):
+    class Stopped(Exception):
+        pass
+
+    def write(self, name, *arguments, **options):
+        if name == "positions/tuned/01":
+            raise Stopped
+        return original(self, name, *arguments, **options)
+
+    original = Store.write
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Store, "write", write)
+        with pytest.raises(Stopped):
+            fill(pair, tmp_path)
+    store = Store(tmp_path)
+    assert read.missing(store) == 3
+    assert {one.id for one in positions_view.placed(store)} == {"item-0", "item-1"}
+    assert len(following_view.followed(store)) == 5  # responses are whole
+    store = fill(pair, tmp_path)
+    whole = {name: entry["sha256"] for name, entry in filled.manifest().items()}
+    assert {name: entry["sha256"] for name, entry in store.manifest().items()} == whole
+    assert read.missing(store) == 0
+
+
+def test_a_store_without_a_finished_item_says_what_to_run(pair, filled, tmp_path):
+    store = Store(tmp_path)
+    store.write("positions/items", filled.read("positions/items"))
+    with pytest.raises(MissingResult, match="--finding positions"):
+        positions_view.placed(store)
+
+
+def test_recomputing_an_item_gives_what_is_stored(pair, filled):
+    again = live.recompute(pair, filled, ITEMS[4], "quarter")
+    assert len(again) == 4 and (again["entries that differ"] == 0).all()
+    np.testing.assert_allclose(again["share, now"], again["share, stored"], rtol=1e-5)
+    assert (again["entries of S"] > 0).any()
+
+
+# --- measures of planted matrices ------------------------------------------------------------
+
+
+def planted(levels, **changes) -> Placed:
+    roles = ("instruction", "instruction", "context", "template")
+    labels = dict(id="a", kind="k", place="half", model="base", response="own")
+    rest = dict(tokens=("a", "b", "c", "d"), roles=roles, share=0.5, followed=True)
+    return Placed(**(labels | rest | dict(normalised=np.array(levels, np.uint8)) | changes))
+
+
+def test_density_of_the_instruction_counts_response_tokens():
+    # k equal entries have density k^(3/4); the context's row is the densest.
+    found = measure(planted([[10, 0, 0, 0], [0, 0, 0, 0], [9, 9, 9, 9], [7, 7, 7, 7]]))
+    assert found["density"] == pytest.approx((4**-0.75 + 0) / 2)
+    assert found["score"] == pytest.approx(4**-0.75 / np.log2(4))
+    assert found["instruction_tokens"] == 2 and found["response_tokens"] == 4
+
+
+def test_an_empty_response_has_no_density():
+    found = measure(planted(np.zeros((4, 0)), share=float("nan")))
+    assert np.isnan([found["density"], found["score"], found["share"]]).all()
+
+
+# --- comparisons of planted effects ----------------------------------------------------------
+
+
+def planted_table(n=40, tuned=0.0, dip=(0.0, 0.0), after=0.0, seed=0) -> pd.DataFrame:
+    """Shares with item effects, a shift by tuning, a dip in the middle by model, and recency."""
+    random, rows = np.random.default_rng(seed), []
+    for number in range(n):
+        level = 1 + random.normal(0, 0.5)
+        for place in PLACES:
+            for m, role in enumerate(ROLES):
+                value = level + m * tuned + random.normal(0, 0.1)
+                value -= dip[m] * (place in PLACES[1:4])
+                value += after * (place == "after")
+                label = dict(id=f"i{number}", model=role, place=place, response="expected")
+                rows.append(label | dict.fromkeys(MEASURES, value))
+    return pd.DataFrame(rows)
+
+
+def test_tuning_is_found_at_every_place_and_nowhere_without_it():
+    for found in positions_view.base_against_tuned(planted_table(tuned=0.3), "share"):
+        assert found.difference == pytest.approx(0.3, abs=0.07) and found.p_holm < 1e-6
+        assert found.n == 40 and found.low < 0.3 < found.high
+    assert all(f.p_holm > 0.05 for f in positions_view.base_against_tuned(planted_table(), "share"))
+
+
+def test_a_dip_that_tuning_removes_is_told_from_one_that_stays():
+    base, tuned, change = positions_view.middle_against_ends(planted_table(dip=(0.2, 0.0)), "share")
+    assert base.difference == pytest.approx(-0.2, abs=0.04) and base.p_holm < 1e-6
+    assert tuned.p_holm > 0.05
+    assert change.difference == pytest.approx(0.2, abs=0.05) and change.p_holm < 1e-6
+    *both, change = positions_view.middle_against_ends(planted_table(dip=(0.2, 0.2)), "share")
+    assert all(one.p_holm < 1e-6 for one in both) and change.p_holm > 0.05
+
+
+def test_recency_alone_is_no_dip():
+    table = planted_table(after=0.3)
+    against = {one.label: one for one in positions_view.against_each_end(table, "share")}
+    assert all(f.p_holm < 0.01 for f in positions_view.middle_against_ends(table, "share")[:2])
+    for role in ROLES:
+        assert against[f"{role}: middle against before"].p_holm > 0.05
+        assert against[f"{role}: middle against after"].difference == pytest.approx(-0.3, abs=0.06)
+    before = {one.label: one for one in positions_view.against_before(table, "share")}
+    assert [name for name, one in before.items() if one.p_holm < 0.01] == [
+        "base: after",
+        "tuned: after",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("effects", "found"),
+    [
+        ({}, []),
+        ({"tuned": 0.2}, ["model"]),
+        ({"after": 0.2}, ["place"]),
+        ({"dip": (0.3, 0.0)}, ["place", "model", "place and model together"]),
+    ],
+)
+def test_the_mixed_model_finds_what_was_planted(effects, found):
+    shown = placement_tables.mixed_model(planted_table(seed=3, **effects), "share")
+    p = shown["p"].str.replace("<\u00a0", "").astype(float)
+    assert shown.index[p < 0.01].tolist() == found
+    assert (shown["items"] == 40).all() and (shown["observations"] == 400).all()
+    # Items were planted with a standard deviation of five times the residuals'.
+    assert shown["sd of items / of residuals"].iloc[0] == pytest.approx(5, abs=1.5)
+
+
+def test_items_without_a_value_are_left_out_and_too_few_are_refused():
+    table = planted_table(n=5)
+    table.loc[(table["id"] == "i1") & (table["place"] == "half"), "share"] = np.nan
+    assert {one.n for one in positions_view.base_against_tuned(table, "share")} == {4}
+    assert positions_view.by_place(table, "share")["n"].eq(4).all()
+    with pytest.raises(BadSample, match="2 items have all places"):
+        positions_view.grid(planted_table(n=2), "share")
+
+
+# --- following -------------------------------------------------------------------------------
+
+
+def followed(base, tuned) -> pd.DataFrame:
+    """Items by (model, place) from {place: share followed}, nested so that pairs are plain."""
+    n, columns = 40, {}
+    for role, shares in (("base", base), ("tuned", tuned)):
+        for place in PLACES:
+            columns[(role, place)] = np.arange(n) < shares.get(place, shares["else"]) * n
+    wide = pd.DataFrame(columns, index=[f"i{k}" for k in range(n)])
+    wide.columns = pd.MultiIndex.from_tuples(columns, names=["model", "place"])
+    return wide
+
+
+def test_following_is_compared_at_every_place_and_over_places():
+    wide = followed({"else": 0.0}, {"else": 0.5, "after": 0.9})
+    for one in following_view.by_place(wide):
+        gained = 36 if one.label == "after" else 20
+        assert one.p_value == pytest.approx(stats.binomtest(gained, gained).pvalue)
+    shown = following_view.any_place(wide)
+    # Cochran's Q by its definition: k(k-1) sum (G_j - mean G)^2 / (k sum L_i - sum L_i^2).
+    values = wide["tuned"].to_numpy(int)
+    columns, rows, k = values.sum(0), values.sum(1), 5
+    q = (k - 1) * (k * (columns**2).sum() - columns.sum() ** 2) / (k * rows.sum() - (rows**2).sum())
+    assert shown.loc["tuned", "Q"] == pytest.approx(q)
+    assert shown.loc["tuned", "p"] == pytest.approx(stats.chi2.sf(q, 4))
+    assert (
+        shown.loc["base", "p"] == 1 and shown.loc["base", "items that change with the place"] == 0
+    )
+    rates = following_view.rates(wide).set_index(["model", "place"])
+    assert rates.loc[("tuned", "after"), "followed"] == 36
+    assert rates.loc[("base", "half"), "low"] == 0 < rates.loc[("base", "half"), "high"]
+
+
+def test_a_dip_in_following_is_found_by_flipping_signs():
+    base, tuned, change = following_view.middle_against_ends(
+        followed({"else": 0.0}, {"else": 0.3, "before": 0.8, "after": 0.8})
+    )
+    assert base.p_value == 1 and base.difference == 0
+    assert tuned.difference == pytest.approx(-0.5) and tuned.p_holm < 0.001
+    assert change.difference == pytest.approx(-0.5) and change.p_holm < 0.001
+
+
+# --- profiles of our pair --------------------------------------------------------------------
+
+
+def test_profiles_of_a_pair_are_those_of_its_matrices(pair, tmp_path):
+    segments = (Segment("instruction", "Name a colour."), Segment("input", "the sea and the sky"))
+    short = (Segment("instruction", "Go."),)
+    prompts = [Prompt("long", "k", segments), Prompt("short", "k", short)]
+    store = Store(tmp_path)
+    recognition.compute(pair, store, prompts=prompts, max_tokens=8, progress=False)
+    table = profiles.make_profiles(store)
+    lengths = {r: len(recognition.read_responses(store, "plain", r)["ids"][0]) for r in ROLES}
+    assert min(lengths.values()) >= 5, "choose other seeds: the planted responses are too short"
+    assert "short" not in set(table.query("kind == 'ours, plain text'")["id"])
+    for role in ROLES:
+        item = recognition_view.explained(store, "plain", role, role)[0]
+        values = density(normalise(item.importance, 10, 5), 4)
+        row = table.query("kind == 'ours, plain text' and model == @role and threshold == 5")
+        np.testing.assert_allclose(row["profile"].item(), position_profile(values), rtol=1e-6)
+    kept = table.query("kind == @profiles.LEFT_OUT and bins == 20 and p == 8 and model == 'base'")
+    item = recognition_view.explained(store, "template", "base", "base")[0]
+    values = relative_density(density(normalise(item.importance, 10, 7), 8))
+    values = values[np.array(item.roles) != "template"]
+    np.testing.assert_allclose(
+        kept[kept["id"] == "long"]["profile"].item(), position_profile(values, 20), rtol=1e-6
+    )
+
+
+# Our pair: prompts with a profile, and the middle ratio of the averaged profiles, base and tuned.
+OURS = {
+    "ours, in the template": (103, 0.796, 0.983),
+    "ours, template left out": (94, 1.054, 1.015),
+    "ours, plain text": (143, 1.067, 0.997),
+}
+
+
+def test_our_middle_ratios_are_rederived_from_the_profiles():
+    store = open_store()
+    table = profiles_view.ours(store)
+    found = {one.label: one for one in profiles_view.ratio_of_means(table)}
+    shown = profiles_view.ratios(table).set_index(["kind", "model"])
+    used = profiles_view.used(table, profiles_view.score_rows(store)).set_index("data set")
+    for kind, (n, *golden) in OURS.items():
+        rows = table.query("kind == @kind and bins == 10 and threshold == 7 and p == 4")
+        rows = rows[(rows["response"] == "own") & (rows["tokens"] == "all")]
+        for role, value in zip(ROLES, golden, strict=True):
+            mean = np.stack(list(rows[rows["model"] == role]["profile"])).mean(0)
+            ratio = mean[3:7].mean() / mean[[0, 1, 8, 9]].mean()
+            assert ratio == pytest.approx(value, abs=6e-4)
+            assert shown.loc[(kind, role), "ratio"] == pytest.approx(ratio, rel=1e-5)
+            assert shown.loc[(kind, role), "low"] < ratio < shown.loc[(kind, role), "high"]
+        assert found[kind].n == used.loc[kind, "profiles"] == n
+        left = used.loc[kind, [c for c in used.columns if "under" in c]].sum()
+        assert used.loc[kind, "prompts"] == 216 == n + left
+
+
+def test_the_robustness_table_has_every_setting_of_each_pair():
+    ours = profiles_view.ours(open_store())
+    released = profiles_view.released(open_store("llama-vicuna-7b"))
+    shown = profiles_view.robustness(
+        {"7B": released, "ours": ours[ours["kind"] == profiles.OURS["plain"]]}
+    )
+    assert shown.index.tolist() == list(profiles_view.VARIANTS)
+    ratio, changed = "{}: base → tuned (n)", "{}: difference [95 % CI], p (Holm)"
+    empty = shown[ratio.format("7B")] == ""
+    on_shared = ["on the base's responses", "on the tuned model's responses"]
+    assert shown.index[empty].tolist() == on_shared
+    assert shown.index[shown[changed.format("ours")] == ""].tolist() == ["without labels"]
+    main = profiles_view.ratio_of_means(ours)[-1]
+    assert shown.loc["as in the text", ratio.format("ours")] == (
+        f"{main.mean_a:.2f} → {main.mean_b:.2f} ({main.n})"
+    )

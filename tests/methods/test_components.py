@@ -1,0 +1,219 @@
+"""Components, concept words and rotation: planted truths, then the authors' numbers, errors."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.decomposition import PCA
+
+from helpers.methods.components import (
+    NEGATIVE,
+    POSITIVE,
+    DegenerateWeights,
+    components,
+    concept_words,
+    word_outputs,
+)
+from helpers.methods.rotation import match, principal_angles, random_updates, update_rank
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "ffn.npz"
+
+
+def spread_along(directions: np.ndarray, spreads: list[float], rows: int = 400) -> torch.Tensor:
+    """Value vectors that vary along the given unit directions, on top of a little noise."""
+    rng = np.random.default_rng(3)
+    hidden = directions.shape[1]
+    vectors = rng.standard_normal((rows, len(spreads))) * spreads @ directions
+    return torch.from_numpy(vectors + 0.01 * rng.standard_normal((rows, hidden)) + 5.0)
+
+
+@pytest.fixture(scope="module")
+def vocabulary() -> np.ndarray:
+    return word_outputs(np.random.default_rng(0).standard_normal((200, 32)))
+
+
+@pytest.fixture(scope="module")
+def golden() -> dict[str, np.ndarray]:
+    with np.load(GOLDEN) as arrays:
+        return dict(arrays)
+
+
+# --- planted truths
+
+
+def test_value_vectors_spread_along_a_word_return_that_word_first(vocabulary):
+    found = components(spread_along(vocabulary[[17, 90]], [3.0, 1.0]), 2)
+    words = concept_words(found.directions, vocabulary, pole="absolute").words
+    assert words[0, 0, 0] == 17
+    assert words[1, 0, 0] == 90
+
+
+def test_each_pole_returns_its_own_word(vocabulary):
+    between = vocabulary[5] - vocabulary[60]
+    found = components(spread_along((between / np.linalg.norm(between))[None], [2.0]), 1)
+    listed = concept_words(found.directions, vocabulary)
+    assert {listed.words[0, POSITIVE, 0], listed.words[0, NEGATIVE, 0]} == {5, 60}
+    assert (listed.scores[0, POSITIVE] > 0).all()
+    assert (listed.scores[0, NEGATIVE] < 0).all()
+
+
+def test_variance_ratios_are_those_planted(vocabulary):
+    basis = np.linalg.qr(vocabulary[:3].T)[0].T
+    found = components(spread_along(basis, [3.0, 2.0, 1.0], rows=20000), 3)
+    np.testing.assert_allclose(found.explained_variance_ratio, [9 / 14, 4 / 14, 1 / 14], rtol=0.03)
+
+
+def test_a_rotation_by_a_known_angle_is_measured_as_that_angle():
+    base = np.eye(10)[:4]
+    tuned = base.copy()
+    tuned[1] = np.cos(np.pi / 6) * base[1] + np.sin(np.pi / 6) * np.eye(10)[9]
+    angles = principal_angles(base, tuned, [1, 2, 4])
+    np.testing.assert_allclose(angles.largest, [0, 30, 30], atol=1e-6)
+    np.testing.assert_allclose(angles.mean, [0, 15, 7.5], atol=1e-6)
+
+
+def test_components_that_changed_places_are_matched_and_their_ranks_reported():
+    base = np.linalg.qr(np.random.default_rng(1).standard_normal((12, 5)))[0].T
+    matching = match(base, -base[[2, 0, 1, 3, 4]])
+    np.testing.assert_array_equal(matching.partner, [1, 2, 0, 3, 4])
+    np.testing.assert_array_equal(matching.rank_change, [1, 1, -2, 0, 0])
+    np.testing.assert_allclose(matching.cosine, -1)
+    np.testing.assert_allclose(matching.angle, 0, atol=1e-5)
+
+
+@pytest.mark.parametrize("null", ["norm", "spectrum"])
+def test_random_updates_keep_norm_and_rank_but_not_direction(null):
+    rng = np.random.default_rng(0)
+    low_rank = rng.standard_normal((60, 3)) * [5, 1, 0.2] @ rng.standard_normal((3, 20))
+    update = torch.from_numpy(low_rank)
+    drawn = list(random_updates(update, draws=3, seed=4, null=null))
+    again = list(random_updates(update, draws=3, seed=4, null=null))
+    for one, same in zip(drawn, again, strict=True):
+        assert torch.equal(one, same)
+        assert update_rank(one) == 3
+        torch.testing.assert_close(torch.linalg.norm(one), torch.linalg.norm(update))
+        assert abs(float((one * update).sum() / torch.linalg.norm(update) ** 2)) < 0.5
+    if null == "spectrum":
+        kept = torch.linalg.svdvals(drawn[0])[:3]
+        torch.testing.assert_close(kept, torch.linalg.svdvals(update)[:3])
+
+
+def test_an_update_in_one_direction_rotates_less_than_chance_only_where_it_is_aligned(vocabulary):
+    base = spread_along(vocabulary[:4], [4.0, 3.0, 2.0, 1.0])
+    first = components(base, 4)
+    aligned = base @ torch.from_numpy(np.outer(first.directions[0], first.directions[0]))
+    real = principal_angles(first.directions, components(base + aligned, 4).directions, [4])
+    null = [
+        principal_angles(first.directions, components(base + drawn, 4).directions, [4]).mean[0]
+        for drawn in random_updates(aligned, draws=5)
+    ]
+    assert real.mean[0] < 0.1 < min(null)
+
+
+def test_no_update_has_rank_zero_and_a_null_of_nothing():
+    nothing = torch.zeros(8, 4)
+    assert update_rank(nothing) == 0
+    assert all(not drawn.any() for drawn in random_updates(nothing, draws=2))
+
+
+# --- the authors' numbers
+
+
+@pytest.mark.parametrize("layer", range(4))
+def test_words_and_variance_equal_what_the_authors_code_computes(golden, layer):
+    found = components(torch.from_numpy(golden["value_vectors"][layer]).double(), 64)
+    listed = concept_words(
+        found.directions, word_outputs(golden["word_embeddings"]), pole="absolute"
+    )
+    np.testing.assert_allclose(found.explained_variance_ratio, golden["variance"][layer], atol=1e-7)
+    ours, theirs = listed.words[:, 0], golden["words"][layer]
+    for component, (mine, reference) in enumerate(zip(ours, theirs, strict=True)):
+        assert set(mine) == set(reference)
+        swapped = mine != reference  # only equal scores may stand in another order
+        tied = np.abs(listed.scores[component, 0][swapped])
+        assert np.ptp(tied) < 1e-5 if swapped.any() else True
+
+
+# --- agreement with a well-kept library, precision, blocks
+
+
+def test_components_agree_with_scikit_learn(golden):
+    vectors = golden["value_vectors"][0]
+    found, theirs = components(vectors, 20), PCA(20, svd_solver="full").fit(vectors)
+    np.testing.assert_allclose(
+        found.explained_variance_ratio, theirs.explained_variance_ratio_, rtol=1e-4
+    )
+    np.testing.assert_allclose(found.mean, theirs.mean_, atol=1e-6)
+    np.testing.assert_allclose(
+        np.abs((found.directions * theirs.components_).sum(axis=1)), 1, atol=1e-4
+    )
+
+
+def test_precision_follows_the_input(golden):
+    vectors = torch.from_numpy(golden["value_vectors"][0])
+    assert components(vectors, 3).directions.dtype == np.float32
+    assert components(vectors.bfloat16(), 3).directions.dtype == np.float32
+    assert components(vectors.double(), 3).directions.dtype == np.float64
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    block=st.integers(1, 9), top_k=st.integers(1, 30), pole=st.sampled_from(["both", "absolute"])
+)
+def test_the_block_size_changes_nothing(block, top_k, pole):
+    rng = np.random.default_rng(top_k)
+    rows, vocabulary = rng.standard_normal((8, 6)), word_outputs(rng.standard_normal((30, 6)))
+    whole = concept_words(rows, vocabulary, top_k=top_k, pole=pole, block=100)
+    blocks = concept_words(rows, vocabulary, top_k=top_k, pole=pole, block=block)
+    np.testing.assert_array_equal(whole.words, blocks.words)
+    one = concept_words(rows[0], vocabulary, top_k=top_k, pole=pole)
+    np.testing.assert_array_equal(one.words, whole.words[0])
+
+
+def test_a_final_norm_that_mutes_a_dimension_takes_its_words_down():
+    embeddings = np.eye(3)[[0, 1, 2, 2]] + 0.1
+    muted = word_outputs(embeddings, final_norm=np.array([1.0, 1.0, 0.0]))
+    listed = concept_words(np.array([0.0, 0.0, 1.0]), muted, top_k=1, pole="absolute")
+    assert listed.scores[0, 0] == 0
+
+
+# --- errors
+
+
+@pytest.mark.parametrize(
+    ("vectors", "n", "message"),
+    [
+        (np.full((50, 8), 0.3), 3, "constant"),
+        (np.tile(np.linspace(-1e3, 1e3, 8), (50, 1)), 3, "constant"),
+        (np.where(np.eye(50, 8) > 0, np.nan, 1.0), 3, "NaN or infinite entries in 8 of 50 rows"),
+        (np.where(np.eye(50, 8) > 0, np.inf, 1.0), 3, "NaN or infinite"),
+        (np.random.default_rng(0).standard_normal((5, 8)), 5, "between 1 and 4"),
+        (np.random.default_rng(0).standard_normal((50, 8)), 9, "between 1 and 8"),
+        (np.random.default_rng(0).standard_normal((50, 8)), 0, "between 1 and 8"),
+        (np.outer(np.arange(50.0), np.arange(8.0)), 2, "about 1 directions"),
+    ],
+)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_degenerate_weights_are_named(vectors, n, message, dtype):
+    with pytest.raises(DegenerateWeights, match=message):
+        components(torch.from_numpy(vectors).to(dtype), n)
+
+
+def test_other_wrong_arguments_are_named(vocabulary):
+    with pytest.raises(ValueError, match=r"shape \(3,\)"):
+        components(torch.ones(3), 1)
+    with pytest.raises(ValueError, match="top_k=201"):
+        concept_words(vocabulary[0], vocabulary, top_k=201)
+    with pytest.raises(ValueError, match="pole='plus'"):
+        concept_words(vocabulary[0], vocabulary, pole="plus")
+    with pytest.raises(ValueError, match="1 words have a zero"):
+        word_outputs(np.array([[1.0, 0.0], [0.0, 0.0]]))
+    with pytest.raises(ValueError, match="same number of components"):
+        match(vocabulary[:3], vocabulary[:4])
+    with pytest.raises(ValueError, match="between 1 and 3"):
+        principal_angles(vocabulary[:3], vocabulary[:3], [4])
+    with pytest.raises(ValueError, match="null='sign'"):
+        list(random_updates(torch.ones(2, 2), null="sign"))

@@ -1,0 +1,162 @@
+"""Word lists, words as tokens and as embeddings, vocabularies from texts."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tiny import build
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import PreTrainedTokenizerFast
+
+from helpers.methods.weights import weights
+from helpers.words import vocabulary as module
+from helpers.words.own_vocabulary import build_vocabulary, nltk_data
+from helpers.words.vocabulary import (
+    BadWords,
+    read_vectors,
+    read_verbs,
+    read_vocabulary,
+    spell,
+    word_embeddings,
+)
+
+PIECES = ["<unk>", "▁", "▁write", "▁wri", "ting", "rewrite", "re", "a"]
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> PreTrainedTokenizerFast:
+    """Pieces of Metaspace kind, with one word whose space stands alone."""
+    scores = [0.0, -3.0, -1.0, -1.0, -1.0, -1.0, -2.0, -2.0]
+    pieces = Tokenizer(models.Unigram(list(zip(PIECES, scores, strict=True)), unk_id=0))
+    pieces.pre_tokenizer = pre_tokenizers.Metaspace()
+    return PreTrainedTokenizerFast(tokenizer_object=pieces, unk_token="<unk>")
+
+
+# --- words as a model sees them
+
+
+def test_a_word_is_the_mean_of_its_pieces_after_a_space(tokenizer):
+    of_model = weights(build("llama"))
+    rows = of_model.input_embedding
+    found = word_embeddings(of_model, tokenizer, ["write", "writing"])
+    torch.testing.assert_close(found[0], rows[2])
+    torch.testing.assert_close(found[1], (rows[3] + rows[4]) / 2)
+    output = word_embeddings(of_model, tokenizer, ["writing"], output=True)
+    torch.testing.assert_close(output[0], of_model.output_embedding[[3, 4]].mean(dim=0))
+
+
+def test_a_space_that_is_a_token_of_its_own_is_not_part_of_the_word(tokenizer):
+    assert spell(tokenizer, ["rewrite"]) == [[PIECES.index("rewrite")]]
+
+
+def test_half_precision_tables_give_single_precision_means(tokenizer):
+    model = build("llama").to(torch.bfloat16)
+    found = word_embeddings(weights(model), tokenizer, ["writing"])[0]
+    rows = model.get_input_embeddings().weight.detach().float()
+    torch.testing.assert_close(found, (rows[3] + rows[4]) / 2)
+
+
+def test_words_without_pieces_are_named(tokenizer):
+    with pytest.raises(BadWords, match=r"cannot spell 2 of 3 \(\['xyz', ' '\]"):
+        spell(tokenizer, ["write", "xyz", " "])
+
+
+@pytest.mark.parametrize("words", [[], "write"])
+def test_no_list_of_words_is_named(tokenizer, words):
+    with pytest.raises(BadWords, match="give a list of one word or more"):
+        spell(tokenizer, words)
+
+
+# --- the shipped lists
+
+
+def test_the_vocabulary_is_sorted_by_frequency_and_holds_every_verb():
+    vocabulary, verbs = read_vocabulary(), read_verbs()
+    assert 9_500 < len(vocabulary) == len(set(vocabulary.words)) < 10_500
+    assert (np.diff(vocabulary.zipf) <= 0).all()
+    assert len(vocabulary.index(verbs["word"])) == len(verbs)
+    assert not verbs["word"].duplicated().any()
+
+
+def test_lemmas_undo_inflection():
+    vocabulary = read_vocabulary()
+    lemma = dict(zip(vocabulary.words, vocabulary.lemma, strict=True))
+    assert (lemma["wrote"], lemma["children"], lemma["write"]) == ("write", "child", "write")
+    assert vocabulary.is_lemma[vocabulary.place["write"]]
+    assert not vocabulary.is_lemma[vocabulary.place["wrote"]]
+
+
+def test_general_verbs_match_instruction_verbs_in_frequency():
+    verbs = read_verbs()
+    groups = dict(list(verbs.groupby("group")))
+    instruction, general = groups["instruction"], groups["general"]
+    assert len(instruction) >= 40
+    assert len(general) >= 400
+    # Standardised difference of the means: below a tenth counts as balanced.
+    spread = instruction["zipf"].std()
+    assert abs(instruction["zipf"].mean() - general["zipf"].mean()) / spread < 0.1
+    own = instruction.set_index("word")["zipf"]
+    assert (general["zipf"] - general["matched"].map(own)).abs().mean() < 0.1
+    assert set(instruction["stratum"]) == set(general["stratum"]) == set(range(6))
+
+
+def test_the_verbs_of_the_paper_s_kind_are_there_and_offensive_words_are_not():
+    verbs, words = read_verbs().set_index("word")["group"], set(read_vocabulary().words)
+    for verb in ("write", "explain", "describe", "translate", "summarize", "classify", "generate"):
+        assert verbs[verb] == "instruction"
+    assert not words & {"fuck", "shit", "bitch", "bastard", "cock", "bullshit", "ass", "rape"}
+
+
+def test_vectors_fit_the_vocabulary_and_know_what_is_alike():
+    vectors, vocabulary = read_vectors(), read_vocabulary()
+    assert vectors.shape == (len(vocabulary), 384)
+    assert (module.words_folder() / "vectors.npy").stat().st_size <= 8_000_000
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=2e-3)
+    doctor, nurse, piano = vectors[vocabulary.index(["doctor", "nurse", "piano"])]
+    assert doctor @ nurse > doctor @ piano + 0.1
+
+
+def test_words_outside_the_vocabulary_and_missing_files_are_named(tmp_path):
+    with pytest.raises(BadWords, match=r"1 of 2 are not in the vocabulary \(\['qwrtz'\]"):
+        read_vocabulary().index(["write", "qwrtz"])
+    with pytest.raises(FileNotFoundError, match=r"build\.py"):
+        read_vocabulary(tmp_path)
+
+
+# --- a vocabulary from texts
+
+TEXTS = ["Write a story. She wrote two stories about writing!", "The dogs wrote: a dog's story."]
+
+
+def test_texts_become_counted_lemmas():
+    found = build_vocabulary(TEXTS, fewest=2)
+    assert found.words[0] == "write"
+    assert set(found.words) == {"a", "dog", "story", "write"}
+    assert dict(zip(found.words, found.pos, strict=True))["write"] == "verb"
+    # 4 uses of "write" in its forms, among 15 words
+    np.testing.assert_allclose(found.zipf[0], np.log10(4 / 15 * 1e9))
+    assert build_vocabulary(TEXTS, size=2).words == ("write", "story")
+    assert "dog" not in build_vocabulary(TEXTS, leave_out=["dog"]).words
+
+
+def test_an_annotator_of_one_s_own_replaces_the_list():
+    found = build_vocabulary(
+        ["x y z", "x y"], annotate=lambda tokens: [(t, "letter") for t in tokens]
+    )
+    assert found.words == ("x", "y")
+    assert set(found.pos) == {"letter"}
+
+
+def test_texts_without_words_are_named():
+    with pytest.raises(BadWords, match="0 words and no lemma"):
+        build_vocabulary(["...", ""])
+
+
+def test_missing_corpora_name_the_way_to_get_them(monkeypatch):
+    import nltk
+
+    monkeypatch.setattr(nltk.data, "path", [str(Path(__file__).parent)])
+    monkeypatch.setattr(nltk, "download", lambda *_, **__: False)
+    with pytest.raises(LookupError, match=r"'brown' is not on this machine.*NLTK_DATA"):
+        nltk_data("brown")
