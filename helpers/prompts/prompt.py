@@ -129,18 +129,27 @@ class Prompt:
 
 @dataclass(frozen=True)
 class Template:
-    """The text around a prompt that the tuning data used; `markers` end a response."""
+    """The text around a prompt that the tuning data used; `markers` end a response.
+
+    `complete`: it holds all special tokens itself, so that a tokenizer adds none. `trims`: white space
+    around the prompt is left out.
+    """
 
     name: str
     before: str
     between: str
     after: str
     markers: tuple[str, ...]
+    complete: bool = False
+    trims: bool = False
 
     def render(self, instruction: str, given: str | None = None) -> str:
         """A prompt text with the instruction, and the input in its own slot when there is one."""
         middle = f"{self.between}{given}" if given else ""
-        return f"{self.before}{instruction}{middle}{self.after}"
+        return f"{self.before}{self.shown(instruction)}{middle}{self.after}"
+
+    def shown(self, text: str) -> str:
+        return text.strip() if self.trims else text
 
     def cut(self, response: str) -> str:
         """The response up to the first marker, where a model runs on into a next example."""
@@ -157,24 +166,30 @@ TEMPLATE = Template(
 )
 
 
+PLAIN = Template(name="plain", before="", between="", after="", markers=())
+
+
 @dataclass(frozen=True)
 class Encoded:
-    """Token ids with a leading BOS where the tokenizer adds one; tokens and roles without it."""
+    """Token ids with a leading BOS where there is one; tokens and roles without it."""
 
     ids: tuple[int, ...]
     tokens: tuple[str, ...]
     roles: tuple[str, ...]
 
     def mask(self, role: str) -> Bool[np.ndarray, " prompt"]:
-        """Which tokens have this role ("template" marks the template's own)."""
+        """Which tokens have this role ("template": the template's own and what a tokenizer adds)."""
         return np.array([found == role for found in self.roles])
 
 
-def _spans(prompt: Prompt, offset: int) -> list[tuple[int, int, str]]:
-    spans = []
+def _spans(prompt: Prompt, template: Template) -> list[tuple[int, int, str]]:
+    """First and last character of every segment in the rendered text, and its role."""
+    shown, start, spans = template.shown(prompt.text), len(template.before), []
+    offset = start - prompt.text.index(shown)
     for segment in prompt.segments:
-        spans.append((offset, offset + len(segment.text), segment.role))
-        offset += len(segment.text) + len(JOINT)
+        end = offset + len(segment.text)
+        spans.append((max(offset, start), min(end, start + len(shown)), segment.role))
+        offset = end + len(JOINT)
     return spans
 
 
@@ -191,22 +206,32 @@ def _role_at(spans: list[tuple[int, int, str]], start: int, end: int) -> str:
 def encode(
     prompt: Prompt, tokenizer: PreTrainedTokenizerBase, template: Template | None = None
 ) -> Encoded:
-    """Token ids of a prompt, in the template's instruction slot when one is given, with roles."""
+    """Token ids of a prompt, in the template's instruction slot when one is given, with roles.
+
+    What the tokenizer adds to the text is of no segment: a leading BOS is in the ids alone, any other
+    token bears its own name and the role "template". Raises PromptError without character offsets.
+    """
     if not tokenizer.is_fast:
-        raise ValueError(
+        raise PromptError(
             f"tokenizer {type(tokenizer).__name__} gives no character offsets, which the masks "
-            "need: load the fast one (AutoTokenizer.from_pretrained(..., use_fast=True))."
+            "need: load the fast one (AutoTokenizer.from_pretrained(..., use_fast=True)), or choose "
+            "a model that has one."
         )
-    text = template.render(prompt.text) if template else prompt.text
-    spans = _spans(prompt, len(template.before) if template else 0)
-    coded = tokenizer(text, return_offsets_mapping=True)
+    template = template or PLAIN
+    text, spans = template.render(prompt.text), _spans(prompt, template)
+    coded = tokenizer(text, return_offsets_mapping=True, add_special_tokens=not template.complete)
     ids = coded["input_ids"]
     first = int(
         bool(ids) and tokenizer.bos_token_id is not None and ids[0] == tokenizer.bos_token_id
     )
-    roles = [_role_at(spans, start, end) for start, end in coded["offset_mapping"][first:]]
-    tokens = [text[start:end] for start, end in coded["offset_mapping"][first:]]
-    return Encoded(tuple(ids), tuple(tokens), tuple(roles))
+    written = [
+        (text[start:end], _role_at(spans, start, end)) if of == 0 else (name, "template")
+        for (start, end), of, name in zip(
+            coded["offset_mapping"], coded.sequence_ids(0), coded.tokens(0), strict=True
+        )
+    ][first:]
+    tokens, roles = zip(*written, strict=True) if written else ((), ())
+    return Encoded(tuple(ids), tokens, roles)
 
 
 def _parse(record: object) -> Prompt:
