@@ -1,39 +1,66 @@
 """Instruction-tune a base model: a LoRA adapter trained on responses only.
 
-    python -m helpers tune --data instructions.jsonl --output data/adapters/gemma-3-270m-sft
+    python -m helpers tune                                  # the book's own run, from data/tuning
+    python -m helpers tune --data rows.jsonl --source BASE --output ad
 
-Rows are JSON objects with `instruction`, `input` (may be empty) and `output`. The run is checkpointed:
-started again with the same settings, it goes on.
+Rows: `segments` and `response`, or `instruction`, `input` and `output`. The run is checkpointed:
+given again with the same settings and data, it goes on.
 """
 
 from __future__ import annotations
 
 import argparse
+from dataclasses import fields, replace
 from pathlib import Path
 
-from helpers.models.devices import keep_freed_memory
-from helpers.models.tuning import Settings, train
-from helpers.paths import DEFAULT_PAIR, adapter_folder
+from helpers.methods.errors import Mendable
+from helpers.paths import DEFAULT_PAIR, adapter_folder, data_folder
+
+OPTIONS = {
+    "rank": int, "learning_rate": float, "epochs": float, "batch_size": int, "written": int,
+    "rows": int, "steps": int, "seed": int, "held_out": int, "control": str, "trained": str,
+    "course": int,
+}  # fmt: skip
+
+
+def own_data() -> list[Path]:
+    """The book's own tuning data."""
+    return [data_folder() / "tuning" / name for name in ("written.jsonl", "generated.jsonl")]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m helpers tune",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--data", nargs="+", type=Path, help="JSONL files of rows")
+    parser.add_argument("--source", help="folder of the base model (default: the packaged one)")
+    parser.add_argument("--output", type=Path, help="default: the adapter of the book's pair")
+    parser.add_argument("--kinds", nargs="+", help="only rows of these kinds")
+    for name, kind in OPTIONS.items():
+        parser.add_argument(f"--{name.replace('_', '-')}", type=kind)
+    return parser
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m helpers tune", description=__doc__)
-    parser.add_argument("--data", required=True, help="JSONL file of instruction rows")
-    parser.add_argument("--pair", default=DEFAULT_PAIR)
-    parser.add_argument("--source", help="folder of the base model (default: the packaged one)")
-    parser.add_argument("--output", type=Path, help="default: data/adapters/<pair>-sft")
-    parser.add_argument("--epochs", type=float, default=Settings.epochs)
-    parser.add_argument("--learning-rate", type=float, default=Settings.learning_rate)
-    parser.add_argument("--seed", type=int, default=Settings.seed)
-    given = parser.parse_args(arguments)
-    settings = Settings(epochs=given.epochs, learning_rate=given.learning_rate, seed=given.seed)
+    given = _parser().parse_args(arguments)
+    from helpers.models.devices import keep_freed_memory
+    from helpers.models.tuning import Settings, train
+
+    named = {one.name: getattr(given, one.name, None) for one in fields(Settings)}
+    settings = replace(Settings(), **{k: v for k, v in named.items() if v is not None})
+    if given.kinds:
+        settings = replace(settings, kinds=tuple(given.kinds))
     keep_freed_memory()
-    output = given.output or adapter_folder(given.pair)
     try:
-        train(given.data, output, settings, source=given.source)
+        train(
+            given.data or own_data(),
+            given.output or adapter_folder(DEFAULT_PAIR),
+            settings,
+            source=given.source,
+        )
+    except Mendable as error:
+        raise SystemExit(str(error)) from None
     except KeyboardInterrupt:
         raise SystemExit("Stopped. The same command goes on from the last checkpoint.") from None
-
-
-if __name__ == "__main__":
-    main()

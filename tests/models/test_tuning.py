@@ -1,18 +1,17 @@
 """Tuning: what is trained on, and that the loss is the usual one."""
 
 import json
-import random
+from collections import Counter
 
 import pytest
 import torch
-from datasets import Dataset
 from peft import LoraConfig, get_peft_model
 from tiny import save_model
 from transformers import AutoModelForCausalLM
 
 from helpers.models import tuning
-from helpers.models.loading import apply_adapter
-from helpers.models.pair import load_base
+from helpers.models.adapters import apply_adapter
+from helpers.models.embedded import load_base
 from helpers.prompts.prompt import TEMPLATE
 
 ROWS = [
@@ -26,31 +25,104 @@ def write_rows(path, rows=ROWS):
     return path
 
 
-def test_the_place_of_the_input_varies_and_the_response_is_never_in_the_prompt():
-    row = {"instruction": "Translate.", "input": "ein Haus", "output": " a house "}
-    draw = random.Random(0)
-    texts = {tuning.render(row, draw)["prompt"] for _ in range(60)}
-    assert texts == {
-        TEMPLATE.render("Translate.", "ein Haus"),
-        TEMPLATE.render("Translate.\nein Haus"),
-        TEMPLATE.render("ein Haus\nTranslate."),
-    }
-    assert tuning.render(row, draw)["completion"] == "a house"
+def settings(**changed):
+    return tuning.Settings(**{"held_out": 3, "compute_dtype": "float32", **changed})
 
 
-def test_held_out_rows_are_not_trained_on_and_empty_outputs_are_left_out():
-    rows = [*ROWS, {"instruction": "Say nothing.", "output": "  "}]
-    training, held_out = tuning.split(rows, tuning.Settings(held_out=3))
-    assert len(held_out) == 3 and len(training) == 7
-    assert not {r["prompt"] for r in training} & {r["prompt"] for r in held_out}
+def rows_of(*records):
+    return [tuning.parse_row(one) for one in records]
 
 
-@pytest.mark.parametrize("line", ["{", "[1]", '{"instruction": "x"}', '{"output": 3}'])
+def test_segments_are_shown_in_their_order_and_an_input_follows_its_instruction():
+    pieces = [{"role": "context", "text": "A trip."}, {"role": "instruction", "text": "Go on."}]
+    one, other = rows_of(
+        {"segments": pieces, "response": " We sail. "},
+        {"instruction": "Translate.", "input": "ein Haus", "output": "a house"},
+    )
+    assert (one.prompt, one.response) == ("A trip.\nGo on.", "We sail.")
+    assert other.prompt == "Translate.\nein Haus"
+    shown = tuning.rendered([one])[0]
+    assert shown == {"prompt": TEMPLATE.render("A trip.\nGo on."), "completion": "We sail."}
+
+
+def test_held_out_rows_are_the_same_for_every_seed_and_never_trained_on():
+    rows = rows_of(*ROWS, {"instruction": "Say nothing.", "output": "  "})
+    first, second = (tuning.held_out(rows, settings(seed=seed)) for seed in (1, 2))
+    assert first == second
+    kept, out = first
+    assert (len(kept), len(out)) == (7, 3) and not set(kept) & set(out)
+
+
+def test_a_seed_changes_the_order_alone():
+    rows = rows_of(*ROWS)
+    first, again, other = (tuning.mixed(rows, settings(seed=seed)) for seed in (1, 1, 2))
+    assert first == again != other and Counter(first) == Counter(other)
+
+
+def test_rows_without_a_rule_are_shown_as_often_as_asked():
+    rows = rows_of(ROWS[0], {**ROWS[1], "segments": [{"text": "Say."}], "response": "x",
+                             "rule": {"type": "exact", "answers": ["x"]}})  # fmt: skip
+    shown = Counter(row.response for row in tuning.mixed(rows, settings(written=3)))
+    assert shown == {"The word is sea.": 3, "x": 1}
+
+
+def test_responses_alone_are_shown_without_their_instruction():
+    shown = tuning.mixed(rows_of(*ROWS), settings(control="responses only", written=1))
+    assert {row.prompt for row in shown} == {""}
+    assert {row.response for row in shown} == {row["output"] for row in ROWS}
+
+
+def test_shuffled_rows_keep_all_responses_and_none_its_own():
+    shown = tuning.mixed(rows_of(*ROWS), settings(control="shuffled", written=1))
+    own = {row["instruction"]: row["output"] for row in ROWS}
+    assert all(own[row.prompt] != row.response for row in shown)
+    assert {row.response for row in shown} == set(own.values())
+
+
+def test_few_kinds_are_shown_more_often_to_make_equal_rows():
+    rows = rows_of(*({**row, "kind": kind} for row, kind in zip(ROWS, "aabbbbbbbb", strict=True)))
+    shown = tuning.mixed(rows, settings(kinds=("a",), rows=9, written=1))
+    assert len(shown) == 9 and {row.kind for row in shown} == {"a"}
+    with pytest.raises(tuning.BadRow, match="use some of a, b"):
+        tuning.mixed(rows, settings(kinds=("c",)))
+
+
+def test_the_course_is_log_spaced_and_ends_before_the_last_step():
+    assert tuning.course_steps(512, 8) == [2, 4, 8, 16, 32, 64, 128, 256]
+    assert tuning.course_steps(512, 0) == []
+
+
+def test_a_run_is_another_one_with_other_settings_data_or_base():
+    data = {"rows.jsonl": "a" * 64}
+    runs = [(settings(), data, "x"), (settings(seed=1), data, "x"),
+            (settings(), {"rows.jsonl": "b" * 64}, "x"), (settings(), data, "y")]  # fmt: skip
+    assert len({tuning.identity(*run) for run in runs}) == len(runs)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["{", "[1]", '{"instruction": "x"}', '{"output": 3}', '{"segments": "x", "response": "y"}',
+     '{"instruction": "x", "input": ["y"], "output": "z"}', '{"segments": [{"role": "x"}]}'],
+)  # fmt: skip
 def test_a_bad_row_is_named_with_its_line(tmp_path, line):
     path = write_rows(tmp_path / "rows.jsonl")
     path.write_text(path.read_text() + line + "\n")
     with pytest.raises(tuning.BadRow, match="line 11"):
         tuning.read_rows(path)
+
+
+def test_odd_line_ends_and_a_byte_order_mark_are_read(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    row = {"instruction": "Say \u2028 or \x85.", "output": "yes"}
+    path.write_text("\ufeff" + json.dumps(row, ensure_ascii=False) + "\n", encoding="utf-8")
+    assert [one.response for one in tuning.read_rows(path)] == ["yes"]
+
+
+def test_a_missing_file_and_too_few_rows_are_named(tmp_path):
+    with pytest.raises(tuning.BadRow, match="does not exist"):
+        tuning.read_rows(tmp_path / "none.jsonl")
+    with pytest.raises(tuning.BadRow, match="10 rows hold a response, and 10 are held out"):
+        tuning.held_out(rows_of(*ROWS), settings(held_out=10))
 
 
 def test_the_loss_is_that_of_the_whole_head_on_response_tokens_alone(tmp_path):
@@ -60,28 +132,33 @@ def test_the_loss_is_that_of_the_whole_head_on_response_tokens_alone(tmp_path):
     inputs = {"input_ids": labels.clamp(min=5), "attention_mask": torch.ones_like(labels)}
     trainer = tuning.ResponseTrainer.__new__(tuning.ResponseTrainer)
     trainer.accelerator = type("Plain", (), {"unwrap_model": staticmethod(lambda m: m)})
-    trainer.head_rows = 3
+    trainer.head_rows, trainer.kept_chunks = 2, 1  # one chunk is kept, one made twice
     ours = trainer.compute_loss(lora, {**inputs, "labels": labels})
     theirs = lora(**inputs, labels=labels).loss
     torch.testing.assert_close(ours, theirs)
 
 
 def test_tuning_lowers_the_loss_and_its_adapter_makes_a_pair(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("INSTRUCTION_SHIFT_CACHE", str(tmp_path / "cache"))
     base = save_model(tmp_path / "base", seed=0)
-    settings = tuning.Settings(
-        held_out=2, batch_size=4, epochs=6, compute_dtype="float32", learning_rate=2e-2
-    )
+    chosen = settings(
+        held_out=2, batch_size=4, epochs=6, learning_rate=2e-2, course=2, written=1
+    )  # 12 steps
     data = write_rows(tmp_path / "rows.jsonl")
-    about = tuning.train(data, tmp_path / "adapter", settings, source=str(base))
+    about = tuning.train([data], tmp_path / "adapter", chosen, source=str(base))
     losses = [entry["loss"] for entry in about["loss"] if "loss" in entry]
     assert losses[-1] < losses[0]
-    assert (about["data"]["rows"], about["data"]["trained_on"]) == (10, 8)
+    assert (about["data"]["rows"], about["data"]["shown_each_epoch"]) == (10, 8)
     tuned = apply_adapter(load_base(base)[0], tmp_path / "adapter")
     weight = tuned.model.layers[0].self_attn.q_proj.weight
     assert not torch.equal(weight, load_base(base)[0].model.layers[0].self_attn.q_proj.weight)
+    kept = sorted(path.name for path in (tmp_path / "adapter" / "course").iterdir())
+    assert kept == ["step-0002", "step-0005"]
+    named = json.loads((tmp_path / "adapter" / "adapter_config.json").read_text())
+    assert named["base_model_name_or_path"] == "base"
 
 
-def test_rows_of_the_dataset_are_prompt_and_completion():
-    training, _ = tuning.split(ROWS, tuning.Settings(held_out=1))
-    assert Dataset.from_list(training).column_names == ["prompt", "completion"]
+@pytest.mark.parametrize("trained", ["attention", "feed-forward"])
+def test_a_part_of_the_matrices_can_be_trained_alone(trained):
+    assert set(tuning.MATRICES[trained]) < set(tuning.MATRICES["all"])
+    assert set(tuning.ATTENTION) | set(tuning.FEED_FORWARD) == set(tuning.MATRICES["all"])

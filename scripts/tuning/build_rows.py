@@ -1,19 +1,22 @@
 """Write instruction-tuning rows of many small skills, every response checked by code.
 
-    python scripts/build_tuning_rows.py            # data/tuning/generated.jsonl
-    python scripts/build_tuning_rows.py --seed 7 --scale 0.2 --output /tmp/rows.jsonl
+    python scripts/tuning/build_rows.py            # data/tuning/generated.jsonl
+    python scripts/tuning/build_rows.py --seed 7 --scale 0.2 --output /tmp/rows.jsonl
 
 The rows come from the word lists in data/tuning/lists and from number rules, never from the prompts
-of the evaluation. The same seed gives the same bytes. A row is a JSON object: `skill`, `kind`,
-`segments` (role and text, in the order in which they are shown), `response`, and the `rule` that the
-response follows by helpers/prompts/rules.py.
+of the evaluation; a row that happens to share a material with one of them is left out. The same seed
+gives the same bytes. A row is a JSON object: `skill`, `kind`, `segments` (role and text, in the order
+in which they are shown), `response`, and the `rule` that the response follows by
+helpers/prompts/rules.py.
 """
 
 from __future__ import annotations
 
 import argparse
+import bisect
 import collections
 import importlib
+import itertools
 import json
 import random
 import re
@@ -24,7 +27,8 @@ from tuning_rows import HELD_OUT, SKILLS, Answer, Skill, Unfit, lay_out
 
 from helpers.prompts.rules import follows
 
-OUTPUT = Path(__file__).resolve().parent.parent / "data" / "tuning" / "generated.jsonl"
+DATA = Path(__file__).resolve().parents[2] / "data"
+OUTPUT = DATA / "tuning" / "generated.jsonl"
 MODULES = (
     "tenses rewriting grammar extraction notes arithmetic quantities reasoning formatting markup ordering "
     "code code_more translation ideas writing"
@@ -37,13 +41,22 @@ for _module in MODULES:
     importlib.import_module(f"tuning_{_module}")
 
 
+def of_the_book() -> set[str]:
+    """Materials of the book's prompts, words only."""
+    lines = (DATA / "prompts.jsonl").read_text(encoding="utf-8").splitlines()
+    parts = (part for line in lines for part in json.loads(line)["segments"])
+    return {bare(part["text"]) for part in parts if part["role"] == "input"}
+
+
+def bare(text: str) -> str:
+    return " ".join(re.findall(r"\w+", text.lower()))
+
+
 def orders(count: int, draw: random.Random) -> list[str]:
     """An order for every row of a skill, in the wanted shares."""
+    edges = list(itertools.accumulate(ORDERS.values()))
     marks = [(i + draw.random()) / count for i in range(count)]
-    edges, names = [0.30, 0.60, 0.85, 1.0], list(ORDERS)
-    deck = [
-        next(name for name, edge in zip(names, edges, strict=True) if mark < edge) for mark in marks
-    ]
+    deck = [list(ORDERS)[bisect.bisect(edges[:-1], mark)] for mark in marks]
     draw.shuffle(deck)
     return deck
 
@@ -53,11 +66,8 @@ def fault(segments: list[dict], answer: Answer) -> str:
     instruction = next(part["text"] for part in segments if part["role"] == "instruction")
     if found := HELD_OUT.search(instruction):
         return f"held-out verb {found[0]!r}"
-    if any(
-        re.search(r"\{\w*\}$|\{(?:it|a|b|town|n)\}|  ", part["text"].split("\n")[0])
-        for part in segments
-    ):
-        return "a slot is left, or a double space"
+    if re.search(r"\S  ", instruction.split("\n")[0]):
+        return "a double space"
     if len(answer.text.split()) > 150 or answer.text != answer.text.strip():
         return "too long, or spaces around it"
     if not follows(answer.rule, answer.text):
@@ -109,7 +119,8 @@ def build(seed: int, scale: float) -> list[dict]:
     if most > MOST * len(rows):
         raise RuntimeError(f"{name} has {most} of {len(rows)} rows, over {MOST:.0%}")
     random.Random(f"{seed}:order").shuffle(rows)
-    return rows
+    book = {text for text in of_the_book() if len(text.split()) > 2}
+    return [row for row in rows if not book & {bare(part["text"]) for part in row["segments"]}]
 
 
 def main() -> None:
