@@ -8,7 +8,8 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from helpers.methods import importance as attribution
 from helpers.methods.density import BadInput, density, normalise
-from helpers.methods.importance import importance, scaled_probabilities
+from helpers.methods.erasure import scaled_probabilities
+from helpers.methods.importance import _norms_held, importance
 
 PROMPT, RESPONSE = [1, 5, 9, 33, 71, 12], [40, 8, 61]
 
@@ -208,3 +209,33 @@ def test_sixteen_bits_keep_the_columns_of_tokens_that_are_most_unlikely_or_nearl
     exact = importance(model, ids, [chosen])
     found = importance(model.to(torch.float16), ids, [chosen])
     assert (found - exact).abs().max() < 0.05 * exact.abs().max()
+
+
+def test_fixed_norms_leave_the_model_as_it_was_and_give_another_gradient(any_model):
+    prompt = [1, 5, 9, 17]
+    plain = importance(any_model, prompt, RESPONSE)
+    held = importance(any_model, prompt, RESPONSE, method="fixed_norms")
+    torch.testing.assert_close(importance(any_model, prompt, RESPONSE), plain)
+    assert held.shape == plain.shape and not torch.allclose(held, plain)
+
+
+def test_with_fixed_norms_the_importance_of_a_linear_network_is_the_whole_logit():
+    """Without attention and activation what is left is linear once the norms' scale is held: gradient
+    times input sums to the output itself, which the plain gradient, blind to scale, misses."""
+
+    class Linear(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.norm = torch.nn.RMSNorm(4, elementwise_affine=False)
+            self.weight = torch.nn.Parameter(torch.arange(1.0, 5.0), requires_grad=False)
+
+        def forward(self, x):
+            return self.norm(x) @ self.weight
+
+    model, x = Linear(), torch.tensor([1.0, -2.0, 0.5, 3.0], requires_grad=True)
+    with _norms_held(model):
+        output = model(x)
+        (gradient,) = torch.autograd.grad(output, x)
+    torch.testing.assert_close(gradient @ x.detach(), output.detach())
+    (plain,) = torch.autograd.grad(model(x), x)
+    assert abs(plain @ x.detach()) < 1e-4

@@ -23,7 +23,8 @@ from jaxtyping import Bool, Float
 
 from helpers.findings.parts import encoded
 from helpers.findings.recognition.read import read_responses
-from helpers.methods.importance import METHODS, importance, scaled_probabilities
+from helpers.methods.erasure import scaled_probabilities
+from helpers.methods.importance import METHODS, importance
 from helpers.models.pair import Pair
 from helpers.models.roles import ROLES
 from helpers.prompts.prompt import Prompt, read_prompts
@@ -138,7 +139,7 @@ def compute(
             continue
         asked[role].append((prompt.id, list(code.ids), response))
         if prompt.id in integrated:
-            make = partial(explained, METHODS[2:], random=0)
+            make = partial(explained, METHODS[2:3], random=0)
             add(f"integrated-{reader}/{prompt.id}", make, source, about | {"steps": STEPS})
     for role, of_role in asked.items():
         make = partial(shrink, pair, role, of_role)

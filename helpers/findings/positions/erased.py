@@ -17,7 +17,7 @@ import torch
 from jaxtyping import Bool
 
 from helpers.findings.positions.read import blocks, expected_ids
-from helpers.methods.importance import scaled_probabilities
+from helpers.methods.erasure import scaled_probabilities
 from helpers.models.pair import Pair
 from helpers.models.roles import ROLES
 from helpers.prompts.placement import PLACES, Item

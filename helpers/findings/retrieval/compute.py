@@ -18,7 +18,8 @@ import torch
 from tqdm.auto import tqdm
 
 from helpers.methods.density import LEVELS, normalise, share_on
-from helpers.methods.importance import importance, scaled_probabilities
+from helpers.methods.erasure import scaled_probabilities
+from helpers.methods.importance import importance
 from helpers.models.pair import Pair
 from helpers.models.responses import respond
 from helpers.models.roles import ROLES
