@@ -7,15 +7,16 @@ and three quarters of, and after the same context (method.md, section 2).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
-from helpers.prompts.prompt import Prompt, Segment, read_lines
-from helpers.prompts.rules import check_rule, follows
+from pydantic import TypeAdapter
+from pydantic.dataclasses import dataclass
+
+from helpers.prompts.prompt import Prompt, Segment
+from helpers.prompts.records import Filled, read_lines
+from helpers.prompts.rules import follows
 
 PLACES = ("before", "quarter", "half", "three quarters", "after")
-
-
 SHARES = dict(zip(PLACES, (0.0, 0.25, 0.5, 0.75, 1.0), strict=True))
 
 
@@ -23,17 +24,17 @@ SHARES = dict(zip(PLACES, (0.0, 0.25, 0.5, 0.75, 1.0), strict=True))
 class Item:
     """One instruction and one context, cut into sentences; `expected` is an answer that follows."""
 
-    id: str
-    kind: str
-    instruction: str
-    sentences: tuple[str, ...]
-    expected: str
+    id: Filled
+    kind: Filled
+    instruction: Filled
+    sentences: tuple[Filled, ...]
+    expected: Filled
     rule: dict
 
     def __post_init__(self) -> None:
         if len(self.sentences) < 4:
             raise ValueError(f"{len(self.sentences)} sentences cannot be cut at quarters: give 4")
-        check_rule(self.rule)
+        self.at("before")  # what a prompt refuses, its rule among it, is refused here
         if not follows(self.rule, self.expected):
             raise ValueError(f"expected {self.expected!r} does not follow the rule: change one")
 
@@ -48,19 +49,6 @@ class Item:
         return Prompt(self.id, self.kind, tuple(segments), self.rule)
 
 
-def _parse(record: object) -> Item:
-    wanted = {"id": str, "kind": str, "instruction": str, "sentences": list, "expected": str}
-    wanted["rule"] = dict
-    if not isinstance(record, dict):
-        raise ValueError("the line is no JSON object")
-    for key, kind in wanted.items():
-        if not isinstance(record.get(key), kind):
-            raise ValueError(f"{key!r} is missing or no {kind.__name__}")
-    if not all(isinstance(text, str) and text.strip() for text in record["sentences"]):
-        raise ValueError("a sentence is empty or no text")
-    return Item(**{key: record[key] for key in wanted} | {"sentences": tuple(record["sentences"])})
-
-
 def read_items(path: str | Path | None = None) -> list[Item]:
     """Items of a JSONL file, the book's own unless another is named; bad lines are named."""
-    return read_lines(path, "placement.jsonl", _parse)
+    return read_lines(path, "placement.jsonl", TypeAdapter(Item).validate_python)

@@ -7,25 +7,22 @@ would be, and each token belongs to the segment that its characters come from.
 
 from __future__ import annotations
 
-import json
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 from jaxtyping import Bool
 from transformers import PreTrainedTokenizerBase
 
-from helpers.methods.errors import Mendable
-from helpers.paths import data_folder
-from helpers.prompts.rules import BadRule, check_rule
+from helpers.prompts.records import PromptError, filled, read_lines
+from helpers.prompts.rules import check_rule
 
 ROLES = ("instruction", "context", "input", "cue")
-
-
 JOINT = "\n"
+LONGEST = 1_000_000  # characters of a prompt; a tokenizer takes some 400 bytes for each
+MOST_SEGMENTS = 1_000
 
 
 def few(given: Sequence, limit: int | None) -> list:
@@ -33,56 +30,6 @@ def few(given: Sequence, limit: int | None) -> list:
     if limit is None or limit >= len(given):
         return list(given)
     return [given[i] for i in sorted(random.Random(0).sample(range(len(given)), limit))]
-
-
-class PromptError(Mendable, ValueError):
-    """A prompt file cannot be used; the message names file, line and reason."""
-
-
-Item, Record = TypeVar("Item"), TypeVar("Record")
-
-
-def sentence(error: Exception | str) -> str:
-    """With one full stop at its end."""
-    return str(error).rstrip(". ") + "."
-
-
-def gather(
-    records: Iterable[tuple[str, Record]], parse: Callable[[Record], Item], name: str, what: str
-) -> list[Item]:
-    """Items of records that say where they stand; the first that `parse` refuses is named so."""
-    items: dict[str, Item] = {}
-    for where, record in records:
-        try:
-            item = parse(record)
-        except UnicodeDecodeError as error:
-            raise PromptError(f"{name}, {where}: not UTF-8: save the file so.") from error
-        except (BadRule, ValueError) as error:
-            raise PromptError(f"{name}, {where}: {sentence(error)}") from error
-        if item.id in items:
-            raise PromptError(f"{name}, {where}: id {item.id!r} was used before: change it.")
-        items[item.id] = item
-    if not items:
-        raise PromptError(f"{name} holds no {what}: give it one record (in JSONL, one line) each.")
-    return list(items.values())
-
-
-def parse_lines(
-    lines: Iterable[bytes], parse: Callable[[object], Item], name: str, what: str = "item"
-) -> list[Item]:
-    """Items from lines of JSON; empty lines do not count."""
-    records = ((f"line {n}", line) for n, line in enumerate(lines, 1) if line.strip())
-    return gather(records, lambda line: parse(json.loads(line.decode("utf-8"))), name, what)
-
-
-def read_lines(
-    path: str | Path | None, own: str, parse: Callable[[object], Item], what: str = "item"
-) -> list[Item]:
-    """The same from a file, the book's `own` unless a path is given."""
-    file = Path(path) if path else data_folder() / own
-    if not file.exists():
-        raise PromptError(f"{file} does not exist: give the path of a JSONL file.")
-    return parse_lines(file.read_bytes().split(b"\n"), parse, str(file), what)
 
 
 @dataclass(frozen=True)
@@ -94,9 +41,8 @@ class Segment:
 
     def __post_init__(self) -> None:
         if self.role not in ROLES:
-            raise ValueError(f"segment role {self.role!r} is unknown: use {', '.join(ROLES)}")
-        if not isinstance(self.text, str) or not self.text.strip():
-            raise ValueError(f"a segment of role {self.role!r} is empty: give it text")
+            raise ValueError(f"segment role {self.role!r:.40} is unknown: use {', '.join(ROLES)}")
+        filled(self.text, self.role)
 
 
 @dataclass(frozen=True)
@@ -111,6 +57,11 @@ class Prompt:
     def __post_init__(self) -> None:
         if not any(segment.role == "instruction" for segment in self.segments):
             raise ValueError("the prompt has no instruction: label one segment 'instruction'")
+        if len(self.segments) > MOST_SEGMENTS or len(self.text) > LONGEST:
+            raise ValueError(
+                f"the prompt has {len(self.text):,} characters in {len(self.segments):,} segments, "
+                f"and at most {LONGEST:,} in {MOST_SEGMENTS:,} are read: shorten it"
+            )
         if self.rule is not None:
             check_rule(self.rule)
 
@@ -234,29 +185,18 @@ def encode(
     return Encoded(tuple(ids), tokens, roles)
 
 
-def _parse(record: object) -> Prompt:
-    if not isinstance(record, dict):
-        raise ValueError("the line is no JSON object")
-    for key in ("id", "kind"):
-        if not isinstance(record.get(key), str) or not record[key].strip():
-            raise ValueError(f"{key!r} is missing or no text")
-    segments = record.get("segments")
-    if not isinstance(segments, list) or not segments:
-        raise ValueError("'segments' is missing or no list")
-    for segment in segments:
-        if not isinstance(segment, dict) or set(segment) != {"role", "text"}:
-            raise ValueError("each segment needs exactly 'role' and 'text'")
-    return Prompt(
-        record["id"],
-        record["kind"],
-        tuple(Segment(segment["role"], segment["text"]) for segment in segments),
-        record.get("rule"),
-    )
+def read_segments(given: object) -> tuple[Segment, ...]:
+    """Segments of a list of {"role": ..., "text": ...}."""
+    if not isinstance(given, list) or not given:
+        raise ValueError("'segments' is missing, empty or no list")
+    if not all(isinstance(one, dict) and set(one) == {"role", "text"} for one in given):
+        raise ValueError("each segment needs exactly 'role' and 'text'")
+    return tuple(Segment(**one) for one in given)
 
 
-def parse_prompts(lines: Iterable[bytes], name: str = "prompts") -> list[Prompt]:
-    """Prompts from lines of JSON; the first bad line is refused with its number and the reason."""
-    return parse_lines(lines, _parse, name, "prompt")
+def _parse(record: dict) -> Prompt:
+    id, kind = (filled(record.get(key), key) for key in ("id", "kind"))
+    return Prompt(id, kind, read_segments(record.get("segments")), record.get("rule"))
 
 
 def read_prompts(path: str | Path | None = None) -> list[Prompt]:

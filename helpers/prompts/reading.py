@@ -14,9 +14,6 @@ read, and one that looks like a misspelt one of these is refused. `marks` descri
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import re
 from collections.abc import Collection, Iterable, Iterator
 from difflib import get_close_matches
@@ -24,151 +21,83 @@ from itertools import islice
 from pathlib import Path
 
 from helpers.prompts.marks import read_marked
-from helpers.prompts.prompt import ROLES, Prompt, PromptError, Segment, gather
+from helpers.prompts.prompt import ROLES, Prompt, Segment, read_segments
+from helpers.prompts.records import (
+    PromptError,
+    Record,
+    csv_rows,
+    filled,
+    gather,
+    jsonl_records,
+    read_json,
+    refused,
+)
 from helpers.prompts.released import released_prompts
 from helpers.prompts.rules import RULE
 
 LAYOUTS = ("segments", "instruction", "text")
-
-
 BESIDE = ("id", "kind", "rule")
-
-
 KNOWN = {*LAYOUTS, *ROLES, *BESIDE}
-
-
 ALIKE = 0.75  # of difflib's ratio: two letters of four or five in the wrong order
-
-
 # Columns of public data sets that are alike by chance, or whose loss changes no result.
 OTHERS = {"role", "idx", "ids", "uid"}
-
-
+KIND = "imported"  # where none is given; "own" is what is typed into an explorer
 FEWEST = 3  # prompts; no difference can be tested with fewer
-
-
-LINES, TABLES, RELEASED = (".jsonl", ".ndjson"), (".csv",), (".tsv",)
-
-
 FETCHED = "released"
-
-
 _HUB = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
-
-
-Record = tuple[str, object]  # where it stands ("line 3"), and what stands there
-
-
-def _text(value: object, name: str) -> str:
-    if not isinstance(value, str) or not value.strip():
-        raise ValueError(f"{name!r} is missing, empty or no text")
-    if re.search("[\ud800-\udfff]", value):
-        raise ValueError(f"{name!r} holds half of a surrogate pair, which is no character")
-    return value
-
-
-def _unique(pairs: list[tuple[str, object]]) -> dict:
-    """A JSON object; a key that stands twice would hide one of its values."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise ValueError("a key stands twice in one JSON object")
-    return found
-
-
-def _json(text: str, what: str) -> object:
-    try:
-        return json.loads(text, object_pairs_hook=_unique)
-    except RecursionError as error:
-        raise ValueError(f"{what}: JSON is nested too deeply") from error
-    except ValueError as error:
-        raise ValueError(f"{what} is no JSON ({error})") from error
 
 
 def _segments(record: dict) -> tuple[Segment, ...]:
     given = record.get("segments")
     if given is not None:
-        given = _json(given, "segments") if isinstance(given, str) else given
-        if not isinstance(given, list) or not given:
-            raise ValueError("'segments' is no list, or an empty one")
-        if not all(isinstance(one, dict) and set(one) == {"role", "text"} for one in given):
-            raise ValueError("each segment needs exactly 'role' and 'text'")
-        return tuple(Segment(one["role"], _text(one["text"], "text")) for one in given)
+        return read_segments(read_json(given, "segments") if isinstance(given, str) else given)
     if "instruction" in record:
-        _text(record["instruction"], "instruction")
+        filled(record["instruction"], "instruction")
         held = [role for role in ROLES if record.get(role) not in (None, "")]
-        return tuple(Segment(role, _text(record[role], role)) for role in held)
+        return tuple(Segment(role, record[role]) for role in held)
     if "text" in record:
-        return read_marked(_text(record["text"], "text"))
+        return read_marked(filled(record["text"], "text"))
     raise ValueError(f"it has none of {', '.join(map(repr, LAYOUTS))}: name a column so")
 
 
-def _rule(text: str) -> object:
+def _rule(given: object) -> object:
     try:
-        return _json(text, "rule")
+        return read_json(given, "rule") if isinstance(given, str) else given
     except ValueError as error:
-        raise ValueError(
-            f"{error}: a rule is an object such as {RULE}, not {text[:40]!r}"
-        ) from error
+        raise ValueError(f"{error}: a rule is an object such as {RULE}") from error
 
 
-def _prompt(record: object, default_id: str) -> Prompt:
-    if not isinstance(record, dict):
-        raise ValueError("it is no JSON object: write one object a line")
-    check_record(record)
-    id, kind, rule = (record.get(key) for key in ("id", "kind", "rule"))
-    id = str(id) if isinstance(id, int) and not isinstance(id, bool) else id
-    id = default_id if id in (None, "") else _text(id, "id")
-    kind = "own" if kind in (None, "") else _text(kind, "kind")
-    rule = _rule(rule) if isinstance(rule, str) and rule else rule
-    return Prompt(id, kind, _segments(record), None if rule == "" else rule)
+def _prompt(record: dict, default_id: str) -> Prompt:
+    held = {name: value for name, value in record.items() if value not in (None, "")}
+    if wrong := misspelt(held, record):
+        raise ValueError(wrong)
+    id, kind = held.get("id", default_id), filled(held.get("kind", KIND), "kind")
+    id = filled(str(id) if type(id) is int else id, "id")
+    return Prompt(id, kind, _segments(record), _rule(held.get("rule")))
 
 
-def collect(records: Iterable[Record], name: str) -> list[Prompt]:
+def collect(records: Iterable[Record[dict]], name: str) -> list[Prompt]:
     """Prompts of records; the first that cannot be used is refused by place and reason."""
     numbered = ((where, (n, record)) for n, (where, record) in enumerate(records, 1))
     return gather(numbered, lambda one: _prompt(one[1], f"row-{one[0]}"), name, "prompt")
 
 
-def jsonl_records(content: bytes, name: str) -> Iterator[Record]:
-    """Lines of JSON, one object a line; empty lines do not count."""
-    for number, line in enumerate(content.removeprefix(b"\xef\xbb\xbf").split(b"\n"), 1):
-        if not line.strip():
-            continue
-        try:
-            record = _json(line.decode("utf-8"), "the line")
-        except UnicodeDecodeError as error:
-            raise PromptError(f"{name}, line {number}: not UTF-8: save the file so.") from error
-        except ValueError as error:
-            raise PromptError(
-                f"{name}, line {number}: {error}: write one object a line."
-            ) from error
-        yield f"line {number}", record
-
-
-def csv_records(content: bytes, name: str) -> Iterator[Record]:
-    """Rows of a comma-separated table whose first line names the columns; quotes as in RFC 4180."""
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        number = content.count(b"\n", 0, error.start) + 1
-        raise PromptError(f"{name}, line {number}: not UTF-8: save the file so.") from error
-    rows, columns, number = csv.reader(io.StringIO(text, newline=""), strict=True), None, 1
-    while True:
-        try:
-            row = next(rows, None)
-        except csv.Error as error:
-            why = f"it cannot be cut into cells ({error}): look at its quotes"
-            raise PromptError(f"{name}, line {number}: {why}.") from error
-        if row is None:
-            return
-        if row and columns is None:
-            columns = check_table(row, name)
-        elif row:
+def csv_records(content: bytes, name: str) -> Iterator[Record[dict]]:
+    """Rows of a comma-separated table whose first line names the columns."""
+    rows = csv_rows(content, name)
+    for _, row in islice(rows, 1):
+        columns = _columns(row, name)
+    for where, row in rows:
+        with refused(f"{name}, {where}"):
             if len(row) != len(columns):
-                why = f"it has {len(row)} cells, the first line names {len(columns)} columns"
-                raise PromptError(f"{name}, line {number}: {why}: look at its commas and quotes.")
-            yield f"line {number}", dict(zip(columns, row, strict=True))
-        number = rows.line_num + 1
+                raise ValueError(
+                    f"it has {len(row)} cells, the first line names {len(columns)} columns: look at "
+                    "its commas and quotes"
+                )
+        yield where, dict(zip(columns, row, strict=True))
+
+
+READERS = {".jsonl": jsonl_records, ".ndjson": jsonl_records, ".csv": csv_records}
 
 
 def hub_records(name: str, *, split: str, revision: str | None) -> Iterator[Record]:
@@ -222,16 +151,13 @@ def _load(source: str | Path, split: str, revision: str | None, limit: int | Non
     path, name = Path(source), str(source)
     if name == FETCHED and not path.exists():
         return released_prompts()[:limit]
-    if path.is_dir() or (path.suffix.lower() in RELEASED and path.exists()):
+    if path.is_dir() or (path.suffix.lower() == ".tsv" and path.exists()):
         return released_prompts(path)[:limit]
-    readers = {ending: jsonl_records for ending in LINES} | {
-        ending: csv_records for ending in TABLES
-    }
-    reader = readers.get(path.suffix.lower())
+    reader = READERS.get(path.suffix.lower())
     if reader is None and not path.exists() and _HUB.fullmatch(name):
         return collect(islice(hub_records(name, split=split, revision=revision), limit), name)
     if reader is None:
-        raise PromptError(_unread(name, path, readers))
+        raise PromptError(_unread(name, path))
     try:
         records = reader(path.read_bytes(), name)
     except (OSError, ValueError) as error:
@@ -240,7 +166,7 @@ def _load(source: str | Path, split: str, revision: str | None, limit: int | Non
     return collect(islice(records, limit), name)
 
 
-def _unread(name: str, path: Path, endings: Iterable[str]) -> str:
+def _unread(name: str, path: Path) -> str:
     """Why a source is nothing that prompts are read from."""
     if path.suffix.lower() == ".json":
         return (
@@ -248,7 +174,7 @@ def _unread(name: str, path: Path, endings: Iterable[str]) -> str:
             "around them and no commas between them, into a file ending in .jsonl."
         )
     return (
-        f"{name} is no file ending in {', '.join(endings)}, no clone of the authors' repository, not "
+        f"{name} is no file ending in {', '.join(READERS)}, no clone of the authors' repository, not "
         f"{FETCHED!r} (their prompts, fetched) and no data set's name (owner/name): give one of these."
     )
 
@@ -276,14 +202,7 @@ def misspelt(columns: Collection[str], named: Collection[str] | None = None) -> 
     return None
 
 
-def check_record(record: dict) -> None:
-    """Refuse a record whose misspelt column would be passed over."""
-    held = [name for name, value in record.items() if value not in (None, "")]
-    if wrong := misspelt(held, record):
-        raise ValueError(wrong)
-
-
-def check_table(row: list[str], name: str) -> list[str]:
+def _columns(row: list[str], name: str) -> list[str]:
     """The columns that the first row of a table names."""
     columns = [column.strip() for column in row]
     wrong = misspelt([column for column in columns if column])

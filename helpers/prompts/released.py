@@ -7,22 +7,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from helpers.prompts.marks import in_lines
-from helpers.prompts.prompt import Prompt, PromptError, sentence
+from helpers.prompts.prompt import Prompt
+from helpers.prompts.records import PromptError, refused
 from helpers.store import release
 
 # Where the authors took a prompt from, by the beginning of its id.
 ORIGINS = {"user": "Self-Instruct", "lima": "LIMA", "mtbench": "MT-Bench"}
-
-
 REPOSITORY = f"https://github.com/{'/'.join(release.URL.split('/')[3:5])}"
-
-
 RELEASED_ONLY = (
     f"of folders and .tsv files only a clone of the authors' repository ({REPOSITORY}) and their "
     "table in it are read. Prompts of your own go into a file ending in .jsonl or .csv."
 )
-
-
 _CUE = re.compile(r"\n(Output:)\s*$")
 
 
@@ -65,11 +60,9 @@ def released_prompts(source: str | Path | None = None) -> list[Prompt]:
     except release.RefusedFile as error:
         raise PromptError(str(error)) from error
     for id, prompt in noted.items():
-        try:
-            segments = in_lines(_noted(prompt))
-            found.append(Prompt(id, ORIGINS.get(id.split("_")[0], "other"), segments))
-        except ValueError as error:
-            raise PromptError(f"{path}, prompt {id}: {sentence(error)}") from error
+        with refused(f"{path}, prompt {id}"):
+            kind = ORIGINS.get(id.split("_")[0], "other")
+            found.append(Prompt(id, kind, in_lines(_noted(prompt))))
     return found
 
 

@@ -7,21 +7,19 @@ from the document, and one with the true answer only from memory.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Literal
 
-from helpers.prompts.prompt import Prompt, Segment, read_lines
+from pydantic import Field, TypeAdapter
+from pydantic.dataclasses import dataclass
+
+from helpers.prompts.prompt import Prompt, Segment
+from helpers.prompts.records import Filled, read_lines
 from helpers.prompts.rules import follows
 
 DOCUMENTS = ("true", "contradicting", "absent")
-
-
 CONDITIONS = (*DOCUMENTS, "none")  # "none": the question alone
-
-
 WORDS = (35, 85)  # in a document
-
-
 SPREAD = 1.25  # longest document of an item over its shortest
 
 
@@ -30,15 +28,18 @@ def names(text: str, answers: tuple[str, ...]) -> bool:
     return follows({"type": "contains", "words": list(answers), "any": True}, text)
 
 
-@dataclass(frozen=True)
+Answers = Annotated[tuple[Filled, ...], Field(min_length=1)]
+
+
+@dataclass(frozen=True, config={"extra": "forbid"})
 class Item:
     """A question, the spellings of its true and of a contradicting answer, and three documents."""
 
-    id: str
-    question: str
-    true: tuple[str, ...]
-    contradicting: tuple[str, ...]
-    documents: dict[str, str]
+    id: Filled
+    question: Filled
+    true: Answers
+    contradicting: Answers
+    documents: Annotated[dict[Literal[DOCUMENTS], Filled], Field(min_length=len(DOCUMENTS))]
 
     def __post_init__(self) -> None:
         for key in ("true", "contradicting"):
@@ -95,28 +96,6 @@ def used(condition: str, said: str, without: str) -> bool | None:
     return None if without in (condition, "both") else True
 
 
-def _parse(record: object) -> Item:
-    if not isinstance(record, dict):
-        raise ValueError("the line is no JSON object")
-    wanted = {"id", "question", "true", "contradicting", "documents"}
-    if set(record) != wanted:
-        raise ValueError(f"the fields are {sorted(record)}: give {sorted(wanted)}")
-    for key in ("id", "question"):
-        if not isinstance(record[key], str) or not record[key].strip():
-            raise ValueError(f"{key!r} is empty or no text")
-    for key in ("true", "contradicting"):
-        if not isinstance(record[key], list) or not record[key]:
-            raise ValueError(f"{key!r} is no list of answers")
-    documents = record["documents"]
-    if not isinstance(documents, dict) or set(documents) != set(DOCUMENTS):
-        raise ValueError(f"'documents' needs exactly {', '.join(DOCUMENTS)}")
-    texts = [*record["true"], *record["contradicting"], *documents.values()]
-    if not all(isinstance(text, str) and text.strip() for text in texts):
-        raise ValueError("an answer or a document is empty or no text")
-    answers = {key: tuple(record[key]) for key in ("true", "contradicting")}
-    return Item(**record | answers)
-
-
 def read_items(path: str | Path | None = None) -> list[Item]:
     """Items of a JSONL file, the book's own unless another is named; bad lines are named."""
-    return read_lines(path, "retrieval.jsonl", _parse)
+    return read_lines(path, "retrieval.jsonl", TypeAdapter(Item).validate_python)

@@ -11,13 +11,13 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
 from helpers.prompts.prompt import (
+    LONGEST,
     ROLES,
     TEMPLATE,
     Prompt,
     PromptError,
     Segment,
     encode,
-    parse_prompts,
     read_prompts,
 )
 
@@ -92,7 +92,7 @@ def _bad(**change):
 
 
 BAD_LINES = [
-    (b"{", "Expecting"),
+    (b"{", "no JSON"),
     (b"[]", "no JSON object"),
     (b"\xff\xfe", "not UTF-8"),
     (_bad(id=3), "'id'"),
@@ -108,28 +108,33 @@ BAD_LINES = [
     (_bad(segments=[{"role": "input", "text": "Go."}]), "no instruction"),
     (_bad(rule={"type": "magic"}), "'magic'"),
     (_bad(rule={"type": "exact"}), "answers"),
-    (_bad(rule="exact"), "unknown"),
+    (_bad(rule="exact"), "a rule is an object"),
     (json.dumps(GOOD).encode(), "used before"),
 ]
 
 
 @pytest.mark.parametrize(("line", "says"), BAD_LINES)
-def test_a_bad_line_is_refused_with_its_number(line, says):
+def test_a_bad_line_is_refused_with_its_number(line, says, tmp_path):
+    (tmp_path / "mine.jsonl").write_bytes(json.dumps(GOOD).encode() + b"\n\n" + line)
     with pytest.raises(PromptError, match=says) as refused:
-        parse_prompts([json.dumps(GOOD).encode(), b"", line], "mine.jsonl")
+        read_prompts(tmp_path / "mine.jsonl")
     assert "mine.jsonl, line 3" in str(refused.value)
 
 
 def test_an_empty_or_missing_file_is_refused(tmp_path):
+    (tmp_path / "empty.jsonl").write_bytes(b"\n\n")
     with pytest.raises(PromptError, match="holds no prompt"):
-        parse_prompts([b"", b"\n"])
+        read_prompts(tmp_path / "empty.jsonl")
     with pytest.raises(PromptError, match="does not exist"):
         read_prompts(tmp_path / "none.jsonl")
 
 
-@given(st.binary(max_size=80))
-def test_any_bytes_are_parsed_or_refused_by_name(line):
-    try:
-        parse_prompts([line], "any")
-    except PromptError as error:
-        assert str(error).startswith("any")
+def test_a_prompt_is_refused_for_its_length_before_it_is_tokenised():
+    whole = Segment("instruction", "a" * LONGEST)
+    assert Prompt("x", "any", (whole,)).text == whole.text
+    with pytest.raises(
+        ValueError, match="1,000,002 characters in 2 segments, and at most 1,000,000"
+    ):
+        Prompt("x", "any", (whole, Segment("input", "b")))
+    with pytest.raises(ValueError, match="in 1,001 segments"):
+        Prompt("x", "any", (Segment("instruction", "a"),) * 1_001)

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from helpers.prompts import reading as importing
 from helpers.prompts import released as released_prompts
 from helpers.prompts.marks import read_marked
-from helpers.prompts.prompt import ROLES, Prompt, PromptError, Segment, read_prompts
-from helpers.prompts.reading import collect, csv_records, jsonl_records, misspelt
+from helpers.prompts.prompt import LONGEST, ROLES, Prompt, PromptError, Segment, read_prompts
+from helpers.prompts.reading import collect, csv_records, misspelt
+from helpers.prompts.records import jsonl_records
 from helpers.store import release
 
 load_prompts = partial(importing.load_prompts, at_least=1)
@@ -57,7 +58,7 @@ def test_alpacas_columns_are_instruction_and_input_and_the_output_is_not_read(tm
     prompts = load_prompts(wrote(tmp_path, "alpaca.jsonl", lines(*ALPACA)))
     assert [p.text for p in prompts] == ["Name a colour.", "Translate.\nGuten Tag"]
     assert parts(prompts[1]) == [("instruction", "Translate."), ("input", "Guten Tag")]
-    assert [p.id for p in prompts] == ["row-1", "row-2"]
+    assert [(p.id, p.kind) for p in prompts] == [("row-1", "imported"), ("row-2", "imported")]
 
 
 def test_a_table_is_read_with_commas_quotes_and_line_ends_in_its_cells(tmp_path):
@@ -84,6 +85,33 @@ def test_all_layouts_can_say_the_same(tmp_path):
     ]
     wanted = Prompt("a", "counting", tuple(Segment(*one) for one in said), rule)
     assert found == [wanted] * 3
+
+
+def test_only_a_line_feed_ends_a_line_and_a_mark_of_byte_order_begins_one(tmp_path):
+    held = ["a\u2028b", "a\u0085b\x0cc\x1ed", "a\rb\tc"]
+    records = [json.dumps({"instruction": "Go.", "input": t}, ensure_ascii=False) for t in held]
+    content = "\ufeff" + "\r\n\ufeff".join(records)  # as where files were put together
+    found = load_prompts(wrote(tmp_path, "a.jsonl", content))
+    assert [p.segments[1].text for p in found] == held
+    table = io.StringIO()
+    csv.writer(table).writerows([("instruction", "input"), *(("Go.", text) for text in held)])
+    found = load_prompts(wrote(tmp_path, "a.csv", "\ufeff" + table.getvalue()))
+    assert [p.segments[1].text for p in found] == held
+
+
+def test_a_cell_of_a_table_may_be_as_long_as_is_said_and_a_line_as_a_prompt_may_be(tmp_path):
+    for length in (131_072, 131_073):
+        file = wrote(tmp_path, "a.csv", "instruction,input\nGo.,x\nGo.," + "a" * length)
+        if length == 131_072:
+            assert len(load_prompts(file)[1].text) == length + 4
+            continue
+        with pytest.raises(PromptError, match="line 3: a cell holds more than 131,072 characters"):
+            load_prompts(file)
+    file = wrote(tmp_path, "a.jsonl", lines({"instruction": "a" * LONGEST}))
+    assert len(load_prompts(file)[0].text) == LONGEST
+    file = wrote(tmp_path, "b.jsonl", lines(ALPACA[0], {"instruction": "a" * (LONGEST + 1)}))
+    with pytest.raises(PromptError, match="line 2: the prompt has 1,000,001 characters .*shorten"):
+        load_prompts(file)
 
 
 def test_a_limit_takes_the_first_and_does_not_read_the_rest(tmp_path):
@@ -200,7 +228,8 @@ BAD_LINES = [
     ('{"segments": "[]"}', "'segments'"), (segments("Go."), "'role' and 'text'"),
     (segments({}), "'role' and 'text'"), (segments({"role": "instruction"}), "'role' and 'text'"),
     (segments(SEGMENT | {"start": 3}), "'role' and 'text'"), (segments(["a", "b"]), "'role' and"),
-    (segments(SEGMENT | {"text": ""}), "'text'"), (segments(SEGMENT | {"text": 4}), "'text'"),
+    (segments(SEGMENT | {"text": ""}), "'instruction'"),
+    (segments(SEGMENT | {"text": 4}), "'instruction'"),
     (segments(SEGMENT | {"role": "order"}), "'order'"), (segments(SEGMENT | {"role": None}), "None"),
     (segments(SEGMENT | {"role": []}), "unknown"), (segments(SEGMENT, 3), "'role' and 'text'"),
     (segments({"role": "input", "text": "x"}), "no instruction"),
@@ -243,7 +272,8 @@ REFUSED_TABLES = [
     ("id,instruction\na,Go.\na,Go.\n", "used before", 3), ("rule,instruction\n3,Go.\n", "rule", 2),
     ("rule,instruction\nexact,Go.\n", "no JSON", 2), ("kind,instruction\n ,Go.\n", "'kind'", 2),
     (b"instruction\nGo.\ncaf\xe9\n", "not UTF-8", 3), (b"\xff\xfei\0", "not UTF-8", 1),
-    ("instruction\n" + "a" * 140_000, "field limit", 2), ("instruction\rGo.\rGo, now\r", "cells", 3),
+    ("instruction\n" + "a" * 140_000, "a cell holds more than 131,072 characters: .*JSONL", 2),
+    ("instruction\rGo.\rGo, now\r", "cells", 3),
 ]  # fmt: skip
 
 
@@ -371,10 +401,14 @@ def test_any_bytes_are_parsed_or_refused_by_name(read, content):
         assert all("instruction" in {s.role for s in prompt.segments} for prompt in prompts)
 
 
-@given(st.recursive(st.none() | st.booleans() | st.floats() | TEXT, lambda inner: (
-    st.lists(inner, max_size=3)
-    | st.dictionaries(st.sampled_from([*importing.LAYOUTS, *ROLES, "id", "kind", "rule", "role"]),
-                      inner, max_size=4)
+def objects(values):
+    names = [*importing.LAYOUTS, *ROLES, "id", "kind", "rule", "role"]
+    return st.dictionaries(st.sampled_from(names), values, max_size=4)
+
+
+@given(objects(st.recursive(
+    st.none() | st.booleans() | st.floats() | TEXT,
+    lambda inner: st.lists(inner, max_size=3) | objects(inner),
 )))  # fmt: skip
 def test_any_record_is_parsed_or_refused_by_place(record):
     try:
@@ -508,7 +542,7 @@ def test_a_table_with_tabs_that_is_not_the_authors_leads_to_the_formats_of_own_p
 
 
 def test_a_table_that_is_not_the_known_one_or_cannot_be_fetched_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("helpers.models.loading.cache_folder", lambda: tmp_path / "cache")
+    monkeypatch.setattr("helpers.paths.cache_folder", lambda: tmp_path / "cache")
     (tmp_path / "datasets").mkdir()
     (tmp_path / release.PROMPTS).write_text("other", encoding="utf-8")
     for url in (f"file://{tmp_path}/", "http://127.0.0.1:9/"):

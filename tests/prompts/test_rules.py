@@ -1,9 +1,11 @@
 """Every rule accepts what a person would call following, and refuses what they would not."""
 
+import time
+
 import pytest
 
 from helpers.prompts.prompt import read_prompts
-from helpers.prompts.rules import _RULES, BadRule, check_rule, follows
+from helpers.prompts.rules import LIMIT, RULES, BadRule, SlowRule, check_rule, follows
 
 CASES = [
     ({"type": "exact", "answers": ["Paris"]}, ["Paris", "paris.", '"Paris"'], ["Paris, France", "Rome"]),
@@ -46,7 +48,7 @@ def test_rule(rule, good, bad):
 
 
 def test_every_rule_has_a_case():
-    assert {rule["type"] for rule, _, _ in CASES} == set(_RULES)
+    assert {rule["type"] for rule, _, _ in CASES} == set(RULES)
 
 
 def test_an_empty_response_follows_nothing():
@@ -54,25 +56,101 @@ def test_an_empty_response_follows_nothing():
     assert [rule for rule in rules if follows(rule, " \n")] == []
 
 
-@pytest.mark.parametrize(
-    "rule",
-    [
-        {"type": "clever"},
-        {},
-        "exact",
-        {"type": "exact"},
-        {"type": "exact", "answers": []},
-        {"type": "exact", "answers": "Paris"},
-        {"type": "number", "value": 1, "colour": "red"},
-        {"type": "all_of", "rules": [{"type": "nothing"}]},
-        {"type": "all_of", "rules": ["exact"]},
-        {"type": "case", "style": "title"},
-        {"type": "list_items", "count": 2, "style": "stars"},
-        {"type": "number", "value": "three"},
-        {"type": "one_of", "labels": [1, 2], "answer": 1},
-        {"type": "matches", "pattern": "("},
-    ],
-)
-def test_a_bad_rule_is_refused(rule):
-    with pytest.raises(BadRule):
+YES = {"type": "exact", "answers": ["yes"]}
+
+
+def nested(depth, rule=YES):
+    for _ in range(depth):
+        rule = {"type": "all_of", "rules": [rule]}
+    return rule
+
+
+def pattern(text):
+    return {"type": "matches", "pattern": text}
+
+
+REFUSED = [
+    ({"type": "clever"}, "rule type 'clever' is unknown: use one of exact, contains"),
+    ({}, "rule type None is unknown"),
+    ({"type": []}, "is unknown"),
+    ("exact", 'a rule is an object such as {"type": "exact"'),
+    ([YES], "a rule is an object"),
+    (None, "a rule is an object"),
+    ({"type": "exact"}, "exact.answers: Field required; 'exact' has answers"),
+    ({"type": "exact", "answers": []}, "answers: List should have at least 1"),
+    ({"type": "exact", "answers": "Paris"}, "answers: Input should be a valid list"),
+    ({"type": "exact", "answers": [" "]}, "answers.0: it is missing, empty"),
+    ({"type": "exact", "answers": ["a" * 10_001]}, "at most 10000"),
+    ({"type": "exact", "answers": ["\ud800"]}, "answers.0: it holds half"),
+    ({"type": "number", "value": 1, "colour": "red"}, "colour: .*'number' has value, longest"),
+    ({"type": "number", "value": "three"}, "value: Input should be a valid number"),
+    ({"type": "number", "value": True}, "value: Input should be a valid number"),
+    ({"type": "number", "value": float("nan")}, "value: Input should be a finite number"),
+    ({"type": "number", "value": 10**400}, "value: Input should be a"),
+    ({"type": "case", "style": "title"}, "style: Input should be 'upper' or 'lower'"),
+    ({"type": "list_items", "count": 2, "style": "stars"}, "style: Input should be 'comma'"),
+    # accepted before, and followed by no response
+    ({"type": "list_items", "count": "3"}, "count: Input should be a valid integer"),
+    ({"type": "sentence_count", "count": "1"}, "count: Input should be a valid integer"),
+    ({"type": "sentence_count", "count": 0}, "count: Input should be greater"),
+    ({"type": "word_count", "min": 5, "max": 4}, "no response follows it, not even 'a a a a a '"),
+    ({"type": "contains", "words": ["a b c"], "longest": 2}, "no response follows it"),
+    ({"type": "starts_with", "text": '"Dear'}, "no response follows it"),
+    ({"type": "ends_with", "text": "end "}, "no response follows it"),
+    ({"type": "one_of", "labels": ["yes", "no"], "answer": "maybe"}, "no response follows it"),
+    ({"type": "one_of", "labels": ["bad", "not bad"], "answer": "not bad"}, "no response follows"),
+    ({"type": "one_of", "labels": ["Yes", "yes"], "answer": "yes"}, "no response follows it"),
+    (
+        {"type": "one_of", "labels": ["a b c"], "answer": "a b c", "longest": 2},
+        "no response follow",
+    ),
+    ({"type": "one_of", "labels": [1, 2], "answer": 1}, "labels.0: Input should be a valid string"),
+    # raised in the middle of a run
+    ({"type": "json_object", "keys": [["a"]]}, "keys.0: Input should be a valid string"),
+    # nested, without end or too deep
+    ({"type": "all_of", "rules": []}, "rules: List should have at least 1"),
+    ({"type": "all_of", "rules": [{"type": "nothing"}]}, "'nothing' is unknown"),
+    ({"type": "all_of", "rules": ["exact"]}, "a rule is an object|all_of"),
+    (nested(5), "more than 4 deep"),
+    (nested(900), "more than 4 deep"),
+    # patterns
+    (pattern("("), "no regular expression"),
+    (pattern("a{99999999999}"), "no regular expression"),
+    (pattern("(" * 5000 + ")" * 5000), "at most 1000"),
+    (pattern("(" * 400 + ")" * 400), "nested too deeply"),
+    (pattern("(.?){10000}x"), "multiply to more than 1,000"),
+    (pattern("((a{1000}){1000}){1000}"), "multiply to more than 1,000"),
+    (pattern("(?R)"), "no regular expression"),
+    (pattern("(" + "[a-z]?" * 120 + "){900}"), "takes too long"),
+]
+
+
+@pytest.mark.parametrize(("rule", "says"), REFUSED, ids=range(len(REFUSED)))
+def test_a_rule_that_cannot_be_used_is_refused_with_what_would(rule, says):
+    started = time.monotonic()
+    with pytest.raises(BadRule, match=says):
         check_rule(rule)
+    assert time.monotonic() - started < 5 * LIMIT
+
+
+def test_four_rules_deep_are_read_and_followed():
+    assert follows(nested(4), "yes") and not follows(nested(4), "no")
+
+
+@pytest.mark.parametrize("response", ["[" * 100_000, "9" * 5000, '{"a": ' * 5000, "\ud800", "\0"])
+@pytest.mark.parametrize("rule", [case[0] for case in CASES], ids=lambda rule: rule["type"])
+def test_no_response_makes_a_rule_raise_or_hang(rule, response):
+    started = time.monotonic()
+    assert follows(rule, response) in (True, False)
+    assert time.monotonic() - started < 5 * LIMIT
+
+
+SLOW = pattern("(" + "[b-z]?" * 120 + "){900}")  # quick on the letters of the check
+
+
+@pytest.mark.parametrize("rule", [SLOW, {"type": "all_of", "rules": [SLOW] * 100}])
+def test_a_pattern_without_end_is_stopped_said_and_not_followed(rule):
+    started = time.monotonic()
+    with pytest.warns(SlowRule, match="took over 1.0 s"):
+        assert not follows(rule, "b" * 400 + "!")
+    assert time.monotonic() - started < 5 * LIMIT
