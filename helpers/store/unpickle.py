@@ -2,9 +2,11 @@
 
 A pickle is a program: its instructions may import any function and call it. Two gates stand before
 the authors' files. The first reads the list of instructions and refuses every one that such a file
-does not need. The second replaces the importing of names: the three names a NumPy array is written
-with stand for inert objects of this module, every other name is refused, and the array is built
-here, from checked numbers, rather than by NumPy's own unpickling.
+does not need, and more of them than it needs: nothing that is built is deep, and no tuple is used
+twice, since hashing a tuple of tuples of the same tuples takes for ever. The second replaces the
+importing of names: the three names a NumPy array is written with stand for inert objects of this
+module, every other name is refused, and the array is built here, from checked numbers, rather than by
+NumPy's own unpickling.
 
 The format: Python's `pickle`, protocol 4, https://docs.python.org/3/library/pickletools.html.
 """
@@ -21,16 +23,16 @@ import numpy as np
 from helpers.methods.errors import Mendable
 
 MAX_BYTES = 16 * 2**20  # the largest released matrix is under 1 MB
-
-
-PLAIN = frozenset(
+MAX_INSTRUCTIONS = 200_000  # some thousands of tokens, two each
+MAX_BUILT = 40  # containers and arrays; one prompt's dictionary with its matrix has 13
+STRINGS = set("SHORT_BINUNICODE BINUNICODE BINUNICODE8 SHORT_BINBYTES BINBYTES BINBYTES8".split())
+BUILT = set("EMPTY_DICT EMPTY_LIST EMPTY_TUPLE TUPLE TUPLE1 TUPLE2 TUPLE3 REDUCE BUILD".split())
+# What may be used twice. Only the instruction before says what is kept: others may leave a tuple.
+KEPT = STRINGS | {"STACK_GLOBAL", "REDUCE", "EMPTY_DICT", "EMPTY_LIST"}
+PLAIN = (STRINGS | BUILT | KEPT).union(
     "PROTO FRAME STOP MARK MEMOIZE BINGET LONG_BINGET NONE NEWTRUE NEWFALSE BININT BININT1 BININT2 "
-    "LONG1 BINFLOAT SHORT_BINUNICODE BINUNICODE BINUNICODE8 SHORT_BINBYTES BINBYTES BINBYTES8 "
-    "EMPTY_DICT SETITEM SETITEMS EMPTY_LIST APPEND APPENDS EMPTY_TUPLE TUPLE TUPLE1 TUPLE2 TUPLE3 "
-    "STACK_GLOBAL REDUCE BUILD".split()
+    "LONG1 BINFLOAT SETITEM SETITEMS APPEND APPENDS".split()
 )
-
-
 NUMBERS = frozenset(f"{kind}{size}" for kind in "iu" for size in (1, 2, 4, 8)) | {"f2", "f4", "f8"}
 
 
@@ -60,7 +62,8 @@ class _Dtype(_Inert):
         self.code, self.order = code, "|"
 
     def __setstate__(self, state: object) -> None:
-        if not (isinstance(state, tuple) and len(state) == 8 and state[1] in ("<", ">", "|", "=")):
+        fits = isinstance(state, tuple) and len(state) == 8 and type(state[1]) is str
+        if not fits or state[1] not in ("<", ">", "|", "="):
             raise RefusedPickle(f"the state {_short(state)} of the number type {self.code!r}")
         if any(part is not None for part in state[2:5]):
             raise RefusedPickle(f"the number type {self.code!r} has fields")
@@ -71,7 +74,8 @@ class _DtypeName(_Inert):
     __slots__ = ()
 
     def __call__(self, code: object = None, *flags: object) -> _Dtype:
-        if code not in NUMBERS or not all(isinstance(flag, bool) for flag in flags):
+        known = type(code) is str and code in NUMBERS
+        if not (known and all(isinstance(flag, bool) for flag in flags)):
             raise RefusedPickle(f"an array of type {_short(code)}, which is not one of numbers")
         return _Dtype(code)
 
@@ -138,23 +142,31 @@ def _short(value: object) -> str:
 
 
 def check_instructions(content: bytes) -> None:
-    """Refuse a pickle with an instruction that plain values and arrays do not need."""
+    """Refuse a pickle with an instruction that plain values and arrays do not need, or too many."""
     if len(content) > MAX_BYTES:
         raise RefusedPickle(f"it has {len(content)} bytes, more than {MAX_BYTES}")
-    end = None
+    end, before, built, kept = 0, "", 0, []
     try:
-        for instruction, argument, position in pickletools.genops(content):
-            if instruction.name not in PLAIN:
+        for count, (instruction, argument, position) in enumerate(pickletools.genops(content)):
+            name = instruction.name
+            if name not in PLAIN:
                 asked = f" {_short(argument)}" if argument is not None else ""
-                raise RefusedPickle(f"it holds the instruction {instruction.name}{asked}")
-            if instruction.name == "FRAME" and argument > len(content) - position:
+                raise RefusedPickle(f"it holds the instruction {name}{asked}")
+            if name == "FRAME" and argument > len(content) - position:
                 raise RefusedPickle("it is cut short: a frame ends after the file does")
-            end = position
+            built += name in BUILT
+            if count > MAX_INSTRUCTIONS or built > MAX_BUILT:
+                raise RefusedPickle("it builds more than a released file holds")
+            if name == "MEMOIZE":
+                kept.append(before in KEPT)
+            if name in ("BINGET", "LONG_BINGET") and not kept[argument]:
+                raise RefusedPickle("it uses a tuple twice")
+            before, end = before if name == "FRAME" else name, position + 1
     except RefusedPickle:
         raise
     except Exception as error:  # whatever the bytes are, they are no pickle
         raise RefusedPickle(f"it is cut short or no pickle ({_short(str(error))})") from None
-    if end is None or end + 1 != len(content):
+    if end != len(content):
         raise RefusedPickle("bytes follow its end")
 
 

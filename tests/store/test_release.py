@@ -62,6 +62,8 @@ class FakeArray:
 
 ARGUMENT = b"\x8c\x071 + 1 +\x85R."
 HUGE = b"\x8a\x06" + (2**40).to_bytes(6, "little") + b"\x85"
+# A tuple of the same tuple twice, thirty times over: its hash takes 2^30 steps.
+DOUBLED = b")" + b"".join(b"\x94h" + bytes([k, 0x86]) for k in range(30))
 HOSTILE = {
     "eval": (dumped({"Explain": Call(eval, "1 + 1")}), "eval"),
     "exec in a list": (dumped({"Input": [Call(exec, "x = 1")]}), "exec"),
@@ -88,6 +90,14 @@ HOSTILE = {
     "huge bytes": (b"\x80\x04\x8e" + struct.pack("<Q", 2**60) + b"x.", "cut short"),
     "a huge frame": (b"\x80\x04\x95" + struct.pack("<Q", 2**60) + b"}.", "frame"),
     "bytes after the end": (dumped(content()) + b"x", "follow"),
+    "doubled tuples as a key": (b"\x80\x04}" + DOUBLED + b"Ns.", "a tuple twice"),
+    "doubled tuples as a type": (named("numpy", "dtype", DOUBLED + b"\x85R."), "a tuple twice"),
+    "a tuple kept in a roundabout way": (b"\x80\x04)\x85Nb\x94h\x00h\x00\x86.", "a tuple twice"),
+    "deep tuples as a key": (b"\x80\x04})" + b"\x85" * 10**6 + b"Ns.", "more than a released"),
+    "many lists": (b"\x80\x04" + b"]" * 10**6 + b".", "more than a released"),
+    "many numbers": (b"\x80\x04](" + b"K\x01" * 10**6 + b"e.", "more than a released"),
+    "a number as a key": (b"\x80\x04}K\x01Ns.", "dictionary of names"),
+    "a memo that is not there": (b"\x80\x04h\x00.", "cut short or no pickle"),
     "nothing": (b"", "cut short|end"),
     "a text": (b"version https://git-lfs.github.com/spec/v1\n", "cut short"),
 }
