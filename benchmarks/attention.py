@@ -117,7 +117,7 @@ def compare(layer: int, head: int) -> dict[str, float]:
     from helpers.models import pair as pairs
 
     pair, words, vectors = pairs.load("gemma-3-270m"), read_vocabulary().words, read_vectors()
-    of_model = weights(pair.tuned)
+    of_model = weights(pair.model("tuned"))
     embeddings = word_embeddings(of_model, pair.tokenizer, words)
     once, space = seconds(lambda: word_space(vectors))
 

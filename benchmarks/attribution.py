@@ -31,7 +31,7 @@ from rich.console import Console
 from rich.table import Table
 
 from helpers.methods.importance import importance
-from helpers.models.pair import load_base
+from helpers.models.embedded import load_base
 from helpers.prompts.placement import read_items
 
 PROMISES = {"speed_up": 8.0, "difference": 1e-3}

@@ -47,7 +47,7 @@ def sample() -> pd.DataFrame:
         for row in chosen.itertuples()
     ]
     units = word_outputs(embedded_words(pair, "base"))
-    rows = random_directions(units.shape[1], 10 * n_components(weights(pair.base)))[: EACH // 2]
+    rows = random_directions(units.shape[1], 10 * n_components(weights(pair.model("base"))))[: EACH // 2]
     drawn = concept_words(rows, units, top_k=TOP_K).words
     random = pd.DataFrame(
         [("random", -1, at, pole) for at in range(EACH // 2) for pole in (0, 1)], columns=KEYS

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from helpers.findings.rounding import PART, weight_table
 from helpers.models import registry
-from helpers.models.pair import fingerprint, load, packaged_gguf
+from helpers.models.embedded import packaged_gguf
+from helpers.models.pair import fingerprint, load
 from helpers.paths import DEFAULT_PAIR
 from helpers.store.store import open_store
 

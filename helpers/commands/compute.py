@@ -138,7 +138,7 @@ def _on_cpu(pair, choice: Choice, placement: Placement | None, allow_pickle: boo
     if placement is None or placement.device == "cpu":
         return pair
     if placement.layout == "together":
-        pair.base.to("cpu"), pair.tuned.to("cpu")
+        pair.model("base").to("cpu"), pair.model("tuned").to("cpu")
         return pair
     there = Placement("cpu", placement.dtype, "in turns", 0, placement.parameters)
     return _load(choice, there, allow_pickle, trusted)
@@ -159,7 +159,7 @@ def dry_run(
     placement = _place(choice, given)
     print(f"{choice.name}: {placement}")
     pair = _load(choice, placement, given.allow_pickle, given.trust_remote_code)
-    print("\n".join(estimate.memory_report(pair.base.config, placement)))
+    print("\n".join(estimate.memory_report(pair.model("base").config, placement)))
     total = 0.0
     for cost in estimate.costs(pair, findings, given.limit, prompts=prompts):
         total += cost.seconds
@@ -176,7 +176,7 @@ def _precision(pair, choice: Choice, placement: Placement, given: argparse.Names
     if 4 * placement.parameters > 0.8 * free_memory():
         return f"{placement.dtype} against float32: not measured, float32 does not fit in memory."
     exact = Placement("cpu", "float32", "in turns", 0, placement.parameters)
-    base = _load(choice, exact, given.allow_pickle, given.trust_remote_code).base
+    base = _load(choice, exact, given.allow_pickle, given.trust_remote_code).model("base")
     difference = estimate.precision(pair, base)
     return (
         f"{placement.dtype} against float32: importance differs by {difference:.1e} of its largest "

@@ -74,7 +74,7 @@ def _one_prompt(pair, prompt: Prompt, max_tokens: int = RESPONSE) -> tuple[float
     """Seconds of a response and of an explanation of it, and what was measured."""
     from helpers.models.responses import respond
 
-    code, model = encode(prompt, pair.tokenizer, pair.template), pair.base
+    code, model = encode(prompt, pair.tokenizer, pair.template), pair.model("base")
     answers: list = []
 
     def answer():
@@ -111,7 +111,7 @@ def _positions(pair, limit: int | None, _) -> Cost:
     item = next(one for one in items.values() if one.at(PLACES[0]).id == typical.id)
     response, explanation, told = _one_prompt(pair, typical, MAX_TOKENS)
     code, expected = encode(typical, pair.tokenizer, pair.template), expected_ids(pair, item)
-    short = _seconds(lambda: importance(pair.base, code.ids, expected))
+    short = _seconds(lambda: importance(pair.model("base"), code.ids, expected))
     each = len(items) * len(PLACES)
     return Cost(
         "positions",
@@ -127,7 +127,7 @@ def _attention(pair, *_) -> Cost:
     from helpers.methods.word_pairs import word_pairs, word_space
     from helpers.words.vocabulary import read_vectors, read_vocabulary, word_embeddings
 
-    of_model, space = weights(pair.base), word_space(read_vectors())
+    of_model, space = weights(pair.model("base")), word_space(read_vectors())
     words = word_embeddings(of_model, pair.tokenizer, read_vocabulary().words)
 
     def one_head():
@@ -147,7 +147,7 @@ def _ffn(pair, *_) -> Cost:
     from helpers.methods.components import MAX_COMPONENTS, components, layer_value_vectors
     from helpers.methods.weights import weights
 
-    of_model = weights(pair.base)
+    of_model = weights(pair.model("base"))
     rows = layer_value_vectors(of_model, 0)
     n = min(MAX_COMPONENTS, rows.shape[1], rows.shape[0] - 1)
     once, layers = _seconds(lambda: components(rows, n)), of_model.n_layers
@@ -172,8 +172,8 @@ def _faithfulness(pair, limit: int | None, own: list[Prompt] | None) -> Cost:
     explained, integrated = len(chosen(prompts)), len(chosen(prompts, INTEGRATED))
     code = encode(_typical(pair, prompts), pair.tokenizer, pair.template)
     ids = list(code.ids[-TOKENS:])
-    gradient = _seconds(lambda: importance(pair.base, code.ids, ids))
-    erasure = _seconds(lambda: importance(pair.base, code.ids, ids, method="erasure"))
+    gradient = _seconds(lambda: importance(pair.model("base"), code.ids, ids))
+    erasure = _seconds(lambda: importance(pair.model("base"), code.ids, ids, method="erasure"))
     return Cost(
         "faithfulness",
         explained * (len(READERS) + 2) * (gradient + erasure) + integrated * 2 * STEPS * gradient,
@@ -224,7 +224,9 @@ def precision(pair, exact_base) -> float:
     code = encode(prompt, pair.tokenizer, pair.template)
     ids = list(code.ids[-8:])
     exact = importance(exact_base, code.ids, ids)
-    return float((importance(pair.base, code.ids, ids) - exact).abs().max() / exact.abs().max())
+    return float(
+        (importance(pair.model("base"), code.ids, ids) - exact).abs().max() / exact.abs().max()
+    )
 
 
 def duration(seconds: float) -> str:

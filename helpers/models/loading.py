@@ -6,19 +6,31 @@ import json
 import os
 import shutil
 import tempfile
-import warnings
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 import torch
 import transformers
-from safetensors import SafetensorError
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    GenerationConfig,
+    PreTrainedModel,
+)
 from transformers import PreTrainedTokenizerBase as Tokenizer
 from transformers.utils import logging as transformers_logging
 
 from helpers.methods.errors import Mendable
-from helpers.models.sources import Found, MissingWeights, UntrustedWeights, sha256
+from helpers.models.sources import (
+    TOKENIZERS,
+    Found,
+    MissingWeights,
+    UntrustedWeights,
+    sha256,
+)
 from helpers.paths import cache_folder
 
 
@@ -26,21 +38,7 @@ class UnusableModel(Mendable, ValueError):
     """The files are there but make no model that the methods can read; the message says why."""
 
 
-ADAPTER_ERRORS = (
-    OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, SafetensorError
-)  # fmt: skip
-
-
-# Files of which any tokenizer has one; the tokenizer's configuration alone makes none.
-TOKENIZERS = (
-    "tokenizer.json",
-    "tokenization*.py",
-    "*.model",
-    "vocab*",
-    "merges*",
-    "*.tiktoken",
-    "tekken*",
-)
+NAMED = 3  # weights that a refusal names
 
 
 def convert(gguf: Path, target: Path, dtype: torch.dtype = torch.float32) -> None:
@@ -83,21 +81,62 @@ class How:
 
 
 def load_model(folder: Path, how: torch.dtype | How) -> PreTrainedModel:
+    """A model, frozen, in evaluation mode, with every weight from its files and none left over."""
     how = how if isinstance(how, How) else How(how)
     transformers_logging.disable_progress_bar()
-    with_safetensors = not how.allow_pickle or any(folder.glob("*.safetensors"))
+    options = {
+        "config": read_config(folder, how),
+        "generation_config": GenerationConfig(eos_token_id=_ends(folder)),
+        "dtype": how.dtype,
+        "use_safetensors": not how.allow_pickle or any(folder.glob("*.safetensors*")),
+        "trust_remote_code": how.trust_remote_code,
+        "output_loading_info": True,
+    } | ({"device_map": "auto"} if how.spread else {})
     try:
-        model = AutoModelForCausalLM.from_pretrained(
-            str(folder),
-            dtype=how.dtype,
-            use_safetensors=with_safetensors,
-            trust_remote_code=how.trust_remote_code,
-            **({"device_map": "auto"} if how.spread else {}),
-        )
+        model, read = _with_attention(folder, options)
     except Exception as error:  # whatever the depths raise, tokenizers a bare Exception
         raise _unusable(folder, error) from error
+    _check_whole(folder, read)
     model = model if how.spread else model.to(how.device)
     return model.eval().requires_grad_(False)
+
+
+def _with_attention(folder: Path, options: dict) -> tuple[PreTrainedModel, dict]:
+    """With an attention of torch: the one that a configuration names may be code from elsewhere."""
+    load = partial(AutoModelForCausalLM.from_pretrained, str(folder), **options)
+    try:
+        return load(attn_implementation="sdpa")
+    except ValueError as error:
+        if "scaled_dot_product_attention" not in str(error):
+            raise
+    return load(attn_implementation="eager")
+
+
+def _ends(folder: Path) -> list[int] | None:
+    """Ids that end a response, the one thing that counts of what was set for generation."""
+    file = folder / "generation_config.json"
+    if not file.exists():
+        return None
+    try:
+        ends = json.loads(file.read_text(encoding="utf-8")).get("eos_token_id")
+        return ends if ends is None else [int(one) for one in np.atleast_1d(ends)]
+    except (ValueError, TypeError, AttributeError) as error:
+        raise UnusableModel(
+            f"{file} does not say which ids end a response: write "
+            '{"eos_token_id": ID} there, or fetch it again.'
+        ) from error
+
+
+def _check_whole(folder: Path, read: dict) -> None:
+    """Refuse weights that were not in the files (they would be random) and those left over."""
+    missing = sorted(read["missing_keys"])
+    for keys, what in ((missing, "lacks"), (sorted(read["unexpected_keys"]), "has too many")):
+        if keys:
+            raise UnusableModel(
+                f"The weights in {folder} are not those of the model in its config.json: it {what} "
+                f"{len(keys)} of them, {', '.join(keys[:NAMED])} among them. Save it again with "
+                "save_pretrained of the model itself (of a compiled or wrapped one, the model inside)."
+            )
 
 
 def _unusable(folder: Path, error: Exception) -> Exception:
@@ -114,69 +153,6 @@ def _unusable(folder: Path, error: Exception) -> Exception:
         f"{folder} cannot be loaded as a language model: {text[:300]} If the files are whole (fetch "
         "them again to be sure), this version of transformers may not know the architecture."
     )
-
-
-def apply_adapter(model: PreTrainedModel, adapter: Path) -> PreTrainedModel:
-    """Merge a LoRA adapter into `model`, in place."""
-    files = ("adapter_model.safetensors", "adapter_model.bin")
-    if not any((adapter / name).exists() for name in files):
-        raise MissingWeights(
-            f"No adapter in {adapter}: run `python -m helpers tune` to train one, or restore the "
-            "folder from the repository."
-        )
-    try:
-        from peft import PeftModel
-    except ImportError as error:
-        raise MissingWeights("Adapters need peft: pip install peft.") from error
-    try:
-        with warnings.catch_warnings():  # what is missing is refused below, in our words
-            warnings.filterwarnings("ignore", message="[^:]*missing adapter keys")
-            wrapped = PeftModel.from_pretrained(model, str(adapter))
-            fitted = wrapped.load_adapter(str(adapter), "default")
-        _check_fit(model, adapter, fitted.missing_keys, fitted.unexpected_keys)
-        merged = wrapped.merge_and_unload()
-    except ADAPTER_ERRORS as error:
-        if isinstance(error, UnusableModel):
-            raise
-        raise UnusableModel(
-            f"The adapter in {adapter} does not fit {_base_of(model)}: {str(error)[:300]} "
-            f"{_made_for(adapter)}"
-        ) from error
-    return merged.eval().requires_grad_(False)
-
-
-def _base_of(model: PreTrainedModel) -> str:
-    return f"the base model {model.name_or_path or type(model).__name__}"
-
-
-def _made_for(adapter: Path) -> str:
-    """The remedy for an adapter of another base, which its own configuration may name."""
-    try:
-        config = json.loads((adapter / "adapter_config.json").read_text(encoding="utf-8"))
-        name = config.get("base_model_name_or_path")
-    except (OSError, ValueError, AttributeError):
-        name = None
-    known = f" By its own account that is {name}." if name else ""
-    return f"Name the base that it was trained on.{known}"
-
-
-def _check_fit(model: PreTrainedModel, adapter: Path, missing: list, lacking: list) -> None:
-    """Refuse an adapter of which something, or for which something, would be left out silently."""
-    for keys, what in ((lacking, "holds weights for layers that the model lacks"),
-                       (missing, "lacks weights for layers of the model")):  # fmt: skip
-        if keys:
-            name = keys[0].removeprefix("base_model.model.").replace(".default.", ".")
-            raise UnusableModel(
-                f"The adapter in {adapter} was made for another model than {_base_of(model)}: it "
-                f"{what} ({len(keys)} of them, {name} is one). {_made_for(adapter)}"
-            )
-
-
-def load_tuned(folder: Path, adapter: Path | None, how: How) -> PreTrainedModel:
-    if adapter is not None and not adapter.exists():
-        apply_adapter(None, adapter)  # says what is missing before the model is loaded
-    model = load_model(folder, how)
-    return model if adapter is None else apply_adapter(model, adapter)
 
 
 def model_folder(found: Found) -> Path:
@@ -204,11 +180,20 @@ def read_config(folder: Path, how: How):
         config = AutoConfig.from_pretrained(str(folder), trust_remote_code=how.trust_remote_code)
     except Exception as error:
         raise _unusable(folder, error) from error
+    why = None
     if getattr(config, "quantization_config", None):
-        raise UnusableModel(
-            f"{folder} holds quantised weights, which the methods cannot read as numbers: choose the "
-            "model as it was before quantisation."
-        )
+        why = "holds quantised weights, which the methods cannot read as numbers: choose the model " \
+              "as it was before quantisation"  # fmt: skip
+    elif config.get_text_config() is not config:
+        why = "holds a model of text and more, and the methods read one of text alone: choose its " \
+              "text-only version, or save the language model in it to a folder of its own"  # fmt: skip
+    elif not getattr(config, "num_attention_heads", None):
+        why = "holds a model without attention heads, which the methods are about: choose a transformer"
+    if why:
+        raise UnusableModel(f"{folder} {why}.")
+    config.return_dict = True
+    if hasattr(config, "transformers_weights"):  # names another file than is looked at here
+        config.transformers_weights = None
     return config
 
 
@@ -221,7 +206,9 @@ def read_tokenizer(folder: Path, how: How) -> Tokenizer:
         raise UnusableModel(
             f"{folder} holds no tokenizer: copy tokenizer.json and tokenizer_config.json (or "
             "whatever files the tokenizer has) there from the model that it was made from, or write "
-            "them there with AutoTokenizer.from_pretrained(THAT_MODEL).save_pretrained(THIS_FOLDER)."
+            "them there with AutoTokenizer.from_pretrained(THAT_MODEL).save_pretrained(THIS_FOLDER). "
+            "One that has no such files, as ByT5's, tells no characters of its tokens: choose another "
+            "model."
         )
     try:
         return AutoTokenizer.from_pretrained(str(folder), trust_remote_code=how.trust_remote_code)

@@ -8,13 +8,12 @@ from functools import lru_cache
 from pathlib import Path
 
 import pandas as pd
-from transformers import PreTrainedTokenizerBase
 
 from helpers.methods.errors import Mendable
 from helpers.models.devices import GIB, ROOM, ROOM_ALONE
 from helpers.models.sources import Source
 from helpers.paths import data_folder
-from helpers.prompts.prompt import TEMPLATE, Template
+from helpers.prompts.prompt import Template
 
 try:
     import tomllib
@@ -153,44 +152,6 @@ def find(name: str) -> Choice:
             "with --base and --tuned."
         )
     return pairs[name]
-
-
-def chat_template(tokenizer: PreTrainedTokenizerBase) -> Template | None:
-    """The text around an instruction by a tokenizer's own chat template; None without one.
-
-    Thinking is switched off, and templates that would write today's date get a fixed one, so that a
-    prompt is the same every day.
-    """
-    if not getattr(tokenizer, "chat_template", None):
-        return None
-    slot = "INSTRUCTION-GOES-HERE"
-    text = tokenizer.apply_chat_template(
-        [{"role": "user", "content": slot}],
-        tokenize=False,
-        add_generation_prompt=True,
-        enable_thinking=False,
-        date_string="26 Jul 2024",
-    )
-    before, found, after = text.partition(slot)
-    if not found:
-        raise RegistryError("The tokenizer's chat template leaves the user's text out.")
-    # The tokenizer writes its beginning-of-sequence token itself.
-    before = before.removeprefix(tokenizer.bos_token or "")
-    special = [token for token in tokenizer.all_special_tokens if token and token in after]
-    return Template(CHAT, before, "\n\n", after, tuple(special))
-
-
-def template_of(choice: Choice, tokenizer: PreTrainedTokenizerBase) -> Template:
-    """The template a pair is asked in: its own, else the tuned tokenizer's, else the book's."""
-    if isinstance(choice.template, Template):
-        return choice.template
-    found = None if choice.embedded else chat_template(tokenizer)
-    if choice.template == CHAT and found is None:
-        raise RegistryError(
-            f"pair {choice.name!r}: the tuned model's tokenizer has no chat template: name another "
-            "template."
-        )
-    return found or TEMPLATE
 
 
 def memory(parameters: int) -> dict[str, float]:

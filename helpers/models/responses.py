@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from helpers.methods.density import BadInput
-from helpers.models.pair import Pair, PairInTurns
+from helpers.models.pair import Pair
 from helpers.models.roles import ROLES
 from helpers.prompts.prompt import Prompt, Template, encode
 
@@ -53,11 +54,31 @@ def _finish(ids: list[int], tokenizer, stops: set[int], template: Template) -> R
     return Response(tuple(kept), tokenizer.decode(kept, skip_special_tokens=True).strip(), ended)
 
 
-def stop_ids(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> set[int]:
-    """Ids that end a response for this model."""
-    configured = model.generation_config.eos_token_id
-    listed = configured if isinstance(configured, (list, tuple)) else [configured]
-    return {token for token in [*listed, tokenizer.eos_token_id] if token is not None}
+def stop_ids(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, template: Template
+) -> set[int]:
+    """Ids that end a response: by the model's configurations, the tokenizer, or the template."""
+    found = [tokenizer.eos_token_id]
+    for configured in (model.config, model.generation_config):
+        ends = getattr(configured, "eos_token_id", None)
+        found += ends if isinstance(ends, (list, tuple)) else [ends]
+    added = tokenizer.get_added_vocab()
+    found += [added.get(marker) for marker in template.markers]
+    return {token for token in found if token is not None}
+
+
+@contextmanager
+def _greedy(model: PreTrainedModel, stops: set[int], tokens: int) -> Iterator[GenerationConfig]:
+    """Without what a model's makers set for generation: `generate` would take it for defaults."""
+    own = model.generation_config
+    # What is padded is masked, or comes after an end: any id will do.
+    model.generation_config = GenerationConfig(
+        eos_token_id=sorted(stops) or None, pad_token_id=0, max_new_tokens=tokens
+    )
+    try:
+        yield model.generation_config
+    finally:
+        model.generation_config = own
 
 
 @torch.no_grad()
@@ -88,32 +109,27 @@ def respond(
 
 
 def _respond(model, tokenizer, prompts, template: Template, max_tokens: int) -> list[Response]:
-    pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
     width, device = max(map(len, prompts)), model.get_input_embeddings().weight.device
-    ids = torch.full((len(prompts), width), pad)
+    ids = torch.zeros((len(prompts), width), dtype=torch.long)
     mask = torch.zeros_like(ids)
     for row, prompt in enumerate(prompts):
         ids[row, width - len(prompt) :] = torch.as_tensor(prompt)
         mask[row, width - len(prompt) :] = 1
-    stops = stop_ids(model, tokenizer)
-    output = model.generate(
-        ids.to(device),
-        attention_mask=mask.to(device),
-        max_new_tokens=max_tokens,
-        do_sample=False,
-        pad_token_id=pad,
-        eos_token_id=sorted(stops),
-    )
+    stops = stop_ids(model, tokenizer, template)
+    with _greedy(model, stops, max_tokens) as settings:
+        output = model.generate(
+            ids.to(device), attention_mask=mask.to(device), generation_config=settings
+        )
     return [_finish(row.tolist(), tokenizer, stops, template) for row in output[:, width:]]
 
 
-def longest(pair: Pair | PairInTurns) -> int | None:
+def longest(pair: Pair) -> int | None:
     """Tokens that both models can read; None where their configurations set no limit."""
     found = [getattr(pair.config(role), "max_position_embeddings", None) for role in ROLES]
     return min((one for one in found if one is not None), default=None)
 
 
-def check_lengths(pair: Pair | PairInTurns, prompts: Sequence[Prompt], max_tokens: int) -> None:
+def check_lengths(pair: Pair, prompts: Sequence[Prompt], max_tokens: int) -> None:
     """Refuse prompts that leave no room for `max_tokens` of response, all of them by name."""
     limit = longest(pair)
     if limit is None:

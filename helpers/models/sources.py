@@ -9,26 +9,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 import os
 import re
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from math import prod
 from pathlib import Path
 from typing import Literal
 
-from helpers.methods.errors import Mendable
+from safetensors import SafetensorError, safe_open
+
+from helpers.models.hub import MissingWeights, UntrustedWeights, download
 
 Kind = Literal["model", "gguf", "adapter"]
-
-
-ATTEMPTS, PAUSE = 3, 2.0  # tries of a download that the network interrupts, seconds between them
-
-
-ANSWER = 5.0  # seconds that the Hub has for its first answer
 
 
 TEXT = ["*.json", "*.txt", "*.model", "*.jinja"]
@@ -40,12 +33,22 @@ SAFE, PICKLED = ["*.safetensors"], ["*.bin"]
 SKIPPED = ["*/*", "consolidated*", "training_args.bin", "optimizer*", "policy*"]
 
 
-class MissingWeights(Mendable, FileNotFoundError):
-    """The weights are not on this machine; the message says what fetches them."""
+# What loaders look for, in their order; an index names the files of a model in several.
+WEIGHTS = {
+    "model": ("model.safetensors", "model.safetensors.index.json",
+              "pytorch_model.bin", "pytorch_model.bin.index.json"),
+    "adapter": ("adapter_model.safetensors", "adapter_model.bin"),
+}  # fmt: skip
 
 
-class UntrustedWeights(Mendable, ValueError):
-    """Loading would run code that comes with the model; the message says how to allow it."""
+# Files of which any tokenizer has one; the tokenizer's configuration alone makes none.
+TOKENIZERS = ("tokenizer.json", "tokenization*.py", "*.model", "vocab*", "merges*", "*.tiktoken",
+              "tekken*")  # fmt: skip
+
+
+# What else decides how a model is asked and where its response ends.
+ASKED = ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "chat_template*",
+         "additional_chat_templates/*", "generation_config.json")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -72,22 +75,31 @@ class Found:
 
     def fingerprint(self) -> str:
         """The Hub's commit, or one hash over all weight and configuration files."""
-        return self.commit or f"sha256:{_hash_of(self.files())}"
+        return self.commit or f"sha256:{hash_of(self.files())}"
 
-    def files(self) -> list[Path]:
+    def files(self) -> dict[str, Path]:
+        """Weights and configurations by their names below the folder, in the hash's order."""
         if self.kind == "gguf":
-            return [self.path]
-        names = ("*.safetensors", "*.bin", "config.json", "adapter_config.json")
-        return sorted(path for name in names for path in self.path.glob(name))
+            return {self.path.name: self.path}
+        found = [*weights_of(self.path), *self.path.glob("*.index.json")]
+        found += [self.path / name for name in ("config.json", "adapter_config.json")]
+        return {os.path.relpath(one, self.path): one for one in sorted(found) if one.exists()}
+
+    def asked(self) -> dict[str, Path]:
+        """Files of tokenizer and template, which no GGUF file has beside it."""
+        if self.kind == "gguf":
+            return {}
+        names = {one for name in (*TOKENIZERS, *ASKED) for one in self.path.glob(name)}
+        return {os.path.relpath(one, self.path): one for one in sorted(names)}
 
     def parameters(self) -> int:
         """How many weights it holds, from the headers alone (from the size where there are none)."""
         if self.kind == "gguf":
             return 2 * self.path.stat().st_size  # four bits a weight or more
-        safe = [path for path in self.files() if path.suffix == ".safetensors"]
-        if not safe:
-            return sum(path.stat().st_size for path in self.files()) // 2
-        return sum(_header_count(path) for path in safe)
+        files = weights_of(self.path)
+        if not all(path.suffix == ".safetensors" for path in files):
+            return sum(path.stat().st_size for path in files) // 2
+        return sum(prod(shape) for path in files for shape in tensor_shapes(path).values())
 
 
 def sha256(path: Path) -> str:
@@ -98,22 +110,45 @@ def sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _hash_of(files: list[Path]) -> str:
-    listed = "\n".join(f"{path.name} {sha256(path)}" for path in files)
-    return hashlib.sha256(listed.encode()).hexdigest()
+def hash_of(files: dict[str, Path], more: str = "") -> str:
+    """One hash over names and contents of files, and a text."""
+    listed = "\n".join(f"{name} {sha256(path)}" for name, path in files.items())
+    return hashlib.sha256((listed + more).encode()).hexdigest()
 
 
-def _header_count(path: Path) -> int:
-    with open(path, "rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        try:
-            header = json.loads(file.read(min(length, 100_000_000)))
-            entries = [entry for name, entry in header.items() if name != "__metadata__"]
-            return sum(prod(entry["shape"]) for entry in entries)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise MissingWeights(
-                f"{path} is not a safetensors file (damaged, or half downloaded): fetch it again."
-            ) from error
+def weights_of(folder: Path) -> list[Path]:
+    """The weight files that a loader opens, whatever else lies beside them; none where it has none."""
+    kind = "adapter" if (folder / "adapter_config.json").exists() else "model"
+    file = next((folder / name for name in WEIGHTS[kind] if (folder / name).exists()), None)
+    if file is None or file.suffix != ".json":
+        return [file] if file else []
+    try:
+        names = sorted(set(json.loads(file.read_text(encoding="utf-8"))["weight_map"].values()))
+        return [folder / name for name in names]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise MissingWeights(f"{file} does not list weight files: fetch it again.") from error
+
+
+def check_pickles(files: list[Path], name: str, allowed: bool) -> None:
+    """Refuse weights in any other format than safetensors unless that was allowed."""
+    pickles = [one.name for one in files if one.suffix != ".safetensors"]
+    if pickles and not allowed:
+        raise UntrustedWeights(
+            f"{name} has weights as pickles ({pickles[0]}), which can run code when they are opened. "
+            "If you trust their author, allow them with --allow-pickle (allow_pickle=True); safer is "
+            "a copy converted to safetensors."
+        )
+
+
+def tensor_shapes(path: Path) -> dict[str, list[int]]:
+    """Names and shapes of the tensors in a safetensors file, from its header alone."""
+    try:
+        with safe_open(path, "numpy") as file:
+            return {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise MissingWeights(
+            f"{path} is not a safetensors file (damaged, or half downloaded): fetch it again."
+        ) from error
 
 
 def find(source: Source, *, allow_pickle: bool = False) -> Found:
@@ -133,10 +168,11 @@ def find(source: Source, *, allow_pickle: bool = False) -> Found:
 
 
 def _file(path: Path) -> Found:
-    if path.read_bytes()[:4] != b"GGUF":
-        raise MissingWeights(
-            f"{path} is no GGUF file: name a GGUF file, or the folder that holds a model."
-        )
+    with open(path, "rb") as file:
+        if file.read(4) != b"GGUF":
+            raise MissingWeights(
+                f"{path} is no GGUF file: name a GGUF file, or the folder that holds a model."
+            )
     return Found("gguf", path)
 
 
@@ -150,155 +186,22 @@ def _folder(path: Path, name: str, allow_pickle: bool, commit: str | None = None
             "neither config.json nor adapter_config.json: name the folder of a model or an adapter"
         )  # fmt: skip
         raise MissingWeights(f"{name} holds {which}.")
-    if not any(path.glob("*.safetensors")):
-        if not any(path.glob("*.bin")):
-            raise MissingWeights(f"{name} holds no weights (*.safetensors): fetch them again.")
-        if not allow_pickle:
-            raise UntrustedWeights(
-                f"{name} has its weights only as pickles (*.bin), which can run code when they are "
-                "opened. If you trust their author, allow them with --allow-pickle "
-                "(allow_pickle=True); safer is a copy converted to safetensors."
-            )
+    files = weights_of(path)
+    if not files:
+        raise MissingWeights(f"{name} holds no weights (*.safetensors): fetch them again.")
+    check_pickles(files, name, allow_pickle)
     return Found("adapter" if adapter else "model", path, commit)
 
 
 def _hub(source: Source, allow_pickle: bool) -> Found:
-    path = _download(source, [*TEXT, *SAFE])
-    if allow_pickle and not any(path.glob("*.safetensors")):
-        path = _download(source, [*TEXT, *PICKLED])
-    if allow_pickle is False and not any(path.glob("*.safetensors")):
+    fetch = partial(download, source.where, source.revision, ignore_patterns=SKIPPED)
+    path = fetch(allow_patterns=[*TEXT, *SAFE])
+    if allow_pickle and not weights_of(path):
+        path = fetch(allow_patterns=[*TEXT, *PICKLED])
+    elif not weights_of(path):
         raise UntrustedWeights(
             f"{source} has no safetensors on the Hub; it may have pickles, which can run code when "
             "they are opened. If you trust its author, allow them with --allow-pickle "
             "(allow_pickle=True)."
         )
     return _folder(path, str(source), allow_pickle, f"{source.where}@{path.name}")
-
-
-def _download(source: Source, patterns: list[str]) -> Path:
-    """The folder of a snapshot in the Hub's cache; only files at its top."""
-    with _explained(source), _quiet_retries():
-        for attempt in range(ATTEMPTS):
-            try:
-                return _snapshot(source, patterns)
-            except Exception as error:
-                last = attempt == ATTEMPTS - 1 or _told_to_stay_offline()
-                if last or not _is_network(error):
-                    raise
-                time.sleep(PAUSE)
-    raise AssertionError("unreachable")
-
-
-def _snapshot(source: Source, patterns: list[str]) -> Path:
-    """The snapshot as it is on the Hub, or the whole one in the cache while the Hub is silent.
-
-    The Hub is asked first whether it is there: a missing network would else be waited for at every
-    request, most of a minute each time.
-    """
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import LocalEntryNotFoundError
-
-    silent = _hub_silence()
-    try:
-        return Path(
-            snapshot_download(
-                source.where,
-                revision=source.revision,
-                allow_patterns=patterns,
-                ignore_patterns=SKIPPED,
-                endpoint=os.environ.get("HF_ENDPOINT"),
-                local_files_only=silent is not None,
-            )
-        )
-    except LocalEntryNotFoundError as error:
-        raise (silent or error) from error
-
-
-def _hub_silence() -> Exception | None:
-    """Why the Hub gives no answer; None where it gives any, be it a refusal."""
-    from huggingface_hub import constants
-    from huggingface_hub.utils import get_session
-
-    hub = os.environ.get("HF_ENDPOINT") or constants.ENDPOINT
-    try:
-        status = get_session().head(hub, timeout=ANSWER).status_code
-    except Exception as error:
-        if _is_network(error):
-            return error
-        raise
-    return ConnectionError(f"{hub} answers with status {status}") if status >= 500 else None
-
-
-def _told_to_stay_offline() -> bool:
-    from huggingface_hub import constants
-
-    return constants.HF_HUB_OFFLINE
-
-
-@contextmanager
-def _quiet_retries() -> Iterator[None]:
-    """Without the Hub client's line for every request that it repeats; how it ends is said here."""
-
-    def passes(record: logging.LogRecord) -> bool:
-        return not re.search("Retrying in|thrown while requesting", record.getMessage())
-
-    log = logging.getLogger("huggingface_hub.utils._http")
-    log.addFilter(passes)
-    try:
-        yield
-    finally:
-        log.removeFilter(passes)
-
-
-def _is_network(error: BaseException) -> bool:
-    """Whether a connection failed: the client's transport errors, whichever library it uses."""
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-
-    if isinstance(error, HfHubHTTPError):
-        return error.response is not None and error.response.status_code >= 500
-    module = type(error).__module__.partition(".")[0]
-    return isinstance(error, ConnectionError | TimeoutError | LocalEntryNotFoundError) or (
-        module in ("httpx", "httpx2", "httpcore", "httpcore2", "requests", "urllib3")
-    )
-
-
-@contextmanager
-def _explained(source: Source) -> Iterator[None]:
-    from huggingface_hub import errors
-
-    where = source.where
-    try:
-        yield
-    except errors.GatedRepoError as error:
-        raise MissingWeights(
-            f"{where} is gated: its authors ask you to accept a licence. Open its page on the Hub "
-            "with your account, accept, and log in here with `hf auth login` (or set HF_TOKEN)."
-        ) from error
-    except errors.RevisionNotFoundError as error:
-        raise MissingWeights(
-            f"{where} has no revision {source.revision!r}: name a branch, tag or commit that it has."
-        ) from error
-    except (errors.RepositoryNotFoundError, errors.HFValidationError) as error:
-        raise MissingWeights(
-            f"There is no folder {where!r} here and no public model of that name on the Hub: check "
-            "the spelling; for a private model log in with `hf auth login` first."
-        ) from error
-    except Exception as error:
-        if isinstance(error, OSError) and error.errno == 28:  # ENOSPC
-            raise MissingWeights(
-                f"The disk is full: {where} could not be downloaded. Free some space, or set HF_HOME "
-                "to a folder on another disk, and give the same command again."
-            ) from error
-        if not _is_network(error) and not isinstance(error, errors.HfHubHTTPError):
-            raise
-        raise MissingWeights(_unreached(source, error)) from error
-
-
-def _unreached(source: Source, error: Exception) -> str:
-    why = "HF_HUB_OFFLINE is set" if _told_to_stay_offline() else type(error).__name__
-    return (
-        f"No file or folder {source.where!r} is in {Path.cwd()}, so it was looked for on the Hub, "
-        f"which could not be reached for {source} ({why}). If a folder is meant, check its spelling. "
-        "If the Hub is meant: what was downloaded is kept, and with a connection the same command "
-        "goes on from there."
-    )

@@ -20,7 +20,7 @@ def choice(name: str, store: Store) -> registry.Choice:
     return registry.own(**own, name=name) if own else registry.find(name)
 
 
-def load(name: str, store: Store) -> pairs.Pair | pairs.PairInTurns:
+def load(name: str, store: Store) -> pairs.Pair:
     """The pair of a store on the CPU, as exactly as memory allows.
 
     Raises Mendable, with the remedy, where its weights cannot be had or do not fit.
@@ -36,7 +36,7 @@ def load(name: str, store: Store) -> pairs.Pair | pairs.PairInTurns:
     return pairs.load(chosen, dtype=torch_dtype(where.dtype), layout=where.layout)
 
 
-def models(name: str, store: Store) -> pairs.Pair | pairs.PairInTurns | str:
+def models(name: str, store: Store) -> pairs.Pair | str:
     """The loaded pair; a sentence where it cannot be had."""
     try:
         return load(name, store)

@@ -27,7 +27,7 @@ from helpers.methods.word_pairs import (
     word_pairs,
     word_space,
 )
-from helpers.models.pair import Pair
+from helpers.models.pair import Pair, pair_of
 from helpers.prompts.prompt import Prompt, Segment
 from helpers.store.store import Store
 from helpers.words import verbs
@@ -92,7 +92,7 @@ def pair() -> Pair:
                 rows, columns = part.weight.shape
                 low_rank = rng.standard_normal((rows, 2)) @ rng.standard_normal((2, columns))
                 part.weight.add_(torch.from_numpy(0.02 * low_rank).float())
-    return Pair("tiny", base, tuned, byte_tokenizer())
+    return pair_of("tiny", base, tuned, byte_tokenizer())
 
 
 @pytest.fixture(scope="module")
@@ -184,26 +184,28 @@ def test_every_reading_changes_what_it_says(pair):
 
 
 def test_random_updates_have_the_size_of_the_real_one_and_leave_no_trace(pair):
-    of_model = weights(pair.base)
-    before = {name: value.clone() for name, value in pair.base.state_dict().items()}
+    of_model = weights(pair.model("base"))
+    before = {name: value.clone() for name, value in pair.model("base").state_dict().items()}
     updates = next(
         attention_readings.drawn_updates(
             attention_readings.real_updates(pair), draws=1, seed=3, null="norm"
         )
     )
     real = (
-        pair.tuned.model.layers[1].self_attn.q_proj.weight
+        pair.model("tuned").model.layers[1].self_attn.q_proj.weight
         - before["model.layers.1.self_attn.q_proj.weight"]
     )
     drawn = updates[1, "query"]
     torch.testing.assert_close(torch.linalg.norm(drawn), torch.linalg.norm(real))
     assert torch.linalg.matrix_rank(drawn, rtol=1e-4) == 2
     with pytest.raises(RuntimeError), attention_readings.updated(of_model, updates):
-        now = pair.base.model.layers[1].self_attn.q_proj.weight
+        now = pair.model("base").model.layers[1].self_attn.q_proj.weight
         torch.testing.assert_close(now - before["model.layers.1.self_attn.q_proj.weight"], drawn.T,
                                    rtol=1e-4, atol=1e-6)  # fmt: skip
         raise RuntimeError("stopped in the middle")
-    assert all(torch.equal(value, before[name]) for name, value in pair.base.state_dict().items())
+    assert all(
+        torch.equal(value, before[name]) for name, value in pair.model("base").state_dict().items()
+    )
 
 
 def test_the_baseline_holds_every_draw_once(store):
@@ -411,7 +413,7 @@ def test_a_head_that_gained_a_pair_of_an_instruction_verb_is_ranked_first(pair, 
         with torch.no_grad():
             side(*HEAD, fold=False)[:, :2] = (direction / scale)[:, None]
     lexicon = replace(LEXICON, vectors=vectors)
-    planted = Pair("planted", base, tuned, pair.tokenizer)
+    planted = pair_of("planted", base, tuned, pair.tokenizer)
     found = Store(tmp_path)
     attention_pairs.make_pairs(planted, found, lexicon, 3, False)
     table = attention_causal.gains(found, lexicon)
@@ -436,7 +438,7 @@ def test_control_sets_are_different_draws_of_as_many_heads_of_the_same_layers():
 
 
 def test_silencing_a_head_removes_its_output_and_nothing_else(pair):
-    of_model, layer, head = weights(pair.tuned), 1, 2
+    of_model, layer, head = weights(pair.model("tuned")), 1, 2
     given, seen = [], []
     projection = of_model.attention_output(layer)
     ids = torch.arange(5, 15)[None]
@@ -446,10 +448,10 @@ def test_silencing_a_head_removes_its_output_and_nothing_else(pair):
         seen.append(output)
 
     watch = projection.register_forward_hook(remember)
-    plain = pair.tuned(ids).logits
+    plain = pair.model("tuned")(ids).logits
     with attention_causal.silenced(of_model, [(layer, head)]) as model:
         changed = model(ids).logits
-    after = pair.tuned(ids).logits
+    after = pair.model("tuned")(ids).logits
     watch.remove()
     cut = given[0].unflatten(-1, (4, -1)).clone()
     cut[..., head, :] = 0
@@ -464,9 +466,9 @@ def test_silencing_a_head_removes_its_output_and_nothing_else(pair):
 
 def test_loss_is_the_mean_of_the_negative_log_likelihoods(pair):
     ids = [1, 20, 30, 40]
-    rows = torch.log_softmax(pair.tuned(torch.tensor([ids])).logits[0], dim=-1)
+    rows = torch.log_softmax(pair.model("tuned")(torch.tensor([ids])).logits[0], dim=-1)
     expected = -np.mean([rows[i, token].item() for i, token in enumerate(ids[1:])])
-    found = attention_causal.text_loss(pair.tuned, [ids, ids[:2]])
+    found = attention_causal.text_loss(pair.model("tuned"), [ids, ids[:2]])
     np.testing.assert_allclose(found[0], expected, rtol=1e-5)
 
 

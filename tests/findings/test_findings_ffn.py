@@ -15,7 +15,7 @@ from helpers.findings.ffn import live as ffn_live
 from helpers.findings.ffn import tables as ffn_view
 from helpers.findings.ffn.explorer import from_store, pack_components
 from helpers.methods.components import concept_words, word_outputs
-from helpers.models.pair import Pair
+from helpers.models.pair import Pair, pair_of
 from helpers.pages import prose
 from helpers.pages.tables import comparison_table
 from helpers.store.store import Store
@@ -42,6 +42,9 @@ def tokenizer(texts, add_special_tokens):
     return {"input_ids": [[sum(map(ord, text)) % 211, len(text)] for text in texts]}
 
 
+tokenizer.bos_token_id = None
+
+
 @pytest.fixture(scope="module")
 def pair() -> Pair:
     base, tuned = tiny(0), tiny(0)
@@ -49,7 +52,7 @@ def pair() -> Pair:
     for layer in tuned.model.layers:
         low_rank = rng.standard_normal((12, 2)) @ rng.standard_normal((2, 40))
         layer.mlp.down_proj.weight.add_(torch.from_numpy(0.01 * low_rank).float())
-    return Pair("tiny", base, tuned, tokenizer, template=SimpleNamespace())
+    return pair_of("tiny", base, tuned, tokenizer, template=SimpleNamespace())
 
 
 @pytest.fixture(scope="module")

@@ -88,10 +88,10 @@ def test_erasing_the_instruction_takes_what_two_forward_passes_say(pair, filled)
     code = encode(ITEMS[4].at("half"), pair.tokenizer, pair.template)
     mask = torch.tensor([False, *code.mask("instruction")])  # BOS leads
     for erase in (torch.zeros_like(mask), mask):
-        inputs = pair.tuned.get_input_embeddings()(torch.tensor([[*code.ids, *expected[:-1]]]))
+        inputs = pair.model("tuned").get_input_embeddings()(torch.tensor([[*code.ids, *expected[:-1]]]))
         inputs[0, : len(mask)][erase] = 0
         with torch.no_grad():
-            logs = pair.tuned(inputs_embeds=inputs).logits[0, -len(expected) :].log_softmax(-1)
+            logs = pair.model("tuned")(inputs_embeds=inputs).logits[0, -len(expected) :].log_softmax(-1)
         rows.append(logs[range(len(expected)), expected].sum().item())
     found = table.loc[("item-4", "half", "tuned")]
     assert found["whole"] == pytest.approx(rows[0], rel=1e-4)

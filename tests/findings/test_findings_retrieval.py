@@ -89,7 +89,7 @@ def test_the_gain_is_the_difference_of_mean_log_probabilities(pair, filled):
     def direct(condition):
         prompt = encode(ITEMS[0].under(condition), pair.tokenizer, pair.template).ids
         with torch.no_grad():
-            logits = pair.base(torch.tensor([[*prompt, *ids]])).logits[0, len(prompt) - 1 : -1]
+            logits = pair.model("base")(torch.tensor([[*prompt, *ids]])).logits[0, len(prompt) - 1 : -1]
         return logits.log_softmax(-1)[range(len(ids)), ids].mean().item()
 
     gain = table.loc[("item-0", "true", "base"), "gain"]

