@@ -7,7 +7,8 @@ arrays or torch tensors, and give back the same kind.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Literal
 
 import numpy as np
 import torch
@@ -17,7 +18,7 @@ from torch import Tensor
 from helpers.methods.errors import Mendable
 
 LEVELS, THRESHOLD, P = 10, 7, 4
-
+TEMPLATE = "template"  # the role of tokens that belong to no segment
 
 Array = np.ndarray | Tensor
 
@@ -116,6 +117,43 @@ def share_on(found: np.ndarray, mask: np.ndarray) -> float:
     """Share of the positive importance that lies on the masked rows; NaN where there is none."""
     positive = found.clip(min=0)
     return float(positive[mask].sum() / positive.sum()) if positive.sum() > 0 else float("nan")
+
+
+def shares(
+    importance: Float[np.ndarray, "prompt response"], roles: Sequence[str]
+) -> dict[str, float]:
+    """Share of positive importance on each segment, of that on all segments: the template is left out.
+
+    NaN where no segment has any. method.md, section 1 (*Share*).
+    """
+    labels = np.asarray(roles)
+    inside = labels != TEMPLATE
+    return {
+        role: share_on(importance[inside], labels[inside] == role)
+        for role in dict.fromkeys(labels[inside])
+    }
+
+
+def segment_scores(
+    importance: Float[np.ndarray, "prompt response"],
+    roles: Sequence[str],
+    *,
+    rows: Literal["all", "segments"] = "all",
+    threshold: int = THRESHOLD,
+    p: float = P,
+) -> dict[str, float]:
+    """The instruction score, and the same score of every other segment as a placebo.
+
+    `rows`: "all" as the paper does, where the largest density may lie on the template's tokens, which
+    only the tuned model knows; "segments" drops them before anything is normalised.
+    """
+    labels = np.asarray(roles)
+    kept = labels != TEMPLATE if rows == "segments" else np.ones(len(labels), dtype=bool)
+    names = dict.fromkeys(labels[labels != TEMPLATE])
+    if not importance.size:
+        return dict.fromkeys(names, float("nan"))
+    values = density(normalise(importance[kept], threshold=threshold), p)
+    return {name: instruction_score(values, labels[kept] == name) for name in names}
 
 
 def score(normalised: np.ndarray, roles: np.ndarray, threshold: int = THRESHOLD) -> dict:

@@ -130,7 +130,8 @@ def test_a_changed_prompt_is_computed_again_and_no_other(pair, filled, tmp_path)
     }
     assert len(before) == len(store.manifest())
     blocks = {name for name in again if "-on-" in name}
-    assert len(blocks) == 8 and all(name.endswith("/02") for name in blocks)
+    # Importance and losses of every setting, model and author.
+    assert len(blocks) == 16 and all(name.endswith("/02") for name in blocks)
 
 
 def test_two_runs_may_fill_one_store_at_the_same_time(tmp_path):

@@ -7,7 +7,14 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from helpers.methods.density import BadInput, density, instruction_score, normalise
+from helpers.methods.density import (
+    BadInput,
+    density,
+    instruction_score,
+    normalise,
+    segment_scores,
+    shares,
+)
 
 MATRICES = arrays(
     np.float64,
@@ -90,3 +97,35 @@ def test_torch_gives_torch_and_the_same_numbers():
 def test_bad_input_is_refused_with_its_name(call, says):
     with pytest.raises(BadInput, match=says):
         call()
+
+
+ROLES = ["template", "instruction", "instruction", "input", "context", "template"]
+PLANTED = np.array(
+    [[9, 9, 9], [1, 0, 2], [0, 1, 0], [1, 1, 0], [-5, 1, -1], [8, 0, 9]], dtype=float
+)
+
+
+def test_shares_leave_the_template_out_and_add_up():
+    found = shares(PLANTED, ROLES)
+    assert found == {"instruction": 4 / 7, "input": 2 / 7, "context": 1 / 7}
+
+
+def test_a_template_that_holds_the_largest_density_hides_the_segments():
+    whole = segment_scores(PLANTED, ROLES)
+    without = segment_scores(PLANTED, ROLES, rows="segments")
+    assert set(whole.values()) == {0.0}  # every entry of a segment is under the threshold
+    assert without["instruction"] > without["context"] > 0
+    alone = instruction_score(density(normalise(PLANTED[1:5], threshold=7)), np.arange(4) < 2)
+    assert without["instruction"] == alone
+
+
+def test_all_rows_give_the_paper_s_score():
+    rng = np.random.default_rng(1)
+    found = rng.normal(size=(6, 9))
+    mask = np.array(ROLES) == "instruction"
+    expected = instruction_score(density(normalise(found, threshold=7)), mask)
+    assert segment_scores(found, ROLES)["instruction"] == expected
+
+
+def test_an_empty_response_has_no_score():
+    assert np.isnan(segment_scores(np.zeros((6, 0)), ROLES)["instruction"])

@@ -18,7 +18,9 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from helpers.findings.parts import blocks, encoded, pack, unpack
+from helpers.findings.recognition import blanked, segments
 from helpers.findings.recognition.read import part_name, read_responses
+from helpers.findings.recognition.segments import make_segments
 from helpers.methods.density import LEVELS, THRESHOLD, P, score
 from helpers.methods.importance import importance
 from helpers.models.pair import Pair
@@ -148,12 +150,12 @@ def compute(
     ]
     store.fill(parts, desc="importance", progress=progress)
     made = {part.name: store.manifest()[part.name]["sha256"] for part in parts}
-    store.get(
-        "recognition/scores",
-        lambda: make_scores(store, prompts),
-        made_from=source | {"importance": inputs_hash(made)},
-        **about,
-    )
+    source |= {"importance": inputs_hash(made)}
+    scores, table = lambda: make_scores(store, prompts), lambda: make_segments(store, SETTINGS)
+    store.get("recognition/scores", scores, made_from=source, **about)
+    store.get(segments.PART, table, made_from=source, **about)
+    losses = [part for c in conditions for part in blanked.parts(pair, store, prompts, *c)]
+    store.fill(losses, desc="blanking", progress=progress)
 
 
 def _responses(
