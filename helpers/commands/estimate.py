@@ -21,8 +21,6 @@ from helpers.models.responses import check_lengths
 from helpers.prompts.prompt import Prompt, encode, few, read_prompts
 
 LENGTHS = (200, 100)  # N and M of the longest case that the book asks for
-
-
 RESPONSE = 32  # tokens of a response at most, unless a finding says otherwise
 
 

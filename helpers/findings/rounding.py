@@ -18,15 +18,11 @@ from jaxtyping import Float
 from helpers.models.pair import Pair
 
 BLOCKS = {"Q4_K": 32, "Q5_0": 32, "Q5_K": 32, "Q6_K": 16, "Q8_0": 32}  # weights that share a step
-
-
 NAMES = {
     "attn_q": "self_attn.q_proj", "attn_k": "self_attn.k_proj", "attn_v": "self_attn.v_proj",
     "attn_output": "self_attn.o_proj", "ffn_gate": "mlp.gate_proj", "ffn_up": "mlp.up_proj",
     "ffn_down": "mlp.down_proj",
 }  # fmt: skip
-
-
 PART = "pair/weights"
 
 

@@ -17,8 +17,6 @@ from sklearn.metrics import roc_curve
 from helpers.methods.statistics import RESAMPLES, BadSample, Comparison, from_draws
 
 FALSE_RATES = np.linspace(0, 1, 101)
-
-
 BAND_DRAWS = 500
 
 

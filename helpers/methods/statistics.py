@@ -17,8 +17,6 @@ from scipy import special, stats
 from helpers.methods.errors import Mendable
 
 RESAMPLES = 10_000
-
-
 LEAST = 3  # values that a sample must have to be compared
 
 

@@ -100,8 +100,6 @@ _GEMMA = Architecture(
     feedforward_norm="pre_feedforward_layernorm",
     post_feedforward_norm="post_feedforward_layernorm",
 )
-
-
 ARCHITECTURES: dict[str, Architecture] = {
     "llama": _LLAMA,
     "mistral": _LLAMA,

@@ -20,11 +20,7 @@ from numpy import ndarray
 from torch import Tensor
 
 TOP_K = 100
-
-
 REFERENCE = 3000  # most frequent words that set a word's threshold
-
-
 DEVIATIONS = 1.96
 
 

@@ -12,6 +12,7 @@ const LEAST = 2;
 const MOST_ROWS = 100;
 const ROW = 20;
 const MARGIN = { left: 62, top: 22, bottom: 4 };
+const NAMED = 6;
 const format = new Intl.NumberFormat("en-US");
 const number = (value) => format.format(value);
 const signed = (value) => (value > 0 ? `+${number(value)}` : value < 0 ? `\u2212${number(-value)}` : "0");
@@ -66,19 +67,16 @@ const opener = async (data) => {
 const render = async ({ model, el }) => {
   const all = await opener(model.get("data"));
   const link = fragment("heads");
-  const inside = (value, high, fallback) => (Number.isInteger(value) && value >= 0 && value < high ? value : fallback);
-  const whole = (key, high, fallback) => inside(Number(link.get(key, fallback)), high, fallback);
   const state = {
-    layer: whole("layer", all.layers, -1),
-    head: whole("head", all.perLayer, -1),
+    layer: link.bounded("layer", 0, all.layers - 1, -1),
+    head: link.bounded("head", 0, all.perLayer - 1, -1),
     view: link.known("view", VIEWS),
-    kind: link.known("kind", KINDS),
+    kind: link.known("kind", KINDS, all.wordClass.includes(1) ? "instruction" : "all"),
     show: link.known("show", SHOWS),
-    dimension: whole("dimension", all.dimensions, -1),
-    word: link.get("word", ""),
+    dimension: link.bounded("dimension", 0, all.dimensions - 1, -1),
+    word: link.words("word"),
   };
-  const live = h("p", { class: "ex-say", role: "status", "aria-live": "polite" });
-  const say = (text) => { live.textContent = text; };
+  const [live, say] = status();
   const here = () => state.layer * all.perLayer + state.head;
 
   /* --- filter: which pairs count, and how many each head has of them */
@@ -110,7 +108,7 @@ const render = async ({ model, el }) => {
   filter();
   if (state.layer < 0 && state.head < 0) { // no link says where: open where most pairs changed
     const moves = counted.gained.map((gained, head) => gained + counted.lost[head]);
-    const most = moves.indexOf(Math.max(...moves));
+    const most = moves.indexOf(largest(moves));
     [state.layer, state.head] = [Math.floor(most / all.perLayer), most % all.perLayer];
   }
   [state.layer, state.head] = [Math.max(0, state.layer), Math.max(0, state.head)];
@@ -134,9 +132,9 @@ const render = async ({ model, el }) => {
   const legend = h("p", { class: "ex-legend" });
   const colourMap = () => {
     const values = Array.from({ length: all.heads }, (_, head) => value(head));
-    const most = Math.max(1, ...values.map(Math.abs));
+    const most = largest(values.map(Math.abs), 1);
     const change = state.view === "change";
-    const tint = (t) => (change ? divergeParts(t) : shadeParts(t));
+    const tint = change ? divergeParts : modelParts(state.view === "tuned" ? 1 : 0);
     cells.replaceChildren(...values.map((own, head) => {
       const [l, i] = [Math.floor(head / all.perLayer), head % all.perLayer];
       const parts = tint(own / most);
@@ -144,8 +142,7 @@ const render = async ({ model, el }) => {
       const label = COLUMN >= 30 && svg("text", { x: MARGIN.left + (i + 0.5) * COLUMN, y: MARGIN.top + (l + 0.72) * ROW, fill: inkOn(parts) }, change ? signed(own) : number(own));
       return svg("g", {}, svg("title", {}, `layer ${l}, head ${i}: ${change ? signed(own) : number(own)}`), box, label);
     }));
-    const swatch = (t) => { const box = h("i", {}); box.style.background = rgb(tint(t)); return box; };
-    legend.replaceChildren(change ? `${signed(-most)} (more lost)` : "0", ...[0, 1, 2, 3, 4].map((i) => swatch(change ? i / 2 - 1 : i / 4)), change ? `${signed(most)} (more gained)` : number(most));
+    legend.replaceChildren(change ? `${signed(-most)} (more lost)` : "0", ...[0, 1, 2, 3, 4].map((i) => swatch(tint(change ? i / 2 - 1 : i / 4))), change ? `${signed(most)} (more gained)` : number(most));
     const what = VIEWS.find(([name]) => name === state.view)[1].toLowerCase();
     map.setAttribute("aria-label", `Map of ${all.heads} heads by layer: pairs with ${KINDS.find(([name]) => name === state.kind)[1]}${state.word ? ` and the word ${state.word}` : ""}, ${what}. Use the sliders to open a head.`);
   };
@@ -173,17 +170,13 @@ const render = async ({ model, el }) => {
   };
   const spelled = (at) => `${all.words[at]}${MARKS[all.wordClass[at]]}`;
   const column = (text) => h("th", { scope: "col" }, text);
-  const box = (label, ...children) => {
-    const whole = h("div", { class: "ex-scroll", tabindex: "0", role: "region", "aria-label": label }, ...children);
-    Object.assign(whole.style, { maxHeight: "24rem", overflow: "auto" });
-    return whole;
-  };
+  const box = (label, ...children) => h("div", { class: "ex-scroll ex-list-box", tabindex: "0", role: "region", "aria-label": label }, ...children);
   const title = h("p", {});
   const listNote = h("p", { class: "ex-note" });
   const listBody = h("tbody", {});
   const dimensionBody = h("tbody", {});
   const dimensionNote = h("p", { class: "ex-note" });
-  const drawer = h("details", { ontoggle: () => showDimensions() }, h("summary", {}, "Dimensions of this head"), dimensionNote);
+  const dimensionDrawer = h("details", { ontoggle: () => showDimensions() }, h("summary", {}, "Dimensions of this head"), dimensionNote);
   const showPairs = () => {
     const found = listed();
     listBody.replaceChildren(...found.slice(0, MOST_ROWS).map(({ entry, status }) => {
@@ -196,9 +189,23 @@ const render = async ({ model, el }) => {
     const hint = !shown && kept ? ` ${number(kept)} kept: list \u201call\u201d to see them.` : "";
     listNote.textContent = `${number(shown)} of ${number(found.length)} pairs shown${shown < found.length ? " (the CSV has all)" : ""}.${hint} \u25b2 instruction verb, \u25b3 general verb.`;
   };
+  /* What the open head gained and lost of the pairs that count, in words: the most similar ones. */
+  const changes = h("div", {});
+  const showChanges = () => {
+    const pairs = { gained: [], lost: [] };
+    for (let entry = all.start[here()]; entry < all.start[here() + 1]; entry += 1) {
+      if (passing[all.pair[entry]]) pairs[statusOf(entry)]?.push(all.pair[entry]);
+    }
+    changes.replaceChildren(...Object.entries(pairs).map(([name, found]) => {
+      found.sort((a, b) => all.similarity[b] - all.similarity[a]);
+      const named = found.slice(0, NAMED).map((p) => `${all.words[all.first[p]]} – ${all.words[all.second[p]]}`).join(", ");
+      const more = found.length > NAMED ? ` and ${number(found.length - NAMED)} more` : "";
+      return h("p", { class: "ex-change" }, h("b", {}, `${name === "gained" ? "+ Gained" : "− Lost"} with tuning: `), named ? `${named}${more}.` : "no such pair.");
+    }));
+  };
   const showDimensions = () => {
     dimensionBox.value = state.dimension < 0 ? "" : state.dimension;
-    if (!drawer.open) return; // hundreds of rows that nobody sees
+    if (!dimensionDrawer.open) return; // hundreds of rows that nobody sees
     const by = state.view === "base" ? 0 : 1;
     const order = Array.from({ length: all.dimensions }, (_, r) => r).sort((a, b) => all.norm(by, here(), b) - all.norm(by, here(), a));
     const mine = [0, 1].map(() => new Uint32Array(all.dimensions));
@@ -216,7 +223,7 @@ const render = async ({ model, el }) => {
   const showTitle = (head) => {
     const kept = counted.base[head] - counted.lost[head];
     title.replaceChildren(h("b", {}, `Layer ${state.layer}, head ${state.head}`),
-      `: ${number(counted.base[head])} pairs in the base, ${number(counted.tuned[head])} in the tuned model; ${number(counted.gained[head])} gained, ${number(counted.lost[head])} lost, ${number(kept)} kept.`);
+      `, pairs with ${KINDS.find(([name]) => name === state.kind)[1]}: ${number(counted.base[head])} in the base, ${number(counted.tuned[head])} in the tuned model; ${number(counted.gained[head])} gained, ${number(counted.lost[head])} lost, ${number(kept)} kept.`);
   };
   const heads = h("div", { class: "ex-row", role: "group", "aria-label": "Heads that know the word" });
   const showHeads = () => {
@@ -233,7 +240,7 @@ const render = async ({ model, el }) => {
     mark.setAttribute("stroke", isDark() ? "#fff" : "#000");
     link.put({ layer: state.layer, head: state.head, view: state.view, kind: state.kind, show: state.show, dimension: state.dimension, word: state.word });
   };
-  const show = () => { showTitle(here()); showPairs(); showDimensions(); put(); };
+  const show = () => { showTitle(here()); showChanges(); showPairs(); showDimensions(); put(); };
   const go = (l, i) => {
     Object.assign(state, { layer: l, head: i });
     layerSlider.put(l);
@@ -256,9 +263,7 @@ const render = async ({ model, el }) => {
   const layerSlider = slider("Layer", { min: 0, max: all.layers - 1, step: 1, value: state.layer }, set("layer", show));
   const headSlider = slider("Head", { min: 0, max: all.perLayer - 1, step: 1, value: state.head }, set("head", show));
   const dimensionBox = h("input", { type: "number", min: 0, max: all.dimensions - 1, placeholder: "all", onchange: () =>
-    pick(dimensionBox.value === "" ? -1 : inside(Number(dimensionBox.value), all.dimensions, -1)) });
-  const wordBox = h("input", { type: "search", autocomplete: "off", oninput: () => { state.word = wordBox.value.trim().toLowerCase(); refilter(); } });
-  wordBox.value = state.word;
+    pick(dimensionBox.value !== "" && dimensionBox.validity.valid ? Number(dimensionBox.value) : -1) });
   const rows = () => [
     ["layer", "head", "word", "other word", "change", "similarity", "dimensions in base", "dimensions in tuned"],
     ...listed().map(({ entry, status }) => {
@@ -266,12 +271,8 @@ const render = async ({ model, el }) => {
       return [state.layer, state.head, all.words[all.first[p]], all.words[all.second[p]], status, (all.similarity[p] / 255).toFixed(3), dimensionsOf(entry, 0).join(" "), dimensionsOf(entry, 1).join(" ")];
     }),
   ];
-  const part = (basis, ...children) => {
-    const whole = h("div", {}, ...children);
-    Object.assign(whole.style, { flex: `1 1 ${basis}`, minWidth: "0", alignSelf: "start" });
-    return whole;
-  };
-  drawer.append(box("Dimensions of the open head", h("table", { "aria-label": "Dimensions of the open head" },
+  const part = (...children) => h("div", { class: "ex-part-of" }, ...children);
+  dimensionDrawer.append(box("Dimensions of the open head", h("table", { "aria-label": "Dimensions of the open head" },
     h("thead", {}, h("tr", {}, ["Dimension", "Norm, base", "tuned", "Pairs, base", "tuned", "In the list, base", "tuned"].map(column))), dimensionBody)));
   el.append(
     h("section", { class: "ex ex-heads", "aria-label": "Explorer: word pairs of all attention heads" },
@@ -279,18 +280,18 @@ const render = async ({ model, el }) => {
       h("div", { class: "ex-row" },
         choice("The map counts", VIEWS, state.view, set("view", () => { colourMap(); showDimensions(); put(); })),
         select("Pairs with", KINDS, state.kind, set("kind", refilter)),
-        labelled("and the word", wordBox)),
+        search("and the word", state.word, set("word", refilter))),
       live,
       heads,
       h("div", { class: "ex-row" },
-        part("20rem", legend, h("div", { class: "ex-scroll", tabindex: "0", role: "region", "aria-label": "Map of heads" }, map),
+        part(legend, h("div", { class: "ex-scroll", tabindex: "0", role: "region", "aria-label": "Map of heads" }, map),
           h("div", { class: "ex-row" }, layerSlider, headSlider)),
-        part("22rem", title,
+        part(title, changes,
           h("div", { class: "ex-row" }, select("List the pairs", SHOWS, state.show, set("show", () => { showPairs(); put(); })), labelled("Dimension", dimensionBox)),
           listNote,
           box("Pairs of the open head", h("table", { "aria-label": "Pairs of the open head" },
             h("thead", {}, h("tr", {}, ["Pair", "Change", "Similarity", "Dimensions, base", "tuned"].map(column))), listBody)))),
-      drawer,
+      dimensionDrawer,
       exporter("heads", { rows, picture: () => map, say, link }),
     ),
   );

@@ -34,8 +34,6 @@ def _tick(one: VerbComparison) -> str:
 
 
 BAND = {"color": GREY, "alpha": 0.25, "lw": 0}
-
-
 INTERVAL = {"color": "black", "capsize": 3, "lw": 1.2, "fmt": "D", "ms": 5}
 
 

@@ -20,8 +20,6 @@ from helpers.words.verbs import Lexicon
 from helpers.words.vocabulary import GENERAL, INSTRUCTION
 
 EXAMPLES = 3
-
-
 NOTHING_CHANGES = "silencing these heads changes nothing"
 
 

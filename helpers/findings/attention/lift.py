@@ -27,21 +27,13 @@ from helpers.store.store import MissingResult, Store
 from helpers.words.verbs import Lexicon
 
 PERMUTATIONS = 10_000
-
-
 FEWEST = 5  # verbs with a lift that a group must have to be tested
-
-
 QUARTERS = ("lowest", "second", "third", "highest")
 
 
 # Pairs in two dimensions or more (the paper's knowledge), and in one or more.
 COUNTED = {"two dimensions or more": "", "one dimension or more": "_any"}
-
-
 NULL_HYPOTHESIS = "instruction verbs change as other verbs of their frequency do"
-
-
 CAPTION = (
     f"Null hypothesis: {NULL_HYPOTHESIS}. p: two-sided, verbs relabelled within bands of frequency "
     f"({PERMUTATIONS:,} times); p (Holm): corrected over the rows; p (Welch): the paper's test, "

@@ -168,6 +168,6 @@ def make_pairs(pair: Pair, store: Store, lexicon: Lexicon, top_k: int, progress:
             made_from,
             {"top_k": top_k, "least": LEAST},
         )
-        for layer in range(weights(pair.base).n_layers)
+        for layer in range(weights(pair.model("base")).n_layers)
     ]
     store.fill(parts, desc="word pairs", progress=progress)

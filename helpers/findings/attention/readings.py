@@ -41,14 +41,8 @@ from helpers.words.verbs import Lexicon
 from helpers.words.vocabulary import word_embeddings
 
 COUNTED_FROM = (2, 1)  # dimensions that a pair must be found in, to be counted
-
-
 NULLS = ("norm", "spectrum")
-
-
 BLOCK = 5  # random updates in a part of the store
-
-
 SIDES = ("query", "key")
 
 
@@ -94,7 +88,7 @@ def prepare(pair: Pair, lexicon: Lexicon, reading: Reading) -> Prepared:
     embeddings = embedded_words(pair, words)
     vectors = lexicon.vectors[kept]
     if reading.vectors == "own":
-        vectors = word_embeddings(weights(pair.base), pair.tokenizer, words, output=True)
+        vectors = word_embeddings(weights(pair.model("base")), pair.tokenizer, words, output=True)
     if reading.unit:
         embeddings = {r: rows / rows.norm(dim=1, keepdim=True) for r, rows in embeddings.items()}
     space = word_space(vectors).to(embeddings["base"].device)
@@ -136,7 +130,7 @@ def make_reading(pair: Pair, lexicon: Lexicon, reading: Reading) -> pd.DataFrame
     prepared = prepare(pair, lexicon, reading)
     # No model is kept while the other is asked for: they may take turns in memory.
     counts = [count_verbs(weights(pair.model(r)), prepared, r, reading) for r in ROLES]
-    return verb_changes(*counts, weights(pair.base).n_layers)
+    return verb_changes(*counts, weights(pair.model("base")).n_layers)
 
 
 def make_readings(
@@ -220,10 +214,10 @@ def make_null(
     @cache  # only if some block is left to make
     def shared() -> tuple[Updates, Prepared, ndarray]:
         real, prepared = real_updates(pair), prepare(pair, lexicon, reading)
-        return real, prepared, count_verbs(weights(pair.base), prepared, "base", reading)
+        return real, prepared, count_verbs(weights(pair.model("base")), prepared, "base", reading)
 
     def make_block(null: str, block: int) -> pd.DataFrame:
-        (real, prepared, base), of_model = shared(), weights(pair.base)
+        (real, prepared, base), of_model = shared(), weights(pair.model("base"))
         tables = []
         for number, updates in enumerate(drawn_updates(real, draws=BLOCK, seed=block, null=null)):
             with updated(of_model, updates):

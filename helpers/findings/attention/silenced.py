@@ -36,17 +36,9 @@ Head = tuple[int, int]  # layer, head
 
 
 N_HEADS = 6
-
-
 CONTROL_DRAWS = 20
-
-
 MAX_TOKENS = 16
-
-
 BATCH = 52
-
-
 N_TEXTS = 40
 
 
@@ -187,14 +179,14 @@ def make_silenced(
     read = [pair.tokenizer(t)["input_ids"] for t in (plain_texts() if texts is None else texts)]
 
     def make(heads: list[Head]) -> dict[str, ndarray]:
-        with silenced(weights(pair.tuned), heads) as model:
+        with silenced(weights(pair.model("tuned")), heads) as model:
             return {
                 "followed": follow_rules(model, pair, prompts, asked, max_tokens=max_tokens),
                 "loss": text_loss(model, read).astype(np.float32),
                 "heads": np.array(heads, dtype=np.int16).reshape(-1, 2),
             }
 
-    parts, n_per_layer = [], weights(pair.tuned).n_heads
+    parts, n_per_layer = [], weights(pair.model("tuned")).n_heads
     todo = conditions(gains(store, lexicon), n_per_layer, n_heads, control_draws)
     for name, heads in todo.items():
         inputs = [heads, asked, [p.rule for p in prompts], read, max_tokens, BATCH]

@@ -32,26 +32,12 @@ from helpers.store.origin import inputs_hash
 from helpers.store.store import Part, Store
 
 PER_KIND = 4
-
-
 INTEGRATED = 1  # prompts of every kind with integrated gradients
-
-
 TOKENS = 6  # response tokens
-
-
 STEPS = 64  # of integrated gradients
-
-
 SHARES = (0.1, 0.2, 0.3, 0.5)
-
-
 RANDOM_ORDERS = 5
-
-
 FACTORS = (1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 0.0)
-
-
 READERS = {
     "base": ("base", "base"),
     "tuned": ("tuned", "tuned"),

@@ -31,24 +31,18 @@ from helpers.methods.weights import Weights, weights
 from helpers.models.pair import Pair
 from helpers.models.roles import ROLES
 from helpers.store.store import Part, Store
-from helpers.words.annotation import LEVELS, NO_LEVEL, TASKS, Annotation
+from helpers.words.annotation import LINGUISTIC_LEVELS, NO_LEVEL, TASKS, Annotation
 from helpers.words.annotators import annotator
 from helpers.words.classes import vocabulary
 
 TOP_K = 15
-
-
 DRAWS = 20
-
-
 NULLS = ("norm", "spectrum")
 
 
 # Number of components whose span is compared with the null; the pair itself is measured at all k.
 KS = (1, 2, 3, 5, 8, 12, 18, 27, 40, 60, 90, 130, 180, 240, 300)
-
-
-LEVEL_NAMES = (NO_LEVEL, *LEVELS)
+LEVEL_NAMES = (NO_LEVEL, *LINGUISTIC_LEVELS)
 
 
 @dataclass(frozen=True)
@@ -191,7 +185,7 @@ def make_rotation(pair: Pair, store: Store, progress: bool) -> None:
 
 
 def make_annotations(pair: Pair, store: Store, progress: bool) -> pd.DataFrame:
-    layers = range(weights(pair.base).n_layers)
+    layers = range(weights(pair.model("base")).n_layers)
     todo = [(layer, role) for role in ROLES for layer in layers]
     return pd.concat(
         [
@@ -205,13 +199,13 @@ def make_annotations(pair: Pair, store: Store, progress: bool) -> pd.DataFrame:
 def make_baseline(pair: Pair) -> pd.DataFrame:
     """Annotations of as many random directions as ten layers have components."""
     units = word_outputs(embedded_words(pair, "base"))
-    rows = random_directions(units.shape[1], 10 * n_components(weights(pair.base)))
+    rows = random_directions(units.shape[1], 10 * n_components(weights(pair.model("base"))))
     return annotate_words(concept_words(rows, units, top_k=TOP_K).words, role="random")
 
 
 def make_folding(pair: Pair, layers: tuple[int, ...], per_layer: int = 100) -> pd.DataFrame:
     """Share of lists that cohere, and of words kept, with either norm folded in (base model)."""
-    of_model, rows = weights(pair.base), embedded_words(pair, "base")
+    of_model, rows = weights(pair.model("base")), embedded_words(pair, "base")
     raw, folded = (
         word_outputs(rows),
         word_outputs(rows, final_norm=of_model.final_norm_scale.float().cpu().numpy()),
@@ -248,6 +242,6 @@ def compute(pair: Pair, store: Store, *, progress: bool = True) -> None:
     )
     store.get("ffn/baseline", lambda: make_baseline(pair), seed=0)
     make_rotation(pair, store, progress)
-    depth = weights(pair.base).n_layers
+    depth = weights(pair.model("base")).n_layers
     layers = tuple(sorted({0, depth // 4, depth // 2, 3 * depth // 4, depth - 1}))
     store.get("ffn/folding", lambda: make_folding(pair, layers), layers=layers)

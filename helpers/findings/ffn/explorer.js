@@ -10,9 +10,8 @@ const BEYOND = [
   "coherent beyond random words, but not beyond random directions",
   "coherent beyond random words and beyond random directions",
 ];
-const ROW = 14;
+const CELL = 6; // pixels, at least: a layer takes as many lines as that needs
 const TOP = 6;
-const FEW = 200; // cells that are widened where they are narrow
 const FAR = 30; // degrees from which a partner is said to be another component
 
 /* Typed views on the packed arrays, and one function for each thing that is looked up in them. */
@@ -81,14 +80,10 @@ const render = async ({ model, el }) => {
   const data = model.get("data");
   const all = await opener(data);
   const link = fragment("components");
-  const whole = (key, high, fallback) => {
-    const value = link.bounded(key, 0, high - 1, fallback);
-    return Number.isInteger(value) ? value : fallback;
-  };
   const COLOUR = [
     ["coherence", "coherence of the words"],
-    ["level", "linguistic level"],
-    ["tasks", "number of tasks"],
+    ["level", "linguistic level, by the rules"],
+    ["tasks", "number of tasks, by the rules"],
     ["variance", "explained variance"],
     ["angle", "angle to the partner in the other model"],
   ];
@@ -96,19 +91,19 @@ const render = async ({ model, el }) => {
   const TASKS = [["any", "any"], ...data.tasks.map((name) => [name, name])];
   const state = {
     model: link.known("model", MODELS),
-    layer: whole("layer", all.layers, data.opening[0]),
-    component: whole("component", all.components, data.opening[1]),
+    layer: link.bounded("layer", 0, all.layers - 1, data.opening[0]),
+    component: link.bounded("component", 0, all.components - 1, data.opening[1]),
     colour: link.known("colour", COLOUR),
     level: link.known("level", LEVELS),
     task: link.known("task", TASKS),
-    word: link.get("word", ""),
+    word: link.words("word"),
   };
   const m = () => (state.model === "base" ? 0 : 1);
-  const live = h("p", { class: "ex-say", role: "status", "aria-live": "polite" });
-  const say = (text) => { live.textContent = text; };
+  const [live, say] = status();
 
   /* --- filter: which cells of the map are shown */
-  let shown = [];
+  let matches = [];
+  let cells = new Set();
   const flat = (l, c) => l * all.components + c;
   const isFiltered = () => state.level !== "any" || state.task !== "any" || state.word !== "";
   const passes = (l, c) => {
@@ -117,55 +112,51 @@ const render = async ({ model, el }) => {
     return !state.word || (all.number.has(state.word) && all.has(m(), l, c, all.number.get(state.word)));
   };
   const filter = () => {
-    shown = [];
-    for (let l = 0; l < all.layers; l += 1) for (let c = 0; c < all.components; c += 1) if (passes(l, c)) shown.push([l, c]);
+    matches = [];
+    for (let l = 0; l < all.layers; l += 1) for (let c = 0; c < all.components; c += 1) if (passes(l, c)) matches.push([l, c]);
+    cells = new Set(matches.map((one) => flat(...one)));
   };
 
-  /* --- map: as wide as there is room, so that all components are in sight */
-  const size = { left: 62, cell: 2 };
-  const mark = svg("rect", { fill: "none", "stroke-width": 2 });
+  /* --- map: as wide as there is room; a layer whose cells would be too narrow takes several lines */
+  const size = { left: 62, cell: CELL, perLine: all.components, row: 14, layer: 14 };
+  const mark = svg("rect", { class: "ex-mark", fill: "none", "stroke-width": 2 });
   const paths = svg("g", {});
   const names = svg("g", { "font-size": 10, "font-family": "sans-serif", fill: "currentColor" });
-  const frame = svg("rect", { y: TOP - 1, height: all.layers * ROW + 1, fill: "none", stroke: "currentColor", "stroke-opacity": 0.3 });
-  const map = svg("svg", { height: TOP + all.layers * ROW + 34, role: "img" }, frame, paths, names, mark);
+  const frames = svg("path", { fill: "none", stroke: "currentColor", "stroke-opacity": 0.3 });
+  const map = svg("svg", { role: "img", "shape-rendering": "crispEdges" }, frames, paths, names, mark);
   const label = (text, x, y, anchor = "middle") => svg("text", { x, y, "text-anchor": anchor }, text);
-  const nameAxes = () => {
-    const bottom = TOP + all.layers * ROW;
-    const every = [10, 20, 50, 100, 200].find((step) => step * size.cell >= 34) ?? 500;
-    const ticks = Array.from({ length: Math.ceil(all.components / every) }, (_, k) => k * every);
-    const at = (c) => size.left + (c + 0.5) * size.cell;
-    names.replaceChildren(
-      ...Array.from({ length: all.layers }, (_, l) => label(size.left < 50 ? String(l) : `layer ${l}`, size.left - 6, TOP + (l + 0.78) * ROW, "end")),
-      ...ticks.flatMap((c) => [
-        svg("line", { x1: at(c), x2: at(c), y1: bottom, y2: bottom + 4, stroke: "currentColor" }),
-        label(String(c), at(c), bottom + 15)]),
-      label(`${size.left < 50 ? "layer by " : ""}component, by explained variance`, size.left, bottom + 29, "start"),
-    );
-  };
+  const at = (l, c) => [size.left + (c % size.perLine) * size.cell, TOP + l * size.layer + Math.floor(c / size.perLine) * size.row];
   const fit = (width) => {
     const left = width < 480 ? 24 : 62;
-    Object.assign(size, { left, cell: Math.min(14, (width - left - 8) / all.components) });
-    map.setAttribute("width", left + Math.max(200, all.components * size.cell + 8));
-    map.setAttribute("shape-rendering", size.cell < 1.5 ? "auto" : "crispEdges");
-    frame.setAttribute("x", left - 1);
-    frame.setAttribute("width", all.components * size.cell + 2);
-    nameAxes();
+    const lines = Math.ceil((all.components * CELL) / (width - left - 8));
+    const perLine = Math.ceil(all.components / lines);
+    const cell = Math.min(14, Math.floor((width - left - 8) / perLine));
+    const row = lines > 1 ? 8 : 14;
+    Object.assign(size, { left, perLine, cell, row, layer: lines * row + (lines > 1 ? 5 : 0) });
+    map.setAttribute("width", left + perLine * cell + 8);
+    map.setAttribute("height", TOP + all.layers * size.layer + 18);
+    const shape = (l) => `M${left - 0.5} ${TOP + l * size.layer - 0.5}h${perLine * cell}v${lines * row}h${-perLine * cell}z`;
+    frames.setAttribute("d", Array.from({ length: all.layers }, (_, l) => shape(l)).join(""));
+    names.replaceChildren(
+      ...Array.from({ length: all.layers }, (_, l) => label(left < 50 ? String(l) : `layer ${l}`, left - 6, TOP + l * size.layer + 10, "end")),
+      label(`${left < 50 ? "layer by " : ""}component, by explained variance: 0 to ${all.components - 1}${lines > 1 ? `, ${perLine} a line` : ""}`, left, TOP + all.layers * size.layer + 12, "start"));
     colourMap();
     place();
   };
   const place = () => {
-    const box = { x: size.left + state.component * size.cell - 2, y: TOP + state.layer * ROW - 1.5, width: size.cell + 4, height: ROW + 2 };
+    const [x, y] = at(state.layer, state.component);
+    const box = { x: x - 2, y: y - 2, width: size.cell + 3, height: size.row + 3 };
     for (const [key, value] of Object.entries({ ...box, stroke: isDark() ? "#fff" : "#000" })) mark.setAttribute(key, value);
   };
-  /* The component under the pointer, or the nearest in its layer that passes the filter and is close. */
+  /* The component under the pointer, or a neighbour of it that passes the filter where it does not. */
   const pointed = (event) => {
     const box = map.getBoundingClientRect();
-    const c = Math.floor((event.clientX - box.left - size.left) / size.cell);
-    const l = Math.floor((event.clientY - box.top - TOP) / ROW);
-    if (c < 0 || c >= all.components || l < 0 || l >= all.layers) return null;
-    const off = ([, other]) => Math.abs(other - c);
-    const near = shown.filter((one) => one[0] === l && off(one) * size.cell <= 5).sort((a, b) => off(a) - off(b));
-    return near[0] ?? [l, c];
+    const column = Math.floor((event.clientX - box.left - size.left) / size.cell);
+    const l = Math.floor((event.clientY - box.top - TOP) / size.layer);
+    const line = Math.floor((event.clientY - box.top - TOP - l * size.layer) / size.row);
+    const c = line * size.perLine + column;
+    if (column < 0 || column >= size.perLine || c >= all.components || l < 0 || l >= all.layers) return null;
+    return [c, c - 1, c + 1].filter((one) => cells.has(flat(l, one))).map((one) => [l, one])[0] ?? [l, c];
   };
   const under = h("p", { class: "ex-note ex-say" });
   const hint = "Click the map, or move in it with the arrow keys.";
@@ -184,53 +175,53 @@ const render = async ({ model, el }) => {
     go(clip(state.layer + dl, all.layers), clip(state.component + dc, all.components));
   };
   const BINS = 9;
+  /* Scales that fit the data: up to the angle that one in twenty exceeds, between the variances. */
+  const every = (value) => [0, 1].flatMap((m) => Array.from({ length: all.layers * all.components }, (_, at) => value(m, Math.floor(at / all.components), at % all.components))).sort((a, b) => a - b);
+  const [angles, variances] = [every(all.angle), every(all.variance)];
+  const widest = Math.max(5, 5 * Math.ceil(angles[Math.floor(0.95 * (angles.length - 1))] / 5));
+  const [least, most] = [variances[0], variances.at(-1)].map((value) => Math.log10(Math.max(value, 1e-6)));
+  const percent = (power) => `${Number((100 * 10 ** power).toPrecision(2))} %`;
   const bits = (value) => [0, 1, 2, 3].reduce((sum, i) => sum + ((value >> i) & 1), 0);
   /* 0..1 for a cell, and what the two ends mean. */
   const scales = {
     coherence: [(l, c) => all.coherence(m(), l, c) / (2 * data.limit), "0", `${(2 * data.limit).toFixed(1)} sd or more above random words (beyond random directions from ${data.limit.toFixed(1)})`],
     level: [(l, c) => Math.max(...all.levels(m(), l, c)) / 4, "none", "semantics (phonology, morphology, syntax between)"],
     tasks: [(l, c) => bits(all.tasks(m(), l, c)) / 4, "0", "4"],
-    variance: [(l, c) => 1 + Math.log10(Math.max(all.variance(m(), l, c), 1e-4)) / 4, "0.01 %", "100 % (logarithmic)"],
-    angle: [(l, c) => all.angle(m(), l, c) / 90, "0°", "90°"],
+    variance: [(l, c) => (Math.log10(Math.max(all.variance(m(), l, c), 1e-6)) - least) / (most - least || 1), percent(least), `${percent(most)} (logarithmic)`],
+    angle: [(l, c) => all.angle(m(), l, c) / widest, "0°", `${widest}° or more`],
   };
   const legend = h("p", { class: "ex-legend" });
   /* One path a shade instead of thousands of rectangles: redrawn in a few milliseconds. */
   const colourMap = () => {
     const [value, low, high] = scales[state.colour];
     const parts = Array.from({ length: BINS }, () => []);
-    /* A few narrow cells alone would hardly be seen: they are widened and outlined. */
-    const few = shown.length <= FEW && size.cell < 5;
-    const width = few ? 5 : size.cell;
-    for (const [l, c] of shown) {
-      const bin = Math.min(BINS - 1, Math.floor(Math.min(1, Math.max(0, value(l, c))) * BINS));
-      const x = size.left + (c + 0.5) * size.cell - width / 2;
-      parts[bin].push(`M${x.toFixed(2)} ${TOP + l * ROW}h${width.toFixed(2)}v${ROW - 1}h-${width.toFixed(2)}z`);
+    for (const [l, c] of matches) {
+      const bin = Math.min(BINS - 1, Math.floor(bounded01(value(l, c)) * BINS));
+      const [x, y] = at(l, c);
+      parts[bin].push(`M${x} ${y}h${size.cell}v${size.row - 1}h-${size.cell}z`);
     }
-    const tint = (bin) => shade(0.08 + (0.92 * bin) / (BINS - 1));
-    paths.replaceChildren(...parts.map((d, bin) => svg("path", { d: d.join(""), fill: tint(bin), stroke: few ? "currentColor" : null })));
-    const swatch = (bin) => { const box = h("i", {}); box.style.background = tint(bin); return box; };
-    legend.replaceChildren(low, ...[0, 2, 4, 6, 8].map(swatch), `${high}; blank: filtered out`);
-    map.setAttribute("aria-label", `Map of ${shown.length} components by layer and rank, shaded by ${state.colour}. Arrow keys or the sliders open one.`);
+    const tint = (bin) => shadeParts(0.08 + (0.92 * bin) / (BINS - 1));
+    paths.replaceChildren(...parts.map((d, bin) => svg("path", { d: d.join(""), fill: rgb(tint(bin)) })));
+    legend.replaceChildren(low, ...[0, 2, 4, 6, 8].map((bin) => swatch(tint(bin))), `${high}; blank: filtered out`);
+    map.setAttribute("aria-label", `Map of ${matches.length} components by layer and rank, shaded by ${state.colour}. Arrow keys or the sliders open one.`);
   };
 
   /* --- the two models side by side */
   const cards = h("div", { class: "ex-row" });
   const card = (which, l, c) => {
     const title = MODELS[which][1];
-    const head = h("tr", {}, h("th", { scope: "col" }, "Word"), h("th", { scope: "col" }, "Score"));
     const lists = Array.from({ length: all.poles }, (_, p) => {
       const found = all.list(which, l, c, p);
       const about = [
-        `level: ${found.level}`,
+        `level (by the rules): ${found.level}`,
         found.concept && `concept: ${found.concept}`,
-        found.tasks.length && `tasks: ${found.tasks.join(", ")}`,
+        found.tasks.length && `tasks (by the rules): ${found.tasks.join(", ")}`,
         `coherence: ${found.coherence.toFixed(1)} sd`,
       ].filter(Boolean);
-      const rows = found.words.map(({ text, score }) =>
-        h("tr", {}, h("td", { class: text === state.word ? "ex-hit" : null }, text === state.word ? `▸ ${text}` : text), h("td", {}, score.toFixed(3))));
+      const rows = found.words.map(({ text, score }) => [text === state.word ? `▸ ${text}` : text, score.toFixed(3)]);
       return h("div", { class: "ex-list" }, h("p", { class: "ex-note" }, h("b", {}, `${POLES[p]} pole`), ` · ${about.join(" · ")}`),
         h("p", { class: "ex-note ex-beyond", "data-beyond": found.beyond }, `${["✗", "○", "✓"][found.beyond]} ${BEYOND[found.beyond]}`),
-        h("table", { "aria-label": `${title}, ${POLES[p]} pole` }, h("thead", {}, head.cloneNode(true)), h("tbody", {}, rows)));
+        table([["Word", "Score"], ...rows], { "aria-label": `${title}, ${POLES[p]} pole` }));
     });
     const share = `${(100 * all.variance(which, l, c)).toPrecision(2)} % of variance`;
     const box = h("section", { "aria-label": `${title} component` }, h("p", {}, h("b", {}, `${title}: layer ${l}, component ${c}`)), h("p", { class: "ex-note" }, share), h("div", { class: "ex-row" }, lists));
@@ -261,11 +252,11 @@ const render = async ({ model, el }) => {
     if (state.word && !all.number.has(state.word)) {
       return say(`“${state.word}” is not among the ${all.vocabulary.length.toLocaleString("en-US")} words that components are read by, so no list can hold it.`);
     }
-    const count = `${shown.length} of ${all.layers * all.components} components of the ${state.model} model shown.`;
-    if (!isFiltered() || !shown.length) return say(count);
-    const here = shown.findIndex(([l, c]) => l === state.layer && c === state.component);
+    const count = `${matches.length} of ${all.layers * all.components} components of the ${state.model} model shown.`;
+    if (!isFiltered() || !matches.length) return say(count);
+    const here = matches.findIndex(([l, c]) => l === state.layer && c === state.component);
     const at = `layer ${state.layer}, component ${state.component}`;
-    return say(`${count} ${here < 0 ? `Open: ${at}, which is none of them.` : `Match ${here + 1} of ${shown.length}: ${at}.`}`);
+    return say(`${count} ${here < 0 ? `Open: ${at}, which is none of them.` : `Match ${here + 1} of ${matches.length}: ${at}.`}`);
   };
   const refilter = () => {
     filter();
@@ -274,16 +265,14 @@ const render = async ({ model, el }) => {
   };
   const set = (key, after) => (value) => { state[key] = value; after(); };
   const step = (by) => () => {
-    if (!shown.length) return say("No component passes the filter.");
+    if (!matches.length) return say("No component passes the filter.");
     const here = flat(state.layer, state.component);
-    const next = by > 0 ? shown.find((one) => flat(...one) > here) : shown.findLast((one) => flat(...one) < here);
-    return go(...(next ?? shown.at(by > 0 ? 0 : -1)));
+    const next = by > 0 ? matches.find((one) => flat(...one) > here) : matches.findLast((one) => flat(...one) < here);
+    return go(...(next ?? matches.at(by > 0 ? 0 : -1)));
   };
 
   const layerSlider = slider("Layer", { min: 0, max: all.layers - 1, step: 1, value: state.layer }, set("layer", show));
   const componentSlider = slider("Component", { min: 0, max: all.components - 1, step: 1, value: state.component }, set("component", show));
-  const wordBox = h("input", { type: "search", autocomplete: "off", oninput: () => { state.word = wordBox.value.trim().toLowerCase(); refilter(); } });
-  wordBox.value = state.word;
   const rows = () => [
     ["model", "layer", "component", "pole", "variance", "level", "tasks", "concept", "coherence", "angle", "partner", "words", "scores"],
     ...[0, 1].flatMap((which) => {
@@ -307,9 +296,9 @@ const render = async ({ model, el }) => {
           h("button", { type: "button", onclick: step(-1) }, "Previous match"),
           h("button", { type: "button", onclick: step(1) }, "Next match"))),
       h("div", { class: "ex-row" },
-        select("Level", LEVELS, state.level, set("level", refilter)),
-        select("Task", TASKS, state.task, set("task", refilter)),
-        labelled("Holds the word", wordBox),
+        select("Level, by the rules", LEVELS, state.level, set("level", refilter)),
+        select("Task, by the rules", TASKS, state.task, set("task", refilter)),
+        search("Holds the word", state.word, set("word", refilter)),
         select("Shade the map by", COLOUR, state.colour, set("colour", () => { colourMap(); show(); }))),
       live,
       legend,

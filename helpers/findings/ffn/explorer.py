@@ -15,12 +15,10 @@ import traitlets
 from jaxtyping import Float, Int
 
 from helpers.pages.explorer import BookWidget, module, squeeze, squeeze_levels, squeeze_text
-from helpers.words.annotation import LEVELS, NO_LEVEL, TASKS
+from helpers.words.annotation import LINGUISTIC_LEVELS, NO_LEVEL, TASKS
 
 MODELS = ("base", "tuned")
-
-
-LEVEL_NAMES = (NO_LEVEL, *LEVELS)
+LEVEL_NAMES = (NO_LEVEL, *LINGUISTIC_LEVELS)
 
 
 @dataclass(frozen=True)

@@ -15,17 +15,11 @@ from helpers.findings.ffn.compute import read_concepts
 from helpers.findings.ffn.tables import NAMES, Rotation, n_layers, shares
 from helpers.pages.style import COLOURS
 from helpers.store.store import Store
-from helpers.words.annotation import LEVELS, TASKS
+from helpers.words.annotation import LINGUISTIC_LEVELS, TASKS
 
 GREY = "#7a7a7a"
-
-
 NULL_STYLE = {"norm": ("--", "equal norm and rank"), "spectrum": (":", "equal singular values")}
-
-
 READING_STYLE = {"interpretable": "-", "beyond_random": ":"}
-
-
 BIN = 20  # ranks in a point
 
 
@@ -75,7 +69,7 @@ def share_bars(annotations: pd.DataFrame, baseline: pd.DataFrame) -> Figure:
     """Share of lists by level and task, both models and random directions; dots are layers."""
     figure, axes = plt.subplots(1, 2, figsize=(10, 3.9))
     by_layer = shares(annotations, "role", "layer")
-    for axis, questions in zip(axes, (LEVELS, TASKS), strict=True):
+    for axis, questions in zip(axes, (LINGUISTIC_LEVELS, TASKS), strict=True):
         for offset, role in ((-0.2, "base"), (0.2, "tuned")):
             values = by_layer.loc[role][list(questions)]
             at = np.arange(len(questions)) + offset

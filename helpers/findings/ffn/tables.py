@@ -19,20 +19,14 @@ from helpers.models.roles import ROLES
 from helpers.pages.tables import Captioned
 from helpers.paths import data_folder
 from helpers.store.store import Store
-from helpers.words.annotation import LEVELS, TASKS
+from helpers.words.annotation import LINGUISTIC_LEVELS, TASKS
 
-QUESTIONS = ("interpretable", "beyond_random", *LEVELS, *TASKS)
-
-
+QUESTIONS = ("interpretable", "beyond_random", *LINGUISTIC_LEVELS, *TASKS)
 NAMES = {
     "interpretable": "words more alike than random words",
     "beyond_random": "words more alike than random directions'",
 }
-
-
 KS = (12, 60, 300)  # numbers of components at which spans, and shares by rank, are tested
-
-
 PERCENTILE = 0.95  # of random directions: what lies above it is beyond random
 
 
@@ -71,7 +65,7 @@ def read_baseline(store: Store) -> pd.DataFrame:
 
 def _with_readings(store: Store, table: pd.DataFrame) -> pd.DataFrame:
     limit = store.read("ffn/baseline")["coherence"].quantile(PERCENTILE)
-    levels = {level: table["level"] == level for level in LEVELS}
+    levels = {level: table["level"] == level for level in LINGUISTIC_LEVELS}
     return table.assign(beyond_random=table["coherence"] > limit, **levels)
 
 
@@ -264,7 +258,7 @@ def paper_table(
         {
             "question": "Linguistic levels unchanged?",
             "paper": "yes",
-            "ours": f"no change found ({shown(LEVELS)})",
+            "ours": f"no change found ({shown(LINGUISTIC_LEVELS)})",
             "what differs": "as above; each pole is a list of its own",
         },
         {

@@ -20,35 +20,23 @@ from helpers.methods.statistics import Comparison, holm
 from helpers.pages.tables import Captioned
 from helpers.paths import blind_path, data_folder
 from helpers.store.store import Store
-from helpers.words.annotation import LEVELS, NO_LEVEL, TASKS
+from helpers.words.annotation import LINGUISTIC_LEVELS, NO_LEVEL, TASKS
 
 RESAMPLES = 2_000
-
-
 LABELLED = "gemma-3-270m"  # the pair whose lists were read
-
-
 UNIT = ["role", "layer", "component"]
-
-
 KEYS = [*UNIT, "pole"]
-
-
 RANDOM = "random"
 
 
 # What each reading of the rules asks, in words: its column, the reader's column, a name.
 WORDS, DIRECTIONS = "more alike than random words", "more alike than random directions' words"
-
-
 READINGS = (
     ("interpretable", "interpretable", f"interpretable ({WORDS})"),
     ("beyond_random", "interpretable", f"interpretable ({DIRECTIONS})"),
     ("level", "level", "level"),
     ("some_task", "some_task", "some task"),
 )
-
-
 SHARED = tuple((one, one, one.replace("_", " ")) for one in ("interpretable", "level", "some_task"))
 
 
@@ -156,7 +144,7 @@ def compare_readers(
     found = {}
     for own, theirs, name in readings:
         truth = merged[f"{theirs}_first" if f"{theirs}_first" in merged else theirs]
-        answer, labels = merged[own], [*LEVELS, NO_LEVEL]
+        answer, labels = merged[own], [*LINGUISTIC_LEVELS, NO_LEVEL]
         if own != "level":
             labels = ["yes", "no"]
             truth, answer = (x.map({True: "yes", False: "no"}) for x in (truth, answer))
@@ -226,7 +214,7 @@ def blind_shares(blind: pd.DataFrame, *, seed: int = 0) -> list[Comparison]:
     """Share of lists answered yes, components less random directions: Fisher's exact tests."""
     is_random = (blind["role"] == RANDOM).to_numpy()
     asked = {"interpretable": blind["interpretable"]}
-    asked |= {level: blind["level"] == level for level in LEVELS}
+    asked |= {level: blind["level"] == level for level in LINGUISTIC_LEVELS}
     asked["some task"] = blind["some_task"]
     return holm(
         [

@@ -28,8 +28,6 @@ from helpers.store.origin import inputs_hash
 from helpers.store.store import Part, Store
 
 LEVELS = 10
-
-
 MAX_TOKENS = 16
 
 

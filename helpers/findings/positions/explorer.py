@@ -16,14 +16,11 @@ import traitlets
 
 from helpers.findings.positions.read import RESPONSES, Placed
 from helpers.findings.recognition.explorer import LETTERS
-from helpers.methods.profiles import BINS, POWERS
 from helpers.models.roles import ROLES
 from helpers.pages.explorer import BookWidget, module, number_words, squeeze, squeeze_json
 from helpers.prompts.placement import PLACES
 
 LEAST = 3  # levels up to here are left out: rare above it, S deflates well
-
-
 NO_SHARE = 65535  # an empty response has no share
 
 
@@ -88,17 +85,17 @@ def typical(ordered: Sequence[Placed]) -> str:
 
 
 def pack_profiles(sets: dict[str, pd.DataFrame]) -> list[dict]:
-    """Profile bands by data set, bins and p (see `profiles_view.bands`), to four decimals.
+    """Profile bands by data set, bins, p and threshold, to four decimals (`profile_tables.bands`).
 
-    Each table has the columns bins, p, model, bin, n, mean, low and high.
+    Each table has the columns bins, p, threshold, model, bin, n, mean, low and high.
     """
     packed = []
     for name, table in sets.items():
         cells = {}
-        for (bins, p, model), part in table.groupby(["bins", "p", "model"]):
+        for (bins, p, b, model), part in table.groupby(["bins", "p", "threshold", "model"]):
             rows = part.sort_values("bin")
             lines = [rows[column].round(4).tolist() for column in ("mean", "low", "high")]
-            cells.setdefault(f"{bins}/{p}", {})[model] = lines
+            cells.setdefault(f"{bins}/{p}/{b}", {})[model] = lines
         packed.append({"name": name, "n": int(table["n"].iloc[0]), "cells": cells})
     return packed
 
@@ -143,6 +140,7 @@ def from_store(own, released=None) -> PositionExplorer:
 
 
 def _bands(view, table: pd.DataFrame) -> pd.DataFrame:
-    """Bands of one data set for every bin count and p."""
-    cells = product(BINS, POWERS)
-    return pd.concat([view.bands(table, bins=n, p=p).assign(bins=n, p=p) for n, p in cells])
+    """Bands of one data set for every bin count, p and threshold that it has profiles of."""
+    own = table[(table["response"] == "own") & (table["tokens"] == "all")]
+    cells = own[["bins", "p", "threshold"]].drop_duplicates().to_dict("records")
+    return pd.concat([view.bands(table, **cell).assign(**cell) for cell in cells])

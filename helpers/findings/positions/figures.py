@@ -14,8 +14,6 @@ from helpers.pages.style import COLOURS
 from helpers.prompts.placement import PLACES
 
 NAMES = {"base": "base model", "tuned": "tuned model"}
-
-
 LINES = {"base": "o-", "tuned": "s--"}
 
 

@@ -26,15 +26,11 @@ from helpers.prompts.placement import PLACES
 from helpers.store.store import Store
 
 MIDDLE, ENDS = PLACES[1:4], (PLACES[0], PLACES[-1])
-
-
 MEASURES = {
     "share": "share of importance on the instruction",
     "density": "mean relative density of the instruction",
     "score": "instruction score",
 }
-
-
 MATCHED = "matched"  # own responses, both cut to the shorter one's length
 
 

@@ -36,14 +36,8 @@ from helpers.pages.tables import show_difference, show_p
 from helpers.store.store import Store
 
 MAIN = dict(bins=10, threshold=7, p=4, response="own", tokens="all")
-
-
 DATA_SETS = (*KINDS.values(), OURS["template"], LEFT_OUT, OURS["plain"])
-
-
 PLACES = ("first", "middle", "last", "whole prompt", "unknown")  # of the instruction
-
-
 VARIANTS = {
     "as in the text": {},
     "5 bins": {"bins": 5},

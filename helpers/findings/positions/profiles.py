@@ -22,7 +22,6 @@ from helpers.methods.profiles import (
     LEAST_PROMPT,
     LEAST_RESPONSE,
     POWERS,
-    THRESHOLDS,
     profile_of,
 )
 from helpers.models.roles import ROLES
@@ -38,7 +37,7 @@ GRID = [(10, THRESHOLD, P)]
 GRID += [(n, THRESHOLD, p) for n, p in product(BINS, POWERS) if (n, p) != (10, P)]
 
 
-GRID += [(10, b, P) for b in THRESHOLDS if b != THRESHOLD]
+GRID += [(10, b, P) for b in range(LEVELS) if b != THRESHOLD]  # the explorer moves b
 
 
 LEFT_OUT = "ours, template left out"  # the same responses, profiles without the template's tokens

@@ -16,8 +16,6 @@ from helpers.prompts.placement import PLACES, Item
 from helpers.store.store import MissingResult, Store
 
 RESPONSES = ("own", "expected")
-
-
 BLOCK = 4  # items
 
 

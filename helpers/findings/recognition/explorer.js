@@ -1,16 +1,19 @@
 /* Chapter 1's explorer: which prompt tokens does a response rest on?
  *
  * The page holds the importance of every prompt, as shares of each column's maximum, for both models
- * on their own and on each other's response; S, density and score are computed here whenever L, b or
- * p move.
+ * on their own and on each other's response; S, density and score are computed here whenever L, b, p
+ * or the rows that count change.
  */
 const ROLES = { i: "instruction", c: "context", x: "input", q: "cue", t: "template" };
 const NAMES = ["base", "tuned"];
-const MODELS = [["base", "Base"], ["tuned", "Tuned"], ["difference", "Difference"]];
-const RESPONSES = [["own", "each model itself"], ["base", "base"], ["tuned", "tuned"]];
-const NO_CROSSED = "A prompt of your own is explained on each model's own response alone.";
+const VIEWS = [["both", "Both models"], ["base", "Base"], ["tuned", "Tuned"], ["difference", "Difference"]];
+const RESPONSES = [["tuned", "tuned"], ["base", "base"], ["own", "each model itself"]];
+const TEMPLATE = [["shown", ""], ["hidden", ""]];
+const NO_CROSSED = "This prompt is explained on each model's own response alone.";
+const MOST_ROWS = 200; // of the heat map
+const ROW = 15;
 
-const fixed = (value) => (Number.isFinite(value) ? value.toFixed(2) : "–");
+const quoted = (text) => `“${text.trim() || text}”`;
 
 /* The prompts of the packed data, and `open(item)`, which gives its matrices: each model on its own
  * response, and on the other's where the item is `crossed`.
@@ -27,308 +30,304 @@ const unpacker = async (data) => {
       item.start[`${reader} on ${author}`] = at;
       at += item.t.length * item.m[author].length;
     }
+    item.text = shown(text(item.t.filter((_, n) => item.r[n] !== "t")).join("").replace(/\s+/g, " ").trim());
   }
   const reading = (item, reader, author) => {
     const [start, columns] = [item.start[`${reader} on ${author}`], item.m[author].length];
     return { columns, shares: shares.subarray(start, start + item.t.length * columns) };
   };
-  const open = (item) => ({
-    ...item,
-    tokens: text(item.t),
-    responses: { base: text(item.m.base), tuned: text(item.m.tuned) },
-  });
-  return { items, open, reading };
+  const open = (item) => ({ ...item, tokens: text(item.t), parts: partsOf(text(item.t)),
+    responses: Object.fromEntries(NAMES.map((name) => [name, { tokens: text(item.m[name]), parts: partsOf(text(item.m[name])) }])) });
+  return { items, counted: items.slice(0, items.length - (data.added ?? 0)), open, reading };
 };
 
-/* S, relative density r and score of one reading of a prompt. */
-const explain = ({ shares, columns }, item, { L, b, p }) => {
-  const S = normalise(shares, L, b);
+/* S, relative density r and score of one reading of a prompt, template rows left out before all else
+ * where they are hidden.
+ */
+const explain = ({ shares, columns }, item, { L, b, p, template }) => {
+  const kept = template === "hidden" ? Array.from(item.r, (role) => role !== "t") : null;
+  const S = normalise(shares, columns, L, b, kept);
   const r = relative(density(S, item.t.length, columns, p));
   return { S, r, columns, score: columns ? scoreOf(r, item.r) : NaN };
 };
 
 const render = async ({ model, el }) => {
   const link = fragment("saliency");
-  let { items, open, reading } = await unpacker(model.get("data"));
+  let { items, counted, open, reading } = await unpacker(model.get("data"));
   const distinct = (key) => [["all", "all"], ...[...new Set(items.map((item) => item[key]))].map((v) => [v, v])];
-  const passes = (item) => ["kind", "place"].every((key) => state[key] === "all" || item[key] === state[key]);
-  const choices = () => items.filter(passes).map((item) => [item.id, item.id]);
+  const passes = (item) => ["kind", "place"].every((key) => state[key] === "all" || item[key] === state[key])
+    && (item.text.toLowerCase().includes(state.find) || item.id.toLowerCase().includes(state.find));
+  const opening = (item) => (item.text.length > 60 ? `${item.text.slice(0, 58).trim()}…` : item.text);
+  const choices = () => items.filter(passes).map((item) => [item.id, `${opening(item)} · ${item.id}`]);
   const L = link.bounded("L", 2, 20, 10);
   const state = {
-    id: link.known("prompt", items.map((item) => [item.id]), model.get("data").opening),
+    prompt: link.known("prompt", items.map((item) => [item.id]), model.get("data").opening),
     kind: link.known("kind", distinct("kind"), "all"),
     place: link.known("place", distinct("place"), "all"),
-    view: link.known("model", MODELS, "tuned"),
-    response: link.known("response", RESPONSES, "own"),
+    find: link.words("find"),
+    model: link.known("model", VIEWS),
+    response: link.known("response", RESPONSES, items.some((item) => item.crossed) ? "tuned" : "own"),
+    template: link.known("template", TEMPLATE),
     L,
     b: link.bounded("b", 0, L - 1, Math.min(7, L - 1)),
-    p: link.bounded("p", 1, 8, 4),
-    side: null, // "response" or "prompt": what is picked
-    pick: null,
-    held: false,
+    p: link.bounded("p", 1, 8, 4, 0.5),
   };
-  if (!passes(items.find((item) => item.id === state.id))) state.kind = state.place = "all";
-  let prompt = open(items.find((item) => item.id === state.id));
+  const itemOf = (id) => items.find((item) => item.id === id);
+  if (!passes(itemOf(state.prompt))) Object.assign(state, { kind: "all", place: "all", find: "" });
+  let prompt = open(itemOf(state.prompt));
   let found = {};
+  let picked = { side: null, at: null, panel: null, held: false };
   /* Whose response a model reads, and the one response that both read, if they do. */
   const shared = () => (prompt.crossed && state.response !== "own" ? state.response : null);
   const author = (name) => shared() ?? name;
-  const isDifference = () => state.view === "difference";
-  /* Tokens of the response shown: none where two responses are compared. */
-  const answer = () => {
-    if (isDifference() && !shared()) return [];
-    return prompt.responses[author(state.view)];
-  };
 
-  const live = h("p", { class: "ex-say", role: "status", "aria-live": "polite" });
-  const say = (text) => {
-    live.textContent = text;
-  };
+  const [live, say] = status();
   const scores = h("div", { class: "ex-scores" });
   const average = h("p", { class: "ex-note" });
-  const promptRow = h("div", { class: "ex-tokens", role: "group", "aria-label": "Prompt tokens" });
-  const responseRow = h("div", { class: "ex-tokens", role: "group", "aria-label": "Response tokens" });
   const legend = h("p", { class: "ex-legend" });
-  const canvas = h("div", { class: "ex-scroll", tabindex: "0", role: "region", "aria-label": "Heat map" });
-  const tableBox = h("div", {});
-  const responseTitle = h("p", { class: "ex-note" });
+  const sides = h("div", { class: "ex-sides" });
+  const canvas = h("div", { class: "ex-scroll ex-heat", tabindex: "0", role: "region", "aria-label": "Heat map" });
+  const heatNote = h("p", { class: "ex-note" });
 
-  const compute = () => {
-    for (const name of NAMES) found[name] = explain(reading(prompt, name, author(name)), prompt, state);
+  /* --- panels: one a model, or their difference, with its own response tokens and rows of chips */
+  let panels = [];
+  const panelOf = (key) => {
+    const isDifference = key === "difference";
+    const whose = shared() ?? (isDifference ? null : key);
+    const answer = whose ? prompt.responses[whose] : { tokens: [], parts: [] };
+    return {
+      key, isDifference, whose, answer,
+      title: isDifference ? "Tuned minus base" : `${VIEWS.find(([name]) => name === key)[1]} model`,
+      colour: isDifference ? divergeParts : modelParts(NAMES.indexOf(key)),
+      /* S as a share of L; its difference where both models read one response. */
+      cell: (n, m) => {
+        const at = n * answer.tokens.length + m;
+        return (isDifference ? found.tuned.S[at] - found.base.S[at] : found[key].S[at]) / state.L;
+      },
+      density: (n) => (isDifference ? found.tuned.r[n] - found.base.r[n] : found[key].r[n]),
+    };
   };
-  /* S of the response shown as a share of L; its difference, tuned minus base, where both read it. */
-  const cell = (n, m) => {
-    const at = n * answer().length + m;
-    return (isDifference() ? found.tuned.S[at] - found.base.S[at] : found[state.view].S[at]) / state.L;
-  };
+  const touches = (panel) => picked.side === "prompt" || (picked.side === "response" && (shared() || panel.key === picked.panel));
+  const rowsKept = () => Array.from(prompt.tokens.keys()).filter((n) => state.template === "shown" || prompt.r[n] !== "t");
 
-  /* What tints each prompt token now, from 0 to 1 (-1 to 1 for the difference). */
-  const promptTint = () => {
-    if (state.side === "response") return prompt.tokens.map((_, n) => cell(n, state.pick));
-    if (isDifference()) return Array.from(found.tuned.r, (value, n) => value - found.base.r[n]);
-    return Array.from(found[state.view].r);
-  };
-  const responseTint = () => {
-    if (state.side === "prompt") return answer().map((_, m) => cell(state.pick, m));
-    return answer().map((_, m) => (state.pick === m && !isDifference() ? 0.35 : 0));
-  };
-
-  const take = (side, pick, held) => {
-    Object.assign(state, { side, pick, held });
+  const take = (side, at, panel, held) => {
+    picked = { side, at, panel, held };
     paint();
     describe();
   };
-  const isPicked = (side, index) => state.side === side && state.pick === index;
+  const isPicked = (side, at, panel) => picked.side === side && picked.at === at && (side === "prompt" || Boolean(shared()) || picked.panel === panel);
   /* Pointing and focus pick a token, a click holds it until the next, a second click or Escape. */
-  const hold = (side, index) => (isPicked(side, index) && state.held ? take(null, null, false) : take(side, index, true));
-  const point = (index) => { if (!state.held) take("response", index, false); };
-  const focus = (index) => { if (!isPicked("response", index)) take("response", index, false); };
-  const release = (event) => { if (event.key === "Escape" && state.side !== null) take(null, null, false); };
+  const hold = (...at) => (isPicked(...at) && picked.held ? take(null, null, null, false) : take(...at, true));
+  const release = (event) => { if (event.key === "Escape" && picked.side) take(null, null, null, false); };
 
   const describe = () => {
-    if (state.side === null) return say("");
-    const sign = (v) => (isDifference() && v > 0 ? `+${v}` : String(v).replace("-", "−"));
-    const order = (list, value) =>
-      list.map((token, k) => [Math.round(state.L * value(k)), token]).filter(([v]) => v).sort((x, y) => Math.abs(y[0]) - Math.abs(x[0]))
-        .slice(0, 5).map(([v, token]) => `“${shown(token).trim()}” ${sign(v)}`).join(", ") || "nothing above the threshold";
-    const what = isDifference() ? " (S, tuned minus base)" : "";
-    const name = (token) => `“${shown(token).trim()}”`;
-    if (state.side === "response") return say(`${name(answer()[state.pick])} rests on${what}: ${order(prompt.tokens, (n) => cell(n, state.pick))}.`);
-    const token = name(prompt.tokens[state.pick]);
-    if (isDifference() && !shared()) return say(`${token}: density ${NAMES.map((model) => `${fixed(found[model].r[state.pick])} ${model}`).join(", ")}.`);
-    return say(`${token} feeds${what}: ${order(answer(), (m) => cell(state.pick, m))}.`);
+    if (!picked.side) return say("");
+    const sign = (v, panel) => (panel.isDifference && v > 0 ? `+${v}` : String(v).replace("-", "−"));
+    const strongest = (panel, parts, value) =>
+      parts.map(({ name }, k) => [Math.round(state.L * value(k)), name]).filter(([v]) => v).sort((x, y) => Math.abs(y[0]) - Math.abs(x[0]))
+        .slice(0, 5).map(([v, name]) => `${quoted(name)} ${sign(v, panel)}`).join(", ") || "nothing above the threshold";
+    const touched = panels.filter(touches);
+    const lead = (panel) => (touched.length > 1 ? `${panel.key}: ` : "");
+    if (picked.side === "response") {
+      const texts = touched.map((panel) => `${lead(panel)}${strongest(panel, prompt.parts, (n) => panel.cell(n, picked.at))}`);
+      return say(`${quoted(touched[0].answer.parts[picked.at].name)} rests on${touched[0].isDifference ? " (S, tuned minus base)" : ""}: ${texts.join("; ")}.`);
+    }
+    const token = quoted(prompt.parts[picked.at].name);
+    if (!panels[0].whose) return say(`${token}: density ${NAMES.map((name) => `${fixed(found[name].r[picked.at])} ${name}`).join(", ")}.`);
+    const texts = touched.map((panel) => `${lead(panel)}${strongest(panel, panel.answer.parts, (m) => panel.cell(picked.at, m))}`);
+    return say(`${token} feeds${panels[0].isDifference ? " (S, tuned minus base)" : ""}: ${texts.join("; ")}.`);
   };
 
   /* Arrow keys walk along a row of tokens; one of them is in the tab order. */
-  const walk = (row) => (event) => {
+  const walk = (chips) => (event) => {
     const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: 1, ArrowUp: -1 }[event.key];
-    const tokens = [...row.querySelectorAll("button")];
-    const now = tokens.indexOf(document.activeElement);
-    const next = event.key === "Home" ? 0 : event.key === "End" ? tokens.length - 1 : now + (step ?? NaN);
-    if (!tokens[next]) return;
+    const now = chips.indexOf(document.activeElement);
+    const next = event.key === "Home" ? 0 : event.key === "End" ? chips.length - 1 : now + (step ?? NaN);
+    if (!chips[next]) return;
     event.preventDefault();
-    tokens.forEach((token, k) => (token.tabIndex = k === next ? 0 : -1));
-    tokens[next].focus();
+    chips.forEach((chip, k) => { chip.tabIndex = k === next ? 0 : -1; });
+    chips[next].focus();
   };
-  promptRow.addEventListener("keydown", walk(promptRow));
-  responseRow.addEventListener("keydown", walk(responseRow));
-
-  const chip = (token, side, index, roleName) => {
-    const button = h("button", {
-      type: "button",
-      class: `ex-token ${roleName}`,
-      tabindex: index === 0 ? "0" : "-1",
-      "aria-pressed": "false",
-      dir: "auto",
-      onclick: () => hold(side, index),
-      ...(side === "response" && { onfocus: () => focus(index), onmouseenter: () => point(index) }),
-    }, shown(token));
-    return button;
-  };
-
-  const fillRow = (row, tokens, side, roles) => {
-    const parts = tokens.flatMap((token, k) => {
-      const button = chip(token, side, k, roles ? ROLES[roles[k]] : "response");
-      return token.includes("\n") ? [button, h("span", { class: "ex-break" })] : [button];
+  /* A row of chips of one panel that can be picked; `at` is where each stands in its whole text. */
+  const pickable = (panel, side, at, { tokens, parts }, classOf) => {
+    const built = tokenRow(at.map((n) => tokens[n]), at.map((n) => parts[n]), (k) => classOf(at[k]), "button");
+    built.chips.forEach((chip, k) => {
+      Object.assign(chip, { type: "button", tabIndex: k ? -1 : 0, ariaPressed: "false", ariaLabel: `${parts[at[k]].name}${side === "prompt" ? `, ${classOf(at[k])}` : ""}` });
     });
-    row.replaceChildren(...parts);
+    const placeOf = (event) => at[built.chips.indexOf(event.target)];
+    const on = (kind, does) => built.row.addEventListener(kind, (event) => { const n = placeOf(event); if (n !== undefined) does(n); }, true);
+    on("click", (n) => hold(side, n, panel.key));
+    if (side === "response") {
+      on("focus", (n) => { if (!isPicked(side, n, panel.key)) take(side, n, panel.key, false); });
+      on("mouseenter", (n) => { if (!picked.held) take(side, n, panel.key, false); });
+    }
+    built.row.addEventListener("keydown", walk(built.chips));
+    Object.assign(built.row, { role: "group", ariaLabel: `${side === "prompt" ? "Prompt" : "Response"} tokens` });
+    return { ...built, at, side, pressed: new Set() };
+  };
+  const build = () => {
+    picked = { side: null, at: null, panel: null, held: false };
+    panels = (state.model === "both" ? NAMES : [state.model]).map(panelOf);
+    sides.replaceChildren(...panels.map((panel) => {
+      panel.prompt = pickable(panel, "prompt", rowsKept(), prompt, (n) => ROLES[prompt.r[n]]);
+      panel.response = pickable(panel, "response", [...panel.answer.tokens.keys()], panel.answer, () => "response");
+      const whose = panel.whose && (panel.answer.tokens.length ? `Response of the ${panel.whose} model` : `The ${panel.whose} model's response is empty.`);
+      return h("section", { "aria-label": panel.title },
+        h("p", {}, h("b", {}, panel.title)), panel.prompt.row,
+        h("p", { class: "ex-note" }, whose ?? "Each model is explained on its own response: the tint is tuned minus base."),
+        panel.response.row);
+    }));
+  };
+  /* Tints of every row: densities, or S of the token that is picked. */
+  const paint = () => {
+    for (const panel of panels) {
+      const touched = touches(panel);
+      const byToken = touched && picked.side === "response";
+      const tints = {
+        prompt: panel.prompt.at.map((n) => (byToken ? panel.cell(n, picked.at) : panel.density(n))),
+        response: panel.response.at.map((m) => (touched && picked.side === "prompt" ? panel.cell(picked.at, m) : 0)),
+      };
+      for (const side of ["prompt", "response"]) {
+        const { chips, at } = panel[side];
+        const worth = (t) => (side === "response" || byToken ? `S ${Math.round(t * state.L)}` : `density ${fixed(t)}`);
+        const what = panel.isDifference ? "difference of " : "";
+        panel[side].paint(tints[side], panel.colour, (chip, k, t) => {
+          chip.ariaLabel = `${(side === "prompt" ? prompt : panel.answer).parts[at[k]].name}${side === "prompt" ? `, ${ROLES[prompt.r[at[k]]]}` : ""}${t ? `, ${what}${worth(t)}` : ""}`;
+        });
+        panel[side].pressed.forEach((chip) => { chip.ariaPressed = "false"; });
+        panel[side].pressed = new Set(chips.filter((_, k) => isPicked(side, at[k], panel.key)));
+        panel[side].pressed.forEach((chip) => { chip.ariaPressed = "true"; });
+      }
+    }
+    fillLegend();
+  };
+  const fillLegend = () => {
+    const bySign = panels[0].isDifference;
+    const steps = bySign ? [-1, -0.5, 0, 0.5, 1] : [0.25, 0.5, 0.75, 1];
+    const ends = bySign ? ["base higher", "tuned higher"] : picked.side ? ["S = 0", `S = ${state.L}`] : ["density 0", "1 (the prompt's largest)"];
+    legend.replaceChildren(ends[0], ...panels.flatMap((panel) => steps.map((t) => swatch(panel.colour(t)))), ends[1], " · instruction tokens are underlined");
   };
 
-  const paintRow = (row, tints, colour, label) => {
-    [...row.querySelectorAll("button")].forEach((button, k) => {
-      const t = tints[k] ?? 0;
-      const parts = colour(t);
-      button.style.background = t ? rgb(parts) : "transparent";
-      button.style.color = t ? inkOn(parts) : "";
-      button.setAttribute("aria-label", label(k, t));
-      button.setAttribute("aria-pressed", String(isPicked(row === promptRow ? "prompt" : "response", k)));
-    });
+  /* --- heat map: all panels on the same rows; of a long prompt the rows that matter most */
+  const heatRows = () => {
+    const kept = rowsKept();
+    if (kept.length <= MOST_ROWS) return kept;
+    const weight = (n) => largest(panels.map((panel) => Math.abs(panel.density(n))));
+    return kept.sort((a, b) => weight(b) - weight(a)).slice(0, MOST_ROWS).sort((a, b) => a - b);
   };
-
+  const clip = (text) => (text.length > 16 ? `${text.slice(0, 15)}…` : text);
   const picture = () => {
-    const bars = isDifference() && !shared();
-    const tokens = bars ? ["tuned − base"] : answer();
-    const clip = (text) => (shown(text).length > 16 ? `${shown(text).slice(0, 15)}…` : shown(text));
-    const longest = Math.max(0, ...tokens.map((token) => clip(token).length));
-    const [size, left, top] = [16, 130, bars ? 24 : 18 + 5 * longest];
-    const width = left + Math.max(1, tokens.length) * (bars ? 120 : size) + 48;
-    const height = top + prompt.tokens.length * size + 6;
+    const rows = heatRows();
+    const [left, gap, room] = [118, 26, Math.max(300, canvas.clientWidth - 20)];
+    const bars = !panels[0].whose;
+    const widths = panels.map(({ answer }) => Math.max(1, answer.tokens.length));
+    const across = room >= 620;
+    const columns = across ? widths.reduce((a, b) => a + b) : largest(widths);
+    const cell = Math.max(8, Math.min(16, Math.floor((room - left - 30 - gap * (panels.length - 1)) / columns)));
+    const top = bars ? 24 : 30 + 5 * largest(panels.flatMap(({ answer }) => answer.parts.map(({ text }) => clip(text).length)), 0);
+    const deep = top + rows.length * ROW + 8;
     const ink = isDark() ? "#f2f2f2" : "#1a1a1a";
     const label = (text, props) => svg("text", { fill: ink, "font-size": 11, "font-family": "sans-serif", ...props }, text);
-    const parts = prompt.tokens.map((token, n) =>
-      label(clip(token), { x: left - 6, y: top + n * size + 12, "text-anchor": "end", "font-weight": prompt.r[n] === "i" ? 700 : 400, "text-decoration": prompt.r[n] === "i" ? "underline" : null }),
-    );
-    tokens.forEach((token, m) =>
-      parts.push(label(clip(token), bars ? { x: left, y: top - 8 } : { transform: `translate(${left + m * size + 12} ${top - 6}) rotate(-60)` })),
-    );
-    const frame = isDark() ? "#3a424d" : "#e3e3e3";
-    if (bars) {
-      found.tuned.r.forEach((value, n) => {
-        const [t, middle] = [value - found.base.r[n], left + 60];
-        parts.push(svg("rect", { x: t < 0 ? middle + 58 * t : middle, y: top + n * size + 2, width: Math.abs(58 * t), height: size - 4, fill: diverge(Math.sign(t)) }));
-      });
-      parts.push(svg("line", { x1: left + 60, x2: left + 60, y1: top, y2: height - 4, stroke: ink }));
-    } else {
-      const colour = isDifference() ? diverge : shade;
-      prompt.tokens.forEach((_, n) => tokens.forEach((_, m) =>
-        parts.push(svg("rect", { x: left + m * size, y: top + n * size, width: size - 1, height: size - 1, fill: colour(cell(n, m)), stroke: frame, "stroke-width": 0.5 }))));
-    }
-    const what = isDifference() ? "tuned minus base" : `${state.view} model`;
+    const lines = (x, y, n) => Array.from({ length: rows.length + 1 }, (_, k) => `M${x} ${y + k * ROW - 0.5}h${n * cell}`).join("") + Array.from({ length: n + 1 }, (_, m) => `M${x + m * cell - 0.5} ${y}v${rows.length * ROW}`).join("");
+    const parts = panels.flatMap((panel, i) => {
+      const x = across ? left + widths.slice(0, i).reduce((sum, n) => sum + n * cell + gap, 0) : left;
+      const y = top + (across ? 0 : i * deep);
+      const named = across && i ? [] : rows.map((n, k) => label(clip(prompt.parts[n].text), { x: left - 6, y: y + k * ROW + 12, "text-anchor": "end", "font-weight": prompt.r[n] === "i" ? 700 : 400, "text-decoration": prompt.r[n] === "i" ? "underline" : null }));
+      const heads = panel.answer.parts.map(({ text }, m) => label(clip(text), { transform: `translate(${x + m * cell + cell / 2 + 4} ${y - 6}) rotate(-60)` }));
+      const title = label(panel.title, { x, y: y - top + 12, "font-weight": 700 });
+      if (bars) return [...named, title, ...barsOf(rows, x, y), svg("line", { x1: x + 60, x2: x + 60, y1: y, y2: y + rows.length * ROW, stroke: ink })];
+      const shades = new Map(); // one path a level instead of a rectangle a cell
+      rows.forEach((n, k) => panel.answer.tokens.forEach((_, m) => {
+        const t = panel.cell(n, m);
+        if (t) shades.set(t, `${shades.get(t) ?? ""}M${x + m * cell} ${y + k * ROW}h${cell - 1}v${ROW - 1}h${1 - cell}z`);
+      }));
+      return [...named, title, ...heads, svg("path", { d: lines(x, y, panel.answer.tokens.length), stroke: ink, "stroke-opacity": 0.12 }),
+        ...Array.from(shades, ([t, d]) => svg("path", { d, fill: rgb(panel.colour(t)), "data-level": Math.round(t * state.L) }))];
+    });
+    const width = left + (bars ? 120 : columns * cell + gap * (across ? panels.length - 1 : 0)) + 44;
+    const height = across ? deep : deep * panels.length;
+    const what = state.model === "both" ? "both models" : panels[0].isDifference ? "tuned minus base" : `${state.model} model`;
     const name = bars ? "Difference of density, tuned minus base, per prompt token" : `Normalised importance, ${what}${shared() ? `, on the ${shared()} model's response` : ""}: prompt tokens by response tokens`;
+    heatNote.textContent = rows.length < rowsKept().length ? `Heat map of the ${MOST_ROWS} of ${rowsKept().length} prompt tokens with the largest density; the CSV has all.` : "";
     return svg("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": name }, parts);
   };
+  const drawHeat = () => canvas.replaceChildren(picture());
+  const barsOf = (rows, x, y) => rows.map((n, k) => {
+    const t = panels[0].density(n);
+    return svg("rect", { x: x + 60 + 58 * Math.min(t, 0), y: y + k * ROW + 2, width: Math.abs(58 * t), height: ROW - 4, fill: rgb(divergeParts(Math.sign(t))) });
+  });
 
   const rows = () => {
+    const [kept, read] = [rowsKept(), panels.filter((panel) => panel.whose)];
     const head = ["prompt token", "role", "density base", "density tuned"];
-    const body = prompt.tokens.map((token, n) => {
-      const cells = [token, ROLES[prompt.r[n]], fixed(found.base.r[n]), fixed(found.tuned.r[n])];
-      return [...cells, ...answer().map((_, m) => Math.round(state.L * cell(n, m)))];
-    });
-    const what = isDifference() ? "S, tuned − base" : "S";
-    return [[...head, ...answer().map((token) => `${what}: ${token}`)], ...body];
+    const body = kept.map((n) => [prompt.parts[n].name, ROLES[prompt.r[n]], fixed(found.base.r[n]), fixed(found.tuned.r[n]),
+      ...read.flatMap((panel) => panel.answer.tokens.map((_, m) => Math.round(state.L * panel.cell(n, m))))]);
+    return [[...head, ...read.flatMap((panel) => panel.answer.parts.map(({ name }) => `S ${panel.isDifference ? "tuned − base" : panel.key}: ${name}`))], ...body];
   };
+  const tableBox = drawer("The same as a table", () => rows().map((row) => row.slice(0, 4)));
 
-  const fillTable = () => {
-    const [head, ...body] = rows();
-    const cell = (tag) => (text) => h(tag, tag === "th" ? { scope: "col" } : {}, shown(String(text)));
-    const wanted = body.map((row) => h("tr", {}, row.slice(0, 4).map(cell("td"))));
-    tableBox.replaceChildren(
-      h("table", {}, h("thead", {}, h("tr", {}, head.slice(0, 4).map(cell("th")))), h("tbody", {}, wanted)),
-    );
-  };
-
-  const fillLegend = () => {
-    const box = (colour) => Object.assign(h("i", { "aria-hidden": "true" }), { style: `background:${colour}` });
-    const boxes = isDifference() ? [-1, -0.5, 0, 0.5, 1].map((t) => box(diverge(t))) : [0, 0.25, 0.5, 0.75, 1].map((t) => box(shade(t)));
-    const ends = isDifference() ? ["base higher", "tuned higher"]
-      : state.side ? ["S = 0", `S = ${state.L}`] : ["density 0", "density 1 (the prompt's largest)"];
-    legend.replaceChildren(ends[0], ...boxes, ends[1], " · instruction tokens are underlined");
-  };
-
+  /* --- the scores, and those of every prompt at this setting: once a setting, in short pieces */
   const fillScores = () => {
-    const part = (name) => {
+    const about = (name) => {
       const followed = prompt.f[author(name)];
-      const kept = followed === null ? "no rule" : followed ? "followed" : "not followed";
-      return h("span", {}, `${name}: `, h("b", { "data-score": name }, fixed(found[name].score)), ` (${found[name].columns} tokens, ${kept})`);
+      return ` (${found[name].columns} tokens, ${followed === null ? "no rule" : followed ? "followed" : "not followed"})`;
     };
-    const title = shared() ? `Instruction score on the ${shared()} model's response` : "Instruction score";
-    scores.replaceChildren(h("span", {}, title), ...NAMES.map(part));
+    const part = (name) => h("span", {}, `${name}: `, h("b", { "data-score": name }, fixed(found[name].score)), shared() ? "" : about(name));
+    scores.replaceChildren(h("span", {}, shared() ? `Instruction score on the ${shared()} model's response${about(shared())}:` : "Instruction score:"), ...NAMES.map(part));
   };
-
-  /* The mean of both scores over the book's prompts at this setting: once a setting, in short pieces. */
-  const means = new Map();
+  const effects = new Map();
   const run = pieces();
-  const showMean = ({ n, base, tuned }) =>
-    average.replaceChildren(`Mean over ${n} prompts: base `, h("b", { "data-mean": "base" }, fixed(base)), ", tuned ", h("b", { "data-mean": "tuned" }, fixed(tuned)));
-  const fillMean = () => {
-    const one = shared();
-    const [setting, key] = [{ L: state.L, b: state.b, p: state.p }, [state.L, state.b, state.p, one].join("/")];
-    const among = items.filter((item) => item.kind !== "own" && (item.crossed || !one));
+  const fillEffects = () => {
+    const setting = { L: state.L, b: state.b, p: state.p, template: state.template };
+    const [one, key] = [shared(), [...Object.values(setting), shared()].join("/")];
+    const among = counted.filter((item) => item.crossed || !one);
     const pairs = [];
     const piece = (k) => {
-      const pair = NAMES.map((name) => explain(reading(among[k], name, one ?? name), among[k], setting).score);
-      if (pair.every(Number.isFinite)) pairs.push(pair);
+      const [base, tuned] = NAMES.map((name) => explain(reading(among[k], name, one ?? name), among[k], setting).score);
+      if (Number.isFinite(base) && Number.isFinite(tuned)) pairs.push({ item: among[k], base, tuned });
     };
-    run(means.has(key) ? 0 : among.length, piece, () => {
-      if (!means.has(key)) means.set(key, { n: pairs.length, base: mean(pairs.map(([base]) => base)), tuned: mean(pairs.map(([, tuned]) => tuned)) });
-      showMean(means.get(key));
+    run(effects.has(key) ? 0 : among.length, piece, () => {
+      if (!effects.has(key)) effects.set(key, pairs);
+      showEffects(effects.get(key));
     });
   };
-
-  const paint = () => {
-    const colour = isDifference() ? divergeParts : shadeParts;
-    const level = (t) => (isDifference() ? `difference of S ${Math.round(t * state.L)}` : `S ${Math.round(t * state.L)}`);
-    const worth = (t) => (state.side === "response" ? level(t) : `${isDifference() ? "difference of density" : "density"} ${fixed(t)}`);
-    paintRow(promptRow, promptTint(), colour, (n, t) => `${shown(prompt.tokens[n])}, ${ROLES[prompt.r[n]]}, ${worth(t)}`);
-    paintRow(responseRow, responseTint(), colour, (m, t) =>
-      `${shown(answer()[m])}, response token ${m + 1} of ${answer().length}${state.side === "prompt" ? `, ${level(t)}` : ""}`);
-    fillLegend();
+  const showEffects = (pairs) => {
+    const averaged = NAMES.flatMap((name, m) => [m ? ", tuned " : "base ", h("b", { "data-mean": name }, fixed(mean(pairs.map((pair) => pair[name]))))]);
+    average.replaceChildren(`Mean over ${pairs.length} prompts: `, ...averaged, ". Each dot is a prompt, placed by tuned minus base; dashed: the mean.");
+    strip.draw(pairs.map(({ item, base, tuned }) => ({ key: item.id, value: tuned - base, text: opening(item), faint: !passes(item) })), state.prompt);
   };
 
   const recompute = () => {
-    compute();
+    canvas.replaceChildren(); // nothing of the view before may stay if a step below fails
+    for (const name of NAMES) found[name] = explain(reading(prompt, name, author(name)), prompt, state);
     fillScores();
-    fillMean();
     paint();
-    canvas.replaceChildren(picture());
-    fillTable();
+    drawHeat();
+    tableBox.fill();
     describe();
-    link.put({ prompt: state.id, kind: state.kind, place: state.place, model: state.view, response: state.response, L: state.L, b: state.b, p: state.p });
+    fillEffects();
+    link.put(state);
   };
-
-  const title = () => {
-    if (isDifference() && !shared()) return "Each model is explained on its own response; the tint of the prompt is tuned minus base.";
-    const whose = author(state.view);
-    if (!answer().length) return `The ${whose} model's response is empty.`;
-    const reader = isDifference() ? ", read by both models (tints: tuned minus base)" : whose === state.view ? "" : `, read by the ${state.view} model`;
-    return `Response of the ${whose} model${reader}: point at a token to see what it rests on, click to hold it; click a prompt token for the reverse; Escape releases.`;
-  };
-  const showPrompt = () => {
-    Object.assign(state, { side: null, pick: null, held: false });
+  const show = () => {
     responseChoice.refuse(prompt.crossed ? "" : NO_CROSSED);
-    fillRow(promptRow, prompt.tokens, "prompt", prompt.r);
-    fillRow(responseRow, answer(), "response");
-    responseTitle.textContent = title();
+    build();
     recompute();
   };
-
   const choose = (id) => {
-    state.id = id;
-    prompt = open(items.find((item) => item.id === id));
-    showPrompt();
+    state.prompt = id;
+    prompt = open(itemOf(id));
+    if (!choices().some(([key]) => key === id)) clearFilters();
+    promptSelect.fill(choices(), id);
+    show();
   };
-  const promptSelect = select("Prompt", choices(), state.id, choose);
+  const strip = dotStrip("Prompts by what tuning changed", ["base higher", "tuned higher"], choose);
+  const promptSelect = select("Prompt", choices(), state.prompt, choose);
   const refilter = () => {
     const left = choices();
-    if (!left.length) return say("No prompt is of this kind and place.");
-    const id = left.some(([key]) => key === state.id) ? state.id : left[0][0];
-    promptSelect.fill(left, id);
-    return choose(id);
+    if (!left.length) return say(state.find ? `No prompt of this kind and place holds “${state.find}”.` : "No prompt is of this kind and place.");
+    return choose(left.some(([key]) => key === state.prompt) ? state.prompt : left[0][0]);
   };
-  const move = (key) => (value) => {
-    state[key] = value;
-    recompute();
-  };
+  const set = (key, after) => (value) => { state[key] = value; after(); };
   const moveL = (value) => {
     state.L = value;
     const lowered = thresholdSlider.limit(value - 1) < state.b;
@@ -336,31 +335,27 @@ const render = async ({ model, el }) => {
     recompute();
     if (lowered) say(`b is lowered to ${state.b}: it must be below L.`);
   };
-  const responseChoice = choice("Response of", RESPONSES, state.response, (value) => { state.response = value; showPrompt(); });
+  const responseChoice = choice("Explained on the response of", RESPONSES, state.response, set("response", show));
   responseChoice.hidden = !items.some((item) => item.crossed);
-  const thresholdSlider = slider("b, threshold", { min: 0, max: state.L - 1, step: 1, value: state.b }, move("b"));
-  const filters = [["kind", "Kind"], ["place", "Instruction stands"]].map(([key, label]) =>
-    select(label, distinct(key), state[key], (value) => { state[key] = value; refilter(); }));
-  const controls = [
-    h("div", { class: "ex-row" },
-      ...filters, promptSelect),
-    h("div", { class: "ex-row" },
-      choice("Model", MODELS, state.view, (value) => { state.view = value; showPrompt(); }),
-      responseChoice),
-    h("div", { class: "ex-row" },
-      slider("L, levels", { min: 2, max: 20, step: 1, value: state.L }, moveL),
-      thresholdSlider,
-      slider("p, norm", { min: 1, max: 8, step: 0.5, value: state.p }, move("p"))),
-  ];
+  const thresholdSlider = slider("b, threshold", { min: 0, max: state.L - 1, step: 1, value: state.b }, set("b", recompute));
+  const finder = search("Find a prompt", state.find, set("find", refilter));
+  const filters = [["kind", "Kind"], ["place", "Instruction stands"]].map(([key, label]) => select(label, distinct(key), state[key], set(key, refilter)));
+  const clearFilters = () => {
+    Object.assign(state, { kind: "all", place: "all", find: "" });
+    for (const { control } of filters) control.value = "all";
+    finder.control.value = "";
+  };
 
   /* With a kernel the reader's own prompt is run; the published page has none. */
+  const isWide = el.clientWidth >= 700; // on a telephone what comes second is folded
+  const folded = (title, props, ...children) => h("details", { open: isWide, ...props }, h("summary", {}, title), children);
   const own = () => {
     if (model.static) {
       return h("p", { class: "ex-note" }, "To explain a prompt of your own, open chapter 1 as a notebook (the rocket at the top of its page).");
     }
     const text = h("textarea", { placeholder: "A prompt of your own" });
     const bar = h("progress", { max: 1, value: 0, hidden: true, "aria-label": "Progress" });
-    const run = h("button", { type: "button", onclick: () => {
+    const button = h("button", { type: "button", onclick: () => {
       if (!text.value.trim()) return say("Write a prompt first.");
       bar.hidden = false;
       model.send({ type: "run", text: text.value });
@@ -368,38 +363,41 @@ const render = async ({ model, el }) => {
     } }, "Run both models");
     model.on("change:progress", () => { bar.value = model.get("progress"); bar.hidden = bar.value >= 1; });
     model.on("change:problem", () => { say(model.get("problem")); bar.hidden = true; });
-    return h("div", {}, labelled("Your own prompt (all of it counts as instruction)", text), h("div", { class: "ex-row" }, run, bar));
+    return h("div", {}, labelled("Your own prompt (all of it counts as instruction)", text), h("div", { class: "ex-row" }, button, bar));
   };
   const reload = async () => {
-    ({ items, open, reading } = await unpacker(model.get("data")));
-    state.kind = state.place = "all";
-    filters.forEach(({ control }) => { control.value = "all"; });
-    const last = items.at(-1).id;
-    promptSelect.fill(choices(), last);
-    choose(last);
+    ({ items, counted, open, reading } = await unpacker(model.get("data")));
+    clearFilters();
+    choose(items.at(-1).id);
   };
   model.on("change:data", reload);
 
   el.append(
     h("section", { class: "ex ex-saliency", "aria-label": "Explorer: which prompt tokens a response rests on", onkeydown: release },
-      h("p", {}, "Every token of the prompt is tinted by its importance density: how many tokens of the response rest on it. Try another prompt, compare the models, and see what moves the score."),
-      ...controls,
+      h("div", { class: "ex-row" }, finder, promptSelect),
+      h("div", { class: "ex-row" }, choice("Show", VIEWS, state.model, set("model", show)), responseChoice,
+        checkbox("Template tokens", state.template === "shown", (on) => { state.template = on ? "shown" : "hidden"; show(); })),
       scores,
-      average,
-      legend,
-      promptRow,
-      responseTitle,
-      responseRow,
+      h("p", { class: "ex-note" }, "Tinted: how many tokens of the response rest on a token of the prompt. Point at a token of a response to see what it rests on, click to hold it; click a prompt token for the reverse; Escape releases."),
+      sides,
       live,
-      canvas,
+      legend,
+      average,
+      strip.box,
+      strip.under,
+      folded("Filters and settings of the measure", {}, h("div", { class: "ex-row" }, ...filters,
+        slider("L, levels", { min: 2, max: 20, step: 1, value: state.L }, moveL),
+        thresholdSlider,
+        slider("p, norm", { min: 1, max: 8, step: 0.5, value: state.p }, set("p", recompute)))),
+      folded("Every prompt token by every response token", { ontoggle: () => drawHeat() }, heatNote, canvas),
       exporter("saliency", { rows, picture: () => canvas.querySelector("svg"), say, link }),
-      h("details", {}, h("summary", {}, "The same as a table"), tableBox),
+      tableBox,
       own(),
     ),
   );
-  showPrompt();
+  choose(state.prompt);
   arrive("saliency", el);
-  const stop = onTheme(recompute);
+  const stop = onTheme(show);
   return () => {
     stop();
     model.off("change:data", reload);

@@ -15,11 +15,7 @@ from helpers.methods.density import LEVELS, normalise, score
 from helpers.pages.explorer import BookWidget, module, number_words, squeeze, squeeze_json
 
 MODELS = ("base", "tuned")
-
-
 LETTERS = {"instruction": "i", "context": "c", "input": "x", "cue": "q", "template": "t"}
-
-
 LEAST_TOKENS = 5  # of both responses where the explorer opens
 
 
@@ -41,9 +37,11 @@ def shares(importance: np.ndarray) -> np.ndarray:
     return np.where(levels > 0, np.clip(steps, low, high), 0)
 
 
-def pack_items(prompts: list[dict]) -> dict:
+def pack_items(prompts: list[dict], added: int = 0, opening: str | None = None) -> dict:
     """Prompts with both models' importance, as one small JSON object.
 
+    The last `added` ones are the reader's own and enter no mean. It opens at the prompt `opening`,
+    a `typical` one unless it is named.
     Each prompt: id, kind, place, tokens, roles and models, {name: {tokens, importance (N, M),
     followed}}; if it has them, `crossed`, {name: that model's importance on the other's response}.
     """
@@ -68,7 +66,8 @@ def pack_items(prompts: list[dict]) -> dict:
         "items": items,
         "texts": squeeze_json(texts),
         "shares": squeeze(np.concatenate(matrices), "<u2"),
-        "opening": typical(prompts),
+        "added": added,
+        "opening": opening or typical(prompts),
     }
 
 
@@ -99,20 +98,26 @@ def _responses(item: dict) -> list[list[str]]:
 def typical(prompts: list[dict]) -> str:
     """The prompt whose difference of scores, tuned minus base, is nearest the mean over all.
 
-    Each model on its own response; of prompts with two responses of LEAST_TOKENS or more, if any.
+    Both models on the tuned model's response, or each on its own where that is all a prompt has. Of
+    prompts that the tuned model alone followed, and of those with two responses of LEAST_TOKENS or
+    more, as far as there are any.
     """
     gained = np.array([_score(item, "tuned") - _score(item, "base") for item in prompts])
     if np.isnan(gained).all():
         return prompts[0]["id"]
-    off = np.abs(gained - np.nanmean(gained))
+    off, among = np.abs(gained - np.nanmean(gained)), ~np.isnan(gained)
     long = [min(map(len, _responses(item))) >= LEAST_TOKENS for item in prompts]
-    known = ~np.isnan(off)
-    among = known & long if (known & long).any() else known
+    followed = [[item["models"][name]["followed"] for name in MODELS] for item in prompts]
+    for wanted in (np.array(long), np.array([pair == [False, True] for pair in followed])):
+        among = among & wanted if (among & wanted).any() else among
     return prompts[int(np.argmin(np.where(among, off, np.inf)))]["id"]
 
 
 def _score(item: dict, name: str) -> float:
-    importance = np.asarray(item["models"][name]["importance"])
+    crossed = name == "base" and "crossed" in item
+    importance = np.asarray(
+        item["crossed"][name] if crossed else item["models"][name]["importance"]
+    )
     levels = normalise(importance, LEVELS) if importance.size else importance
     return score(levels, np.array(item["roles"]))["score"]
 
@@ -120,16 +125,23 @@ def _score(item: dict, name: str) -> float:
 class SaliencyExplorer(BookWidget):
     """Choose a prompt and a model, move L, b and p, follow a token."""
 
-    _esm = module(__file__, "density")
+    _esm = module(__file__, "density", "strip")
     data = traitlets.Dict().tag(sync=True)
     progress = traitlets.Float(0.0).tag(sync=True)
     problem = traitlets.Unicode("").tag(sync=True)
 
-    def __init__(self, prompts: list[dict], compute: Compute | None = None, **options) -> None:
+    def __init__(
+        self,
+        prompts: list[dict],
+        compute: Compute | None = None,
+        *,
+        opening: str | None = None,
+        **options,
+    ) -> None:
         if not prompts:
             raise ValueError("prompts is empty: give at least one explained prompt.")
-        self._prompts, self._compute = list(prompts), compute
-        super().__init__(data=pack_items(self._prompts), **options)
+        self._prompts, self._compute, self._added = list(prompts), compute, 0
+        super().__init__(data=pack_items(self._prompts, opening=opening), **options)
         self.on_msg(self._received)
 
     def _received(self, _widget, content: dict, _buffers) -> None:
@@ -148,5 +160,6 @@ class SaliencyExplorer(BookWidget):
             self.problem = f"{type(error).__name__}: {error}"
             return
         self._prompts.append(item | {"id": f"own-{len(self._prompts)}"})
-        self.data = pack_items(self._prompts)
+        self._added += 1
+        self.data = pack_items(self._prompts, self._added)
         self.progress = 1.0

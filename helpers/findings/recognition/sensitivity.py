@@ -18,8 +18,6 @@ from helpers.models.roles import ROLES
 from helpers.store.store import Store
 
 LEVELS, THRESHOLD_SHARES, POWERS = (5, 10, 20), (0.0, 0.3, 0.5, 0.7, 0.9), (2, 4, 8)
-
-
 COMPARISONS = ("own response", "first k tokens of both", "on the base's", "on the tuned's")
 
 

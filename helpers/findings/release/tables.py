@@ -23,11 +23,7 @@ from helpers.models.roles import ROLES
 from helpers.store.store import Store
 
 FOLLOWING = "followed and not followed prompts have the same mean score"
-
-
 LESS_FOLLOWING = "followed prompts have no higher mean score than not followed ones"
-
-
 LESS_TUNED = "Vicuna's mean score is no higher than LLaMA's"
 
 

@@ -29,8 +29,6 @@ from helpers.store.origin import inputs_hash
 from helpers.store.store import Part, Store
 
 BLOCK = 5  # items
-
-
 MAX_TOKENS = 24
 
 

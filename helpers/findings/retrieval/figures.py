@@ -14,8 +14,6 @@ from helpers.pages.style import COLOURS
 from helpers.prompts.retrieval import DOCUMENTS
 
 OTHERS = {"importance share": ("#1b6f5c", "-"), "gain": ("#8a4f9e", "--"), "overlap": ("0.35", ":")}
-
-
 LABELS = {"used": "o", "not used": "X", "nobody can tell": "^"}
 
 

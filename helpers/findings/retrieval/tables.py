@@ -23,8 +23,6 @@ from helpers.prompts.rules import words
 from helpers.store.store import Store
 
 MAIN = "score"
-
-
 SCORES = {
     "score": "document score (density)",
     "density share": "share of density on the document",
@@ -34,14 +32,8 @@ SCORES = {
     "response tokens": "length of the response",
     "document share": "document's share of the prompt",
 }
-
-
 OURS = ("score", "density share", "importance share")
-
-
 BASELINES = ("gain", "overlap", "response tokens", "document share")
-
-
 SUBSETS = {
     "all documents": "condition == condition",
     "document names an answer": "condition != 'absent'",
