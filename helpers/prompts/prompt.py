@@ -144,13 +144,16 @@ def _spans(prompt: Prompt, template: Template) -> list[tuple[int, int, str]]:
     return spans
 
 
-def _role_at(spans: list[tuple[int, int, str]], start: int, end: int) -> str:
-    """Role of the segment that shares most characters with a token; joints go to what precedes."""
+def _role_at(spans: list[tuple[int, int, str]], joints: int, start: int, end: int) -> str:
+    """Role of the segment that shares most characters with a token.
+
+    Joints, which stand before the character `joints`, go to what precedes.
+    """
     shared = [(min(end, stop) - max(start, first), role) for first, stop, role in spans]
     most, role = max(shared, key=lambda pair: pair[0])
     if most > 0:
         return role
-    before = [role for first, _, role in spans if first <= start <= spans[-1][1]]
+    before = [role for first, _, role in spans if first <= start < joints]
     return before[-1] if before else "template"
 
 
@@ -170,13 +173,16 @@ def encode(
         )
     template = template or PLAIN
     text, spans = template.render(prompt.text), _spans(prompt, template)
+    # In the book's template a line's end after the prompt has always counted as the last segment's.
+    last = spans[-1][1]
+    joints = last + int(not template.complete and text[last : last + 1].isspace())
     coded = tokenizer(text, return_offsets_mapping=True, add_special_tokens=not template.complete)
     ids = coded["input_ids"]
     first = int(
         bool(ids) and tokenizer.bos_token_id is not None and ids[0] == tokenizer.bos_token_id
     )
     written = [
-        (text[start:end], _role_at(spans, start, end)) if of == 0 else (name, "template")
+        (text[start:end], _role_at(spans, joints, start, end)) if of == 0 else (name, "template")
         for (start, end), of, name in zip(
             coded["offset_mapping"], coded.sequence_ids(0), coded.tokens(0), strict=True
         )
