@@ -34,50 +34,26 @@ from wordfreq import top_n_list
 from helpers.paths import lexicon_path
 
 TARGET = lexicon_path()
-
-
 VECTORS = lexicon_path().with_name("vectors.npy")
-
-
 SIZE, DIMENSIONS = 10_000, 96
-
-
 OBSCENE = tuple("fuck shit bitch cunt dick cock puss nigg slut whor porn anal cum fag tits".split())
-
-
 NOT_OBSCENE = ("dickens", "dickinson", "cocktail", "analy", "document", "cumberland", "cumulative")
-
-
 SHORT = frozenset(
     "a i an as at be by do go he if in is it me my no of on or so to up us we".split()
 )
-
-
 PREFIXES = (
     "anti auto co counter de dis en ex fore il im in inter ir mid mis multi non out over post pre "
     "pro re semi sub super tele trans ultra un under"
 ).split()
-
-
 SUFFIXES = (
     "able age al ance ant ary ate dom ed ee en ence ent er ery es ess est ful hood ible ic ify ing "
     "ion ish ism ist ity ive ize less ly ment ness or ous s ship sion th tion ward wards y"
 ).split()
-
-
 TOO_GENERAL = 3  # hypernyms nearer to the root than this ("object", "act") name nothing
-
-
 RAREST = 5  # hypernyms of fewer vocabulary words than this cannot name a list
-
-
 # Brown's tags by their first letters; everything else that is a word is a function word.
 TAGS = {"NP": "name", "N": "noun", "J": "adjective", "RB": "adverb", "V": "verb", "CD": "number"}
-
-
 WORDNET_POS = {"n": "noun", "v": "verb", "a": "adjective", "s": "adjective", "r": "adverb"}
-
-
 FEWEST_TAGS = 3
 
 

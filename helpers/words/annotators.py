@@ -3,7 +3,7 @@
     annotator("wordnet", words=..., vectors=...)      # rules, no network, the default
     annotator("chat", model=..., cache=...)           # any OpenAI-compatible endpoint
 
-Both have `.name` and `.annotate(lists) -> list[Annotation]`; `agreement` compares two of them.
+Both have `.name` and `.annotate(lists) -> list[Annotation]`.
 """
 
 from __future__ import annotations

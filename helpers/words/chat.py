@@ -1,10 +1,10 @@
 """An annotator that asks a chat model behind any OpenAI-compatible endpoint.
 
-Nothing is sent without the reader's own key. Every answer is written to a cache as it arrives, so
+Nothing is sent without the reader's own key. Every answer is written to a folder as it arrives, so
 that an interrupted run goes on where it stopped and a repeated one costs nothing.
 
-    annotator = ChatAnnotator("some-model", cache="answers.jsonl")   # key from OPENAI_API_KEY
-    annotator.estimate(lists)                                        # requests, tokens, cost
+    annotator = ChatAnnotator("some-model", cache="answers")   # key from OPENAI_API_KEY
+    annotator.estimate(lists)                                  # requests, tokens, cost
     annotator.annotate(lists)
 """
 
@@ -12,41 +12,26 @@ from __future__ import annotations
 
 import json
 import os
-import threading
 import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
 from helpers.methods.errors import Mendable
 from helpers.words.annotation import Annotation
-from helpers.words.votes import (
-    INSTRUCTIONS,
-    Vote,
-    key,
-    majority,
-    messages,
-    read_vote,
-    response_format,
-)
+from helpers.words.votes import INSTRUCTIONS, Vote, key, majority, messages
 
 if TYPE_CHECKING:
     from openai import OpenAI
 
-
 SEEDS = (0, 1, 2, 3, 4)  # five, as the authors asked five times
-
-
 ATTEMPTS = 3  # at an answer of the right form; the client itself retries 429, 5xx and timeouts
-
-
 ANSWER_TOKENS = 60  # of a typical answer, for the estimate
-
-
 CHARACTERS_PER_TOKEN = 4  # of English text, for the estimate
 
 
@@ -69,46 +54,12 @@ class Estimate:
     cost: float | None
 
 
-class Cache:
-    """Answers as lines of JSON, appended one by one; a line cut short by a crash is ignored."""
-
-    def __init__(self, path: str | Path | None) -> None:
-        self.path, self._lock = Path(path) if path else None, threading.Lock()
-        self._known: dict[str, Vote] = {}
-        if self.path and self.path.exists():
-            for line in self.path.read_text(encoding="utf-8").splitlines():
-                try:
-                    entry = json.loads(line)
-                    self._known[entry["key"]] = Vote.model_validate(entry["vote"])
-                except (ValueError, KeyError, TypeError):
-                    continue  # the request is simply asked again
-
-    def get(self, key: str) -> Vote | None:
-        return self._known.get(key)
-
-    def put(self, key: str, vote: Vote) -> None:
-        with self._lock:
-            self._known[key] = vote
-            if self.path:
-                self.path.parent.mkdir(parents=True, exist_ok=True)
-                line = json.dumps({"key": key, "vote": vote.model_dump()}, ensure_ascii=False)
-                with open(self.path, "a", encoding="utf-8") as file:
-                    if file.tell() and not self._ends_with_newline():
-                        file.write("\n")
-                    file.write(line + "\n")
-
-    def _ends_with_newline(self) -> bool:
-        with open(self.path, "rb") as file:
-            file.seek(-1, os.SEEK_END)
-            return file.read(1) == b"\n"
-
-
 class ChatAnnotator:
     """Asks `model` once per list and seed and takes the majority.
 
-    `api_key` and `base_url` default to OPENAI_API_KEY and OPENAI_BASE_URL. `structured` asks the
-    endpoint to enforce the answer's schema; switch it off where that is not supported. `workers`
-    requests run at a time; `retries` and `timeout` (seconds) are the client's.
+    `api_key` and `base_url` default to OPENAI_API_KEY and OPENAI_BASE_URL. `cache` is a folder, with
+    a file an answer; without it, answers are kept as long as the annotator. `workers` requests run
+    at a time; `retries` and `timeout` (seconds) are the client's.
     """
 
     def __init__(
@@ -119,17 +70,18 @@ class ChatAnnotator:
         base_url: str | None = None,
         cache: str | Path | None = None,
         seeds: Sequence[int] = SEEDS,
-        structured: bool = True,
         workers: int = 4,
         retries: int = 5,
         timeout: float = 60.0,
         progress: bool = True,
     ) -> None:
         self.model, self.seeds, self.name = model, tuple(seeds), f"chat:{model}"
-        self.structured, self.workers, self.progress = structured, workers, progress
+        self.workers, self.progress = workers, progress
         self._key = api_key or os.environ.get("OPENAI_API_KEY") or None
         self._options = {"base_url": base_url, "max_retries": retries, "timeout": timeout}
-        self._cache = Cache(cache)
+        self._kept = None if cache else TemporaryDirectory()
+        self._folder = Path(cache or self._kept.name)
+        self._folder.mkdir(parents=True, exist_ok=True)
 
     def _client(self) -> OpenAI:
         if not self._key:
@@ -141,13 +93,22 @@ class ChatAnnotator:
 
         return OpenAI(api_key=self._key, **self._options)
 
+    def _file(self, words: Sequence[str], seed: int) -> Path:
+        return self._folder / f"{key(self.model, words, seed)}.json"
+
+    def _vote(self, words: Sequence[str], seed: int) -> Vote | None:
+        try:
+            return Vote.model_validate_json(self._file(words, seed).read_bytes())
+        except (FileNotFoundError, ValueError):  # or cut short by a crash: asked again
+            return None
+
     def _open(self, lists: Sequence[Sequence[str]]) -> list[tuple[int, int]]:
         """(list, seed) of the requests that the cache cannot answer."""
         return [
             (i, seed)
             for i, words in enumerate(lists)
             for seed in self.seeds
-            if self._cache.get(key(self.model, words, seed)) is None
+            if self._vote(words, seed) is None
         ]
 
     def estimate(
@@ -187,7 +148,8 @@ class ChatAnnotator:
                 except BaseException:
                     pool.shutdown(wait=False, cancel_futures=True)
                     raise
-        annotations = [majority(self._votes(words), len(self.seeds)) for words in lists]
+        votes = [[self._vote(words, seed) for seed in self.seeds] for words in lists]
+        annotations = [majority([v for v in own if v], len(self.seeds)) for own in votes]
         silent = sum(not one.answered for one in annotations)
         if silent:
             warnings.warn(
@@ -198,29 +160,31 @@ class ChatAnnotator:
             )
         return annotations
 
-    def _votes(self, words: Sequence[str]) -> list[Vote]:
-        votes = (self._cache.get(key(self.model, words, seed)) for seed in self.seeds)
-        return [vote for vote in votes if vote is not None]
-
     def _ask(self, client: OpenAI, words: Sequence[str], seed: int) -> None:
         """One request; a reply of the wrong form is asked for again under another seed."""
-        from openai import APITimeoutError, InternalServerError, RateLimitError
+        from openai import (
+            APITimeoutError,
+            ContentFilterFinishReasonError,
+            InternalServerError,
+            LengthFinishReasonError,
+            RateLimitError,
+        )
 
-        extra = {"response_format": response_format()} if self.structured else {}
         for attempt in range(ATTEMPTS):
             try:
-                reply = client.chat.completions.create(
+                reply = client.chat.completions.parse(
                     model=self.model,
                     messages=messages(words),
+                    response_format=Vote,
                     seed=seed + 1000 * attempt,
                     temperature=1.0,
                     max_tokens=300,
-                    **extra,
                 )
-                vote = read_vote(reply.choices[0].message.content if reply.choices else None)
-            except ValueError:  # not the answer asked for; includes pydantic's ValidationError
-                continue
+            except (ValueError, LengthFinishReasonError, ContentFilterFinishReasonError):
+                continue  # not the answer asked for; pydantic's ValidationError is a ValueError
             except (APITimeoutError, InternalServerError, RateLimitError):
                 return  # the client has already retried: this vote stays open
-            self._cache.put(key(self.model, words, seed), vote)
-            return
+            if reply.choices and reply.choices[0].message.parsed:
+                vote = reply.choices[0].message.parsed.model_dump_json()
+                self._file(words, seed).write_text(vote, encoding="utf-8")
+                return

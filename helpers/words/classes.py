@@ -1,6 +1,6 @@
 """Classes that words belong to (sounds, forms, parts of speech, meanings), ready for counting.
 
-`data/annotations/lexicon.parquet` holds them for the book's vocabulary; build_lexicon.py beside it
+`data/annotations/lexicon.parquet` holds them for the book's vocabulary; scripts/build_lexicon.py
 says where they come from. A word of another vocabulary that the file does not know gets its form
 from the Snowball stemmer and no other class.
 """
@@ -50,7 +50,7 @@ def _table(path: Path) -> pd.DataFrame:
     if not path.exists():
         raise FileNotFoundError(
             f"{path} is missing: restore it from the repository, or make it again with "
-            "data/annotations/build_lexicon.py."
+            "scripts/build_lexicon.py."
         )
     return pd.read_parquet(path).set_index("word")
 
@@ -106,6 +106,6 @@ def vocabulary() -> tuple[str, ...]:
 
 
 def word_vectors() -> Float[ndarray, "word dimension"]:
-    """Unit word vectors of `vocabulary()`; build_lexicon.py says from which model."""
+    """Unit word vectors of `vocabulary()`; scripts/build_lexicon.py says from which model."""
     stored = np.load(lexicon_path().with_name("vectors.npy")).astype(np.float32)
     return stored / np.linalg.norm(stored, axis=1, keepdims=True)

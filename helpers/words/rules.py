@@ -17,7 +17,7 @@ is taken; syntax only where the words do not cohere.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -27,8 +27,6 @@ from helpers.words.annotation import NO_LEVEL, TASKS, Annotation
 from helpers.words.list_statistics import ListStatistics, Measured, Thresholds
 
 FAMILY_OF_LEVEL = {"phonology": "sound", "morphology": "form", "syntax": "pos"}
-
-
 BLOCK = 512  # lists measured at a time
 
 
@@ -38,25 +36,9 @@ class WordNetAnnotator:
     name = "wordnet"
 
     def __init__(
-        self,
-        words: Sequence[str],
-        vectors: Float[ndarray, "word dimension"],
-        *,
-        lexicon: Mapping[str, Sequence[Sequence[str]]] | None = None,
-        seeds: Mapping[str, Sequence[str]] | None = None,
-        percentile: float = 95.0,
-        draws: int = 1000,
-        seed: int = 0,
+        self, words: Sequence[str], vectors: Float[ndarray, "word dimension"], **options
     ) -> None:
-        self.statistics = ListStatistics(
-            words,
-            vectors,
-            lexicon=lexicon,
-            seeds=seeds,
-            percentile=percentile,
-            draws=draws,
-            seed=seed,
-        )
+        self.statistics = ListStatistics(words, vectors, **options)
 
     def annotate(self, lists: Sequence[Sequence[str]]) -> list[Annotation]:
         """Answers for lists of words; all words must be in the vocabulary."""

@@ -1,12 +1,14 @@
 """Words: the vocabulary, its vectors and verbs, and words as a model embeds them.
 
-The shipped lists (`data/words`, made by build.py there) need no corpus and no network. A list of
-your own comes from `build_vocabulary`, its vectors from `encode_words`. As in the paper, a word is
-spelled with a leading space and embedded as the mean over its sub-tokens (method.md, section 3).
+The shipped lists (`data/words`, made by scripts/build_words.py) need no corpus and no network; a
+list of your own comes from `build_vocabulary`. As in the paper, a word is spelled with a leading
+space and embedded as the mean over its sub-tokens (method.md, section 3).
 """
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -25,6 +27,7 @@ from helpers.methods.weights import Weights
 from helpers.paths import words_folder
 
 INSTRUCTION, GENERAL = "instruction", "general"
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
 
 
 class BadWords(Mendable, ValueError):
@@ -69,7 +72,7 @@ def _file(name: str, folder: Path | None) -> Path:
     if not path.exists():
         raise FileNotFoundError(
             f"{path} is missing: restore it from the repository, or make it again with "
-            "data/words/build.py."
+            "scripts/build_words.py."
         )
     return path
 
@@ -102,6 +105,35 @@ def read_verbs(folder: Path | None = None) -> pd.DataFrame:
     return table[["word", "group", "zipf", "stratum", "matched"]]
 
 
+def build_vocabulary(texts: Iterable[str], *, size: int = 10_000, fewest: int = 2) -> Vocabulary:
+    """The most frequent lemmas of texts: tokenise, lemmatise, count (as the paper did).
+
+    Lemma and part of speech are those of the shipped list; words that it lacks stay as they are,
+    without a part of speech. Lemmas used less than `fewest` times are dropped.
+    """
+    from nltk.tokenize import NLTKWordTokenizer
+
+    known, tokenise, uses = read_vocabulary(), NLTKWordTokenizer().tokenize, Counter()
+    # The tokeniser parts a full stop from a word at the end of what it is given only.
+    for sentence in (part for text in texts for part in _SENTENCE_END.split(text.lower())):
+        for word in filter(str.isalpha, tokenise(sentence)):
+            i = known.place.get(word)
+            uses[(word, "") if i is None else (known.lemma[i], known.pos[i])] += 1
+    counts = Counter()
+    for (lemma, _), n in uses.items():
+        counts[lemma] += n
+    kept = sorted((-n, lemma) for lemma, n in counts.items() if n >= fewest)[:size]
+    if not kept:
+        raise BadWords(
+            f"texts hold {counts.total()} words and no lemma {fewest} times or more: give more "
+            "text, or lower `fewest`."
+        )
+    words = tuple(lemma for _, lemma in kept)
+    pos = {lemma: pos for (lemma, pos), _ in reversed(uses.most_common())}
+    zipf = np.log10(np.array([-n for n, _ in kept]) / counts.total() * 1e9)
+    return Vocabulary(words, zipf, tuple(pos[word] for word in words), words)
+
+
 # --- words as a model sees them
 
 
@@ -132,14 +164,22 @@ def spell(tokenizer: Tokenizer, words: Sequence[str]) -> list[list[int]]:
 
 
 def word_embeddings(
-    weights: Weights, tokenizer: Tokenizer, words: Sequence[str], *, output: bool = False
+    weights: Weights,
+    tokenizer: Tokenizer,
+    words: Sequence[str],
+    *,
+    output: bool = False,
+    dtype: torch.dtype = torch.float32,
 ) -> Float[Tensor, "word hidden"]:
-    """Mean of the embeddings of each word's sub-tokens, float32; `output` takes the head's rows."""
+    """Mean of the embeddings of each word's sub-tokens; `output` takes the head's rows.
+
+    A token that is nothing but the space in front does not count.
+    """
     table = weights.output_embedding if output else weights.input_embedding
     ids = spell(tokenizer, words)
     flat = torch.tensor([i for own in ids for i in own], device=table.device)
     lengths = torch.tensor([len(own) for own in ids], device=table.device)
     used, place = flat.unique(return_inverse=True)
     starts = lengths.cumsum(0) - lengths
-    rows = table[used].float()  # only the rows needed are converted
+    rows = table[used].to(dtype)  # only the rows needed are converted
     return torch.nn.functional.embedding_bag(place, rows, starts, mode="mean")

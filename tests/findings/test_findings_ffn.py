@@ -19,7 +19,7 @@ from helpers.models.pair import Pair, pair_of
 from helpers.pages import prose
 from helpers.pages.tables import comparison_table
 from helpers.store.store import Store
-from helpers.words.annotation import LEVELS, TASKS
+from helpers.words.annotation import LINGUISTIC_LEVELS, TASKS
 from helpers.words.classes import vocabulary
 
 
@@ -78,7 +78,7 @@ def test_every_list_of_both_models_is_annotated_once(store):
     table = ffn_view.read_annotations(store)
     keys = ["layer", "role", "component", "pole"]
     assert len(table) == len(table.drop_duplicates(keys)) == 3 * 2 * 12 * 2
-    assert set(table["level"].astype(str)) <= {"none", *LEVELS}
+    assert set(table["level"].astype(str)) <= {"none", *LINGUISTIC_LEVELS}
 
 
 def test_a_low_rank_update_is_seen_with_its_rank_and_its_null(store):

@@ -1,7 +1,5 @@
 """Word lists, words as tokens and as embeddings, vocabularies from texts."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -11,9 +9,9 @@ from transformers import PreTrainedTokenizerFast
 
 from helpers.methods.weights import weights
 from helpers.words import vocabulary as module
-from helpers.words.own_vocabulary import build_vocabulary, nltk_data
 from helpers.words.vocabulary import (
     BadWords,
+    build_vocabulary,
     read_vectors,
     read_verbs,
     read_vocabulary,
@@ -48,6 +46,13 @@ def test_a_word_is_the_mean_of_its_pieces_after_a_space(tokenizer):
 
 def test_a_space_that_is_a_token_of_its_own_is_not_part_of_the_word(tokenizer):
     assert spell(tokenizer, ["rewrite"]) == [[PIECES.index("rewrite")]]
+    of_model = weights(build("llama"))
+    for output in (False, True):  # chapters 3 and 4
+        found = word_embeddings(
+            of_model, tokenizer, ["rewrite"], output=output, dtype=torch.float64
+        )
+        table = of_model.output_embedding if output else of_model.input_embedding
+        torch.testing.assert_close(found[0], table[PIECES.index("rewrite")].double())
 
 
 def test_half_precision_tables_give_single_precision_means(tokenizer):
@@ -120,7 +125,7 @@ def test_vectors_fit_the_vocabulary_and_know_what_is_alike():
 def test_words_outside_the_vocabulary_and_missing_files_are_named(tmp_path):
     with pytest.raises(BadWords, match=r"1 of 2 are not in the vocabulary \(\['qwrtz'\]"):
         read_vocabulary().index(["write", "qwrtz"])
-    with pytest.raises(FileNotFoundError, match=r"build\.py"):
+    with pytest.raises(FileNotFoundError, match=r"build_words\.py"):
         read_vocabulary(tmp_path)
 
 
@@ -137,26 +142,13 @@ def test_texts_become_counted_lemmas():
     # 4 uses of "write" in its forms, among 15 words
     np.testing.assert_allclose(found.zipf[0], np.log10(4 / 15 * 1e9))
     assert build_vocabulary(TEXTS, size=2).words == ("write", "story")
-    assert "dog" not in build_vocabulary(TEXTS, leave_out=["dog"]).words
 
 
-def test_an_annotator_of_one_s_own_replaces_the_list():
-    found = build_vocabulary(
-        ["x y z", "x y"], annotate=lambda tokens: [(t, "letter") for t in tokens]
-    )
-    assert found.words == ("x", "y")
-    assert set(found.pos) == {"letter"}
+def test_words_that_the_list_lacks_stay_as_they_are():
+    found = build_vocabulary(["Zyx zyx zyxes zyxes zyxes."])
+    assert (found.words, found.pos) == (("zyxes", "zyx"), ("", ""))
 
 
 def test_texts_without_words_are_named():
     with pytest.raises(BadWords, match="0 words and no lemma"):
         build_vocabulary(["...", ""])
-
-
-def test_missing_corpora_name_the_way_to_get_them(monkeypatch):
-    import nltk
-
-    monkeypatch.setattr(nltk.data, "path", [str(Path(__file__).parent)])
-    monkeypatch.setattr(nltk, "download", lambda *_, **__: False)
-    with pytest.raises(LookupError, match=r"'brown' is not on this machine.*NLTK_DATA"):
-        nltk_data("brown")

@@ -34,6 +34,7 @@ from helpers.store.store import Part, Store
 from helpers.words.annotation import LINGUISTIC_LEVELS, NO_LEVEL, TASKS, Annotation
 from helpers.words.annotators import annotator
 from helpers.words.classes import vocabulary
+from helpers.words.vocabulary import word_embeddings
 
 TOP_K = 15
 DRAWS = 20
@@ -55,10 +56,10 @@ class LayerConcepts:
 
 
 def embedded_words(pair: Pair, role: str) -> Float[np.ndarray, "word hidden"]:
-    """Output embeddings of the vocabulary: means over sub-tokens, spelled with a leading space."""
-    table = weights(pair.model(role)).output_embedding
-    ids = pair.tokenizer([f" {w}" for w in vocabulary()], add_special_tokens=False)["input_ids"]
-    return np.stack([table[torch.tensor(own)].double().mean(dim=0).numpy() for own in ids])
+    """Output embeddings of the vocabulary in double precision, in which words are ranked."""
+    of_model, double = weights(pair.model(role)), torch.float64
+    found = word_embeddings(of_model, pair.tokenizer, vocabulary(), output=True, dtype=double)
+    return found.cpu().numpy()
 
 
 def n_components(model_weights: Weights) -> int:
