@@ -2,15 +2,17 @@
  *
  * S is held row by row, a row a prompt token, in whole levels of at most 255.
  */
-const shown = (token) => token.replaceAll("\n", "⏎").replaceAll("\t", "⇥") || "∅";
-const mean = (values) => (values.length ? values.reduce((a, b) => a + b, 0) / values.length : NaN);
-
-/* S[n][m] = ceil(L share), entries of at most b become 0; a share is one of its column's maximum. */
-const normalise = (shares, L, b) =>
-  Uint8Array.from(shares, (share) => {
-    const level = Math.ceil(L * (share / 65535));
+/* S[n][m] = ceil(L share), entries of at most b become 0; a share is one of its column's maximum, in
+ * 65535ths. Where only some rows are `kept`, a column's maximum is that of the kept ones.
+ */
+const normalise = (shares, columns, L, b, kept = null) => {
+  const most = new Uint16Array(columns).fill(kept ? 0 : 65535);
+  if (kept) shares.forEach((share, at) => { if (kept[Math.floor(at / columns)] && share > most[at % columns]) most[at % columns] = share; });
+  return Uint8Array.from(shares, (share, at) => {
+    const level = share && (!kept || kept[Math.floor(at / columns)]) ? Math.ceil((L * share) / most[at % columns]) : 0;
     return level > b ? level : 0;
   });
+};
 
 /* Every level to the power p, worked out once a p. */
 let powers = { p: null, table: null };
@@ -35,7 +37,7 @@ const density = (S, rows, columns, p, b = 0) => {
 };
 
 const relative = (a) => {
-  const most = Math.max(0, ...a);
+  const most = largest(a, 0);
   return most ? a.map((value) => value / most) : a;
 };
 

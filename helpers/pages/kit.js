@@ -2,9 +2,12 @@
  *
  * h(tag, props, ...children)   builds DOM; strings become text nodes, never HTML
  * svg(tag, props, ...children) the same for SVG
- * select / slider / choice     labelled native controls
+ * select / slider / choice / search / checkbox   labelled native controls
+ * status / table / legend / tokenRow   parts that several explorers show
+ * largest(values, least)       Math.max of any number of values
+ * visible / shown / partsOf    texts and tokens as they are shown
  * inflate, inflateLevels, inflateText, inflateJson   unpack what base.py squeezed
- * shade / diverge              colour-blind-safe colours for 0..1 and -1..1, in light and dark
+ * shadeParts / modelParts / divergeParts   colour-blind-safe colours for 0..1 and -1..1, light and dark
  * fragment(name)               an explorer's state in the page's address, `#name.key=value&...`
  * arrive(name, el)             scrolls to the explorer whose state the page was opened with
  * pieces()                     long work in short pieces, so that the page stays usable
@@ -19,11 +22,30 @@ const build = (element, props, children) => {
     else if (value === true) element.setAttribute(key, "");
     else if (value !== false && value != null) element.setAttribute(key, value);
   }
-  element.append(...children.flat().filter((child) => child != null && child !== false));
+  for (const child of children.flat()) if (child != null && child !== false) element.append(child);
   return element;
 };
 const h = (tag, props, ...children) => build(document.createElement(tag), props, children);
 const svg = (tag, props, ...children) => build(document.createElementNS(SVG, tag), props, children);
+const largest = (values, least = -Infinity) => values.reduce((most, value) => Math.max(most, value), least);
+const mean = (values) => (values.length ? values.reduce((a, b) => a + b, 0) / values.length : NaN);
+const fixed = (value, digits = 2) => (Number.isFinite(value) ? value.toFixed(digits) : "–");
+
+/* Characters that XML forbids are shown as their pictures (U+2400 and on), and written so too. */
+const visible = (text) =>
+  text.replace(/[^\t\n\r\u0020-\uD7FF\uE000-\uFFFD\u{10000}-\u{10FFFF}]/gu, (c) => (c < " " ? String.fromCharCode(0x2400 + c.charCodeAt(0)) : "\uFFFD"));
+const shown = (token) => visible(token).replaceAll("\n", "⏎").replaceAll("\t", "⇥").replaceAll("\r", "␍") || "∅";
+/* Tokens as they are shown, each { text, part }: a character made of several tokens is shown at its
+ * first, and the others (empty, or no whole character) carry their number, from 2, as `part`.
+ */
+const partsOf = (tokens) => {
+  let [first, part] = ["", 1];
+  return tokens.map((token, n) => {
+    const goes = n > 0 && (token === "" || (/^\uFFFD+$/.test(token) && /\uFFFD$/.test(tokens[n - 1])));
+    [first, part] = goes ? [first, part + 1] : [shown(token), 1];
+    return goes ? { text: String(part).replace(/\d/g, (d) => "₀₁₂₃₄₅₆₇₈₉"[d]), name: `part ${part} of ${first}`, part } : { text: first, name: first, part: 0 };
+  });
+};
 
 /* Each explorer is a module of its own: they count together, so that names are unique in a page. */
 const nextNumber = () => (globalThis.explorerControls = (globalThis.explorerControls ?? 0) + 1);
@@ -65,6 +87,17 @@ const slider = (label, { min, max, step, value }, oninput) => {
       return Number(control.value);
     },
   });
+};
+
+const search = (label, value, oninput) => {
+  const control = h("input", { type: "search", autocomplete: "off", oninput: () => oninput(control.value.trim().toLowerCase()) });
+  control.value = value;
+  return Object.assign(labelled(label, control), { control });
+};
+const checkbox = (label, value, onchange) => {
+  const control = h("input", { type: "checkbox", onchange: () => onchange(control.checked) });
+  control.checked = value;
+  return h("label", { class: "ex-check" }, control, label);
 };
 
 const choice = (label, options, value, onchange) => {
@@ -111,17 +144,51 @@ const onTheme = (redraw) => {
   watcher.observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
   return () => watcher.disconnect();
 };
+/* A line that is read out when it changes, and the function that changes it. */
+const status = () => {
+  const line = h("p", { class: "ex-say", role: "status", "aria-live": "polite" });
+  return [line, (text) => { line.textContent = text; }];
+};
+const table = ([head, ...body], props = {}) => h("table", props,
+  h("thead", {}, h("tr", {}, head.map((text) => h("th", { scope: "col" }, shown(String(text)))))),
+  h("tbody", {}, body.map((row) => h("tr", {}, row.map((text) => h("td", {}, shown(String(text))))))));
+/* "The same as a table", filled while it is open: thousands of cells that nobody sees cost time. */
+const drawer = (title, rows) => {
+  const box = h("div", {});
+  const whole = h("details", { ontoggle: () => whole.fill() }, h("summary", {}, title), box);
+  whole.fill = () => box.replaceChildren(...(whole.open ? [table(rows())] : []));
+  return whole;
+};
+const swatch = (parts) => { const box = h("i", { "aria-hidden": "true" }); box.style.background = rgb(parts); return box; };
+
+/* A text as a row of tokens (`partsOf`). paint(tints, colour) changes those whose tint has changed. */
+const tokenRow = (tokens, parts, classOf, tag = "span") => {
+  const chips = parts.map(({ text, part }, n) => h(tag, { class: `ex-token ${classOf(n)}${part ? " ex-part" : ""}`, dir: "auto" }, text));
+  const row = h("div", { class: "ex-tokens" }, chips.flatMap((chip, n) => (tokens[n].includes("\n") ? [chip, h("span", { class: "ex-break" })] : [chip])));
+  const painted = new Float64Array(tokens.length);
+  const paint = (tints, colour, changed = () => {}) => chips.forEach((chip, n) => {
+    const t = tints[n];
+    if (painted[n] === t) return;
+    painted[n] = t;
+    const ink = colour(t);
+    chip.style.background = t ? rgb(ink) : "";
+    chip.style.color = t ? inkOn(ink) : "";
+    changed(chip, n, t);
+  });
+  return { row, chips, paint };
+};
+
 const mix = (from, to, t) => from.map((x, i) => Math.round(x + (to[i] - x) * t));
 const rgb = (parts) => `rgb(${parts.join(" ")})`;
 const paper = () => (isDark() ? [24, 28, 34] : [255, 255, 255]);
 /* One hue whose lightness falls (rises in the dark) evenly, so that it reads without colour too. */
 const bounded01 = (t) => Math.min(1, Math.max(0, t));
 const shadeParts = (t) => mix(paper(), isDark() ? [247, 178, 103] : [122, 60, 10], bounded01(t) * 0.85);
-const BASE_INK = () => (isDark() ? [126, 176, 226] : [38, 84, 130]);
-const TUNED_INK = () => (isDark() ? [243, 160, 106] : [176, 78, 22]);
-const divergeParts = (t) => mix(paper(), t < 0 ? BASE_INK() : TUNED_INK(), bounded01(Math.abs(t)) * 0.85);
-const shade = (t) => rgb(shadeParts(t));
-const diverge = (t) => rgb(divergeParts(t));
+/* One colour a model (0 base, 1 tuned) in every explorer; more and less have colours of their own. */
+const MODEL_INK = (m) => [() => (isDark() ? [126, 176, 226] : [38, 84, 130]), () => (isDark() ? [243, 160, 106] : [176, 78, 22])][m]();
+const modelParts = (m) => (t) => mix(paper(), MODEL_INK(m), bounded01(t) * 0.85);
+const SIGN_INK = (t) => (t < 0 ? (isDark() ? [198, 160, 214] : [112, 42, 130]) : (isDark() ? [140, 205, 150] : [22, 110, 60]));
+const divergeParts = (t) => mix(paper(), SIGN_INK(t), bounded01(Math.abs(t)) * 0.85);
 /* Black or white text, whichever stands out more against a colour (WCAG's relative luminance). */
 const inkOn = (parts) => {
   const [r, g, b] = parts.map((x) => (x / 255 <= 0.04045 ? x / 255 / 12.92 : ((x / 255 + 0.055) / 1.055) ** 2.4));
@@ -152,15 +219,18 @@ const fragment = (name) => {
   const get = (key, fallback) => read().get(`${name}.${key}`) ?? fallback;
   return {
     get,
-    /* What the address says if it is one of the options ([key, text]) or a number in bounds. */
+    /* What the address says if it is one of the options ([key, text]), or a number in bounds that the
+     * control can stand at (whole unless `step` says otherwise), or words. */
     known(key, options, fallback = options[0][0]) {
       const value = get(key, fallback);
       return options.some(([option]) => option === value) ? value : fallback;
     },
-    bounded(key, low, high, fallback) {
-      const value = Number(get(key, fallback));
-      return value >= low && value <= high ? value : fallback;
+    bounded(key, low, high, fallback, step = 1) {
+      const text = get(key, "");
+      const value = /^\d{1,6}(\.\d{1,3})?$/.test(text) ? Number(text) : NaN;
+      return value >= low && value <= high && Number.isInteger((value - low) / step) ? value : fallback;
     },
+    words: (key) => visible(get(key, "")).slice(0, 80).trim().toLowerCase(),
     /* The state that an explorer opens with is not written: the page keeps its plain address. */
     put(values) {
       latest = { ...values };
@@ -212,12 +282,14 @@ const download = (file, blob) => {
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 1000);
 };
+/* What a spreadsheet would run as a formula (= + - @, also in full width, at the start or where a
+ * semicolon, tab or new line may split a cell) gets an apostrophe; numbers are left as they are.
+ */
 const csvCell = (value) => {
-  const text = String(value ?? "");
-  /* A leading = + - @ would be run as a formula by a spreadsheet; numbers are left as they are. */
+  const text = visible(String(value ?? ""));
   const numbers = text.split(" ").every((part) => part && !Number.isNaN(Number(part)));
-  const safe = /^[=+\-@\t\r]/.test(text) && !numbers ? `'${text}` : text;
-  return /[",\n\r]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+  const safe = numbers ? text : text.replace(/^(?=[\t\r\n]|\s*[=+\-@＝＋－＠])|(?<=[;\t\r\n]\s*)(?=[=+\-@＝＋－＠])/g, "'");
+  return /[",;\t\n\r]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 };
 const csv = (rows) => rows.map((row) => row.map(csvCell).join(",")).join("\r\n") + "\r\n";
 
@@ -226,19 +298,19 @@ const asSvgText = (picture) => {
   copy.setAttribute("xmlns", SVG);
   copy.setAttribute("color", getComputedStyle(picture).color);
   copy.prepend(svg("rect", { width: "100%", height: "100%", fill: rgb(paper()) }));
-  return new XMLSerializer().serializeToString(copy);
+  return visible(new XMLSerializer().serializeToString(copy));
 };
-const savePng = (file, picture) =>
-  new Promise((resolve) => {
-    const image = new Image();
-    image.onload = () => {
-      const [width, height] = [picture.width.baseVal.value, picture.height.baseVal.value];
-      const canvas = h("canvas", { width: 2 * width, height: 2 * height });
-      canvas.getContext("2d").drawImage(image, 0, 0, 2 * width, 2 * height);
-      canvas.toBlob((blob) => resolve(download(file, blob)), "image/png");
-    };
-    image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(asSvgText(picture))}`;
-  });
+const savePng = async (file, picture) => {
+  const image = new Image();
+  image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(asSvgText(picture))}`;
+  await image.decode();
+  const [width, height] = [picture.width.baseVal.value, picture.height.baseVal.value];
+  const canvas = h("canvas", { width: 2 * width, height: 2 * height });
+  canvas.getContext("2d").drawImage(image, 0, 0, 2 * width, 2 * height);
+  const blob = await new Promise((resolve) => { canvas.toBlob(resolve, "image/png"); });
+  if (!blob) throw new Error("it is too large");
+  download(file, blob);
+};
 
 const exporter = (name, { rows, picture, say, link }) => {
   const button = (text, action) => h("button", { type: "button", onclick: action }, text);
@@ -247,7 +319,7 @@ const exporter = (name, { rows, picture, say, link }) => {
     { class: "ex-export", role: "group", "aria-label": "Save what is shown" },
     button("CSV", () => download(`${name}.csv`, new Blob([csv(rows())], { type: "text/csv" }))),
     button("SVG", () => download(`${name}.svg`, new Blob([asSvgText(picture())], { type: "image/svg+xml" }))),
-    button("PNG", () => savePng(`${name}.png`, picture())),
+    button("PNG", () => savePng(`${name}.png`, picture()).catch((error) => say(`No PNG could be made of the picture (${error.message}): take the SVG.`))),
     button("Copy link", async () => {
       link.write();
       try {
