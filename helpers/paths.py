@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from importlib import resources
 from pathlib import Path
 
@@ -12,7 +13,9 @@ MANIFEST = "manifest.json"
 
 def cache_folder() -> Path:
     """Where converted weights are kept (set INSTRUCTION_SHIFT_CACHE to move it)."""
-    default = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "instruction-shift"
+    home = os.path.expanduser("~")  # as it stands for a user who has none, as in some containers
+    usual = tempfile.gettempdir() if home == "~" else f"{home}/.cache"
+    default = Path(os.environ.get("XDG_CACHE_HOME", usual)) / "instruction-shift"
     return Path(os.environ.get("INSTRUCTION_SHIFT_CACHE", default))
 
 

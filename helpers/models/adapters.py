@@ -29,8 +29,9 @@ def apply_adapter(
     except ImportError as error:
         raise MissingWeights("Adapters need peft: pip install peft.") from error
     try:
-        with warnings.catch_warnings():  # what is missing is refused below, in our words
-            warnings.filterwarnings("ignore", message="[^:]*missing adapter keys")
+        with warnings.catch_warnings():  # what is missing is refused below, what is tied untied
+            for what in ("[^:]*missing adapter keys", "Model has `tie_word_embeddings=True`"):
+                warnings.filterwarnings("ignore", message=what)
             wrapped = PeftModel.from_pretrained(model, str(adapter))
             _check_mergeable(wrapped, adapter)
             fitted = wrapped.load_adapter(str(adapter), "default")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from functools import lru_cache
@@ -91,7 +92,7 @@ def own(base: str, tuned: str, *, name: str | None = None) -> Choice:
 def _source(text: str) -> Source:
     """`where` or `where@revision`; a path that exists is taken as it stands."""
     where, at, revision = text.rpartition("@")
-    if not at or Path(text).expanduser().exists():
+    if not at or Path(os.path.expanduser(text)).exists():
         return Source(text)
     return Source(where, revision)
 

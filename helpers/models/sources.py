@@ -153,7 +153,7 @@ def tensor_shapes(path: Path) -> dict[str, list[int]]:
 
 def find(source: Source, *, allow_pickle: bool = False) -> Found:
     """The source on this disk, downloaded if it is a Hub id."""
-    path = Path(source.where).expanduser()
+    path = Path(os.path.expanduser(source.where))
     if path.is_file():
         return _file(path)
     if path.is_dir():
