@@ -1,4 +1,4 @@
-# book · test · serve · results · bench · lint · clean
+# book · test · serve · results · tune · bench · lint · clean
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -7,7 +7,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PYTHONWARNINGS = ignore::FutureWarning
 SITE := book/_build/html/index.html
 
-.PHONY: book test colab serve results bench lint clean browser
+.PHONY: book test colab serve results tune bench lint clean browser
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -49,9 +49,14 @@ colab: $(VENV)/installed-test  # chapters in an environment that holds what the 
 results: $(VENV)/installed
 	$(BIN)/python -m helpers compute --pair gemma-3-270m
 
+tune: $(VENV)/installed  # the book's own tuning, from data/tuning: goes on where it stopped
+	$(PIP) install -q -c constraints.txt -e '.[tuning]'
+	$(BIN)/python -m helpers tune
+
 bench: $(VENV)/installed  # benchmarks/large needs more memory or time: run its files by hand
 	$(PIP) install -q -c constraints.txt -e '.[bench]'
-	for file in benchmarks/*.py; do $(BIN)/python $$file || exit; done
+	missed=; for file in benchmarks/*.py; do $(BIN)/python $$file || missed="$$missed $$file"; done; \
+	  test -z "$$missed" || { echo "Marks were missed in:$$missed"; exit 1; }
 
 lint: $(VENV)/installed
 	$(PIP) install -q -c constraints.txt ruff

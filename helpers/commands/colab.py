@@ -13,8 +13,6 @@ from pathlib import Path
 from helpers.paths import package_folder
 
 ID = "install"
-
-
 INSTALL = '''\
 # On Colab this installs the book's package; anywhere else it does nothing.
 try:

@@ -1,4 +1,4 @@
-"""How long a run will take and how much memory, from one prompt and one layer that are measured.
+"""How long a run will take and how much memory, from a short prompt, a head and a layer that are timed.
 
 Memory of importance for N prompt and M response tokens, T = N + M, in a model of L layers with
 hidden size H, intermediate size F and A heads (the appendix "Your own model" explains it):
@@ -13,15 +13,31 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property, partial
 
+import torch
+
+from helpers.findings.registry import BY_NAME, Finding
+from helpers.methods.components import MAX_COMPONENTS, components, layer_value_vectors
+from helpers.methods.erasure import scaled_probabilities
+from helpers.methods.heads import head_activations
 from helpers.methods.importance import importance
 from helpers.methods.memory import kept_bytes, row_bytes
+from helpers.methods.weights import weights
+from helpers.methods.word_pairs import word_pairs, word_space
 from helpers.models.devices import GIB, Placement, bytes_of
-from helpers.models.responses import check_lengths
-from helpers.prompts.prompt import Prompt, encode, few, read_prompts
+from helpers.models.pair import Pair
+from helpers.models.responses import check_lengths, respond
+from helpers.prompts import placement, retrieval
+from helpers.prompts.prompt import Encoded, Prompt, encode, few, read_prompts
+from helpers.words.vocabulary import read_vectors, read_vocabulary, word_embeddings
 
 LENGTHS = (200, 100)  # N and M of the longest case that the book asks for
-RESPONSE = 32  # tokens of a response at most, unless a finding says otherwise
+SHORT = 4  # response tokens that are timed
+VERBS = {
+    "respond": "respond", "explain": "explain", "read": "read once", "head": "read a head",
+    "layer": "take a layer apart",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -62,148 +78,107 @@ def _seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def _typical(pair, prompts: Sequence[Prompt]) -> Prompt:
+@dataclass
+class Pace:
+    """Seconds of what findings are made of, each measured once, on the base and a typical prompt.
+
+    A response is timed over SHORT tokens and an explanation over as many, then scaled to `response`
+    tokens: both grow with them.
+    """
+
+    pair: Pair
+    prompt: Prompt
+    response: int
+
+    @cached_property
+    def code(self) -> Encoded:
+        return encode(self.prompt, self.pair.tokenizer, self.pair.template)
+
+    @cached_property
+    def respond(self) -> float:
+        model, ask = self.pair.model("base"), [self.code.ids]
+        once = partial(respond, model, self.pair.tokenizer, ask, self.pair.template)
+        whole, first = (_seconds(partial(once, max_tokens=n)) for n in (SHORT, 1))
+        return first + max(whole - first, 0.0) / (SHORT - 1) * (self.response - 1)
+
+    @cached_property
+    def explain(self) -> float:
+        ids = list(self.code.ids[-SHORT:])
+        once = _seconds(lambda: importance(self.pair.model("base"), self.code.ids, ids))
+        return once / SHORT * self.response
+
+    @cached_property
+    def read(self) -> float:
+        """One forward pass over the prompt and a short response."""
+        ids, one = list(self.code.ids[-SHORT:]), torch.ones(1, 1)
+        return _seconds(
+            lambda: scaled_probabilities(self.pair.model("base"), self.code.ids, ids, one)
+        )
+
+    @cached_property
+    def head(self) -> float:
+        """The word pairs of one head."""
+        of_model, space = weights(self.pair.model("base")), word_space(read_vectors())
+        words = word_embeddings(of_model, self.pair.tokenizer, read_vocabulary().words)
+
+        def one_head() -> None:
+            found = head_activations(of_model, 0, 0, words)
+            word_pairs(found.query, found.key, space)
+
+        return _seconds(one_head)
+
+    @cached_property
+    def layer(self) -> float:
+        """The components of one layer."""
+        rows = layer_value_vectors(weights(self.pair.model("base")), 0)
+        n = min(MAX_COMPONENTS, rows.shape[1], rows.shape[0] - 1)
+        return _seconds(lambda: components(rows, n))
+
+
+def _typical(pair: Pair, prompts: Sequence[Prompt]) -> Prompt:
     """The prompt of median length: half of them are as long or longer."""
     lengths = [len(encode(one, pair.tokenizer, pair.template).ids) for one in prompts]
     return prompts[sorted(range(len(lengths)), key=lengths.__getitem__)[len(lengths) // 2]]
 
 
-def _one_prompt(pair, prompt: Prompt, max_tokens: int = RESPONSE) -> tuple[float, float, str]:
-    """Seconds of a response and of an explanation of it, and what was measured."""
-    from helpers.models.responses import respond
-
-    code, model = encode(prompt, pair.tokenizer, pair.template), pair.model("base")
-    answers: list = []
-
-    def answer():
-        answers[:] = respond(
-            model, pair.tokenizer, [code.ids], pair.template, max_tokens=max_tokens
-        )
-
-    response_time = _seconds(answer)
-    ids = list(answers[0].ids) or list(code.ids[-1:])
-    explanation_time = _seconds(lambda: importance(model, code.ids, ids))
-    told = f"measured on {prompt.id!r}, of median length, {len(code.ids)} + {len(ids)} tokens"
-    return response_time, explanation_time, told
+def _asked(finding: Finding, limit: int | None, own: list[Prompt] | None) -> tuple[list, list]:
+    """What a finding runs on, and the prompts that stand for it."""
+    if finding.name == "positions":
+        items = few(placement.read_items(), limit)
+        return items, [item.at(placement.PLACES[0]) for item in items]
+    if finding.name == "retrieval":
+        items = few(retrieval.read_items(), limit)
+        return items, [item.under(retrieval.DOCUMENTS[0]) for item in items]
+    prompts = few((finding.takes_prompts and own) or read_prompts(), limit)
+    return prompts, prompts
 
 
-def _recognition(pair, limit: int | None, own: list[Prompt] | None) -> Cost:
-    prompts = few(own or read_prompts(), limit)
-    check_lengths(pair, prompts, RESPONSE)
-    response, explanation, told = _one_prompt(pair, _typical(pair, prompts))
-    return Cost(
-        "recognition",
-        len(prompts) * (4 * response + 8 * explanation),
-        f"{len(prompts)} prompts x (4 x {response:.2f} s to respond + 8 x {explanation:.2f} s to "
-        f"explain; {told}; at most: responses come in batches)",
+def _cost(
+    pair: Pair, finding: Finding, limit: int | None, own: list[Prompt] | None, paces: dict
+) -> Cost:
+    asked, prompts = _asked(finding, limit, own)
+    of_model = getattr(pair.config("base"), "get_text_config", lambda: None)()
+    counts = {
+        "item": len(asked),
+        "head": getattr(of_model, "num_attention_heads", 0) * of_model.num_hidden_layers,
+        "layer": of_model.num_hidden_layers,
+    }
+    if finding.per == "item":
+        check_lengths(pair, prompts, finding.tokens)
+    pace = paces.setdefault(
+        (finding.per == "item" and finding.name, finding.tokens),
+        Pace(pair, _typical(pair, prompts), finding.tokens),
     )
-
-
-def _positions(pair, limit: int | None, _) -> Cost:
-    from helpers.findings.positions.compute import MAX_TOKENS
-    from helpers.findings.positions.read import expected_ids
-    from helpers.prompts.placement import PLACES, read_items
-
-    items = {item.id: item for item in few(read_items(), limit)}
-    typical = _typical(pair, [item.at(PLACES[0]) for item in items.values()])
-    item = next(one for one in items.values() if one.at(PLACES[0]).id == typical.id)
-    response, explanation, told = _one_prompt(pair, typical, MAX_TOKENS)
-    code, expected = encode(typical, pair.tokenizer, pair.template), expected_ids(pair, item)
-    short = _seconds(lambda: importance(pair.model("base"), code.ids, expected))
-    each = len(items) * len(PLACES)
-    return Cost(
-        "positions",
-        each * 2 * (response + explanation + short),
-        f"{len(items)} items x {len(PLACES)} places x 2 x ({response:.2f} s to respond + "
-        f"{explanation:.2f} s to explain that + {short:.2f} s to explain the expected answer; {told})",
-    )
-
-
-def _attention(pair, *_) -> Cost:
-    from helpers.methods.heads import head_activations
-    from helpers.methods.weights import weights
-    from helpers.methods.word_pairs import word_pairs, word_space
-    from helpers.words.vocabulary import read_vectors, read_vocabulary, word_embeddings
-
-    of_model, space = weights(pair.model("base")), word_space(read_vectors())
-    words = word_embeddings(of_model, pair.tokenizer, read_vocabulary().words)
-
-    def one_head():
-        found = head_activations(of_model, 0, 0, words)
-        word_pairs(found.query, found.key, space)
-
-    once, heads = _seconds(one_head), of_model.n_layers * of_model.n_heads
-    return Cost(
-        "attention",
-        2 * 2 * heads * once,
-        f"2 models x 2 forms x {heads} heads x {once:.2f} s (measured on one head; "
-        "the random updates and the experiment that silences heads come on top)",
-    )
-
-
-def _ffn(pair, *_) -> Cost:
-    from helpers.methods.components import MAX_COMPONENTS, components, layer_value_vectors
-    from helpers.methods.weights import weights
-
-    of_model = weights(pair.model("base"))
-    rows = layer_value_vectors(of_model, 0)
-    n = min(MAX_COMPONENTS, rows.shape[1], rows.shape[0] - 1)
-    once, layers = _seconds(lambda: components(rows, n)), of_model.n_layers
-    return Cost(
-        "ffn",
-        layers * 44 * once,
-        f"{layers} layers x (2 models + 42 for the rotation and its null) x {once:.2f} s "
-        "(measured on one layer; annotation comes on top)",
-    )
-
-
-def _faithfulness(pair, limit: int | None, own: list[Prompt] | None) -> Cost:
-    from helpers.findings.faithfulness.compute import (
-        INTEGRATED,
-        READERS,
-        STEPS,
-        TOKENS,
-        chosen,
-    )
-
-    prompts = few(own or read_prompts(), limit)
-    explained, integrated = len(chosen(prompts)), len(chosen(prompts, INTEGRATED))
-    code = encode(_typical(pair, prompts), pair.tokenizer, pair.template)
-    ids = list(code.ids[-TOKENS:])
-    gradient = _seconds(lambda: importance(pair.model("base"), code.ids, ids))
-    erasure = _seconds(lambda: importance(pair.model("base"), code.ids, ids, method="erasure"))
-    return Cost(
-        "faithfulness",
-        explained * (len(READERS) + 2) * (gradient + erasure) + integrated * 2 * STEPS * gradient,
-        f"{explained} prompts x {len(READERS) + 2} x ({gradient:.2f} s by gradient + {erasure:.2f} s "
-        f"by erasure) + {integrated} prompts x 2 models x {STEPS} steps x {gradient:.2f} s",
-    )
-
-
-def _retrieval(pair, limit: int | None, _) -> Cost:
-    from helpers.findings.retrieval.compute import MAX_TOKENS
-    from helpers.prompts.retrieval import CONDITIONS, DOCUMENTS, read_items
-
-    items = few(read_items(), limit)
-    typical = _typical(pair, [item.under(DOCUMENTS[0]) for item in items])
-    response, explanation, told = _one_prompt(pair, typical, MAX_TOKENS)
-    n, m = len(CONDITIONS), len(DOCUMENTS)
-    return Cost(
-        "retrieval",
-        len(items) * 2 * (n * response + m * explanation),
-        f"{len(items)} questions x 2 x ({n} x {response:.2f} s to respond + {m} x "
-        f"{explanation:.2f} s to explain; {told})",
-    )
-
-
-MEASURES = {
-    "recognition": _recognition, "positions": _positions, "attention": _attention, "ffn": _ffn,
-    "faithfulness": _faithfulness, "retrieval": _retrieval,
-}  # fmt: skip
+    n = counts[finding.per]
+    seconds = {unit: getattr(pace, unit) for unit in finding.work}
+    total = n * sum(finding.work[unit] * each for unit, each in seconds.items())
+    terms = " + ".join(f"{finding.work[u]} x {s:.2f} s to {VERBS[u]}" for u, s in seconds.items())
+    on = f", on {pace.prompt.id!r}, of median length" if finding.per == "item" else ""
+    return Cost(finding.name, total, f"{n} {finding.per}s x ({terms}){on}")
 
 
 def costs(
-    pair,
+    pair: Pair,
     findings: list[str],
     limit: int | None = None,
     *,
@@ -213,7 +188,8 @@ def costs(
 
     `prompts`: prompts of one's own, for the findings that they enter (recognition, faithfulness).
     """
-    return [MEASURES[finding](pair, limit, prompts) for finding in findings]
+    paces: dict = {}
+    return [_cost(pair, BY_NAME[name], limit, prompts, paces) for name in findings]
 
 
 def precision(pair, exact_base) -> float:

@@ -37,8 +37,6 @@ from helpers.store.conditions import told
 from helpers.store.store import MissingResult, Store, open_store
 
 WIDGET = "application/vnd.jupyter.widget"
-
-
 SIDES = {"base": "base model", "tuned": "tuned model", "adapter": "tuned model, as an adapter"}
 
 

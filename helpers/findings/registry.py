@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 from helpers.pages.blocks import Block
 from helpers.store.store import Store
@@ -19,8 +20,9 @@ class Finding:
     """A finding by name; `needs` is the part of the store without which nothing of it can be shown.
 
     `terms` says what its measures are, for who has only the report. `reads_weights`: it needs the
-    table of architectures. `takes_prompts`: prompts of one's own enter it, `takes_items` is what a
-    limit holds for otherwise. `on_cpu`: it reads weights as arrays.
+    table of architectures. `takes_prompts`: prompts of one's own enter it. `on_cpu`: it reads weights
+    as arrays. What it costs: for every `per`, so many of the units that `estimate` times (`work`), on
+    responses of at most `tokens`.
     """
 
     name: str
@@ -28,6 +30,9 @@ class Finding:
     question: str
     terms: str
     needs: str
+    work: dict[str, int]
+    per: Literal["item", "head", "layer"] = "item"
+    tokens: int = 32
     reads_weights: bool = False
     takes_prompts: bool = False
     on_cpu: bool = False
@@ -51,6 +56,7 @@ FINDINGS = (
         "largest, over the logarithm of their number. In the template: inside the words that "
         "the tuning had around each prompt.",
         "recognition/scores",
+        {"respond": 4, "explain": 8, "read": 120},  # blanked: 8 conditions, 3 ways, 5 passes
         takes_prompts=True,
     ),
     Finding(
@@ -62,6 +68,8 @@ FINDINGS = (
         "instruction at five places of one context and asks for the share of importance on "
         "it, and whether the model follows.",
         "positions/items",
+        {"respond": 10, "explain": 20, "read": 30},
+        tokens=16,
     ),
     Finding(
         "attention",
@@ -72,6 +80,8 @@ FINDINGS = (
         "is no preference). Relabelled: the same with the verbs' labels dealt anew among "
         "verbs of the same frequency.",
         "attention/readings/main",
+        {"head": 4},  # 2 models, 2 forms; random updates and silenced heads come on top
+        per="head",
         reads_weights=True,
     ),
     Finding(
@@ -83,6 +93,8 @@ FINDINGS = (
         "updates have the size of the tuning. Coherent beyond random: more alike than 95 % of "
         "the lists that random directions give.",
         "ffn/annotations",
+        {"layer": 44},  # 2 models, and 42 for the rotation and its null; annotation comes on top
+        per="layer",
         reads_weights=True,
         on_cpu=True,
     ),
@@ -95,6 +107,8 @@ FINDINGS = (
         "tokens. Probability left: of the first response tokens, after the tokens that an "
         "estimate names first are erased together.",
         "faithfulness/path-tuned",
+        {"explain": 5, "read": 5 * 40},
+        tokens=6,
         takes_prompts=True,
     ),
     Finding(
@@ -106,6 +120,8 @@ FINDINGS = (
         "answer and the model alone does not. The area under the ROC curve is the chance that "
         "a response that did scores higher than one that did not.",
         "retrieval/items",
+        {"respond": 8, "explain": 6, "read": 6},
+        tokens=24,
     ),
 )
 BY_NAME = {finding.name: finding for finding in FINDINGS}

@@ -252,20 +252,26 @@ def test_a_dry_run_says_how_long_and_how_much_and_writes_nothing(models, tmp_pat
     compute.main(command(models, tmp_path / "store", "--dry-run", "--dtype", "bfloat16"))
     said = capsys.readouterr().out
     assert "x 2 bytes = " in said and "of" in said and "GiB free: fits" in said
-    assert "recognition" in said and "3 prompts x (4 x" in said
+    assert "recognition" in said and "3 items x (4 x" in said
     assert "bfloat16 against float32: importance differs by" in said
     assert not (tmp_path / "store").exists()
 
 
 def test_every_finding_has_its_cost_and_a_limit_enters_it(models):
     pair = load_models(*models)
-    assert list(estimate.MEASURES) == list(BY_NAME)
-    for name in ("recognition", "faithfulness"):
-        (few,), (all_of_them,) = estimate.costs(pair, [name], 1), estimate.costs(pair, [name])
-        assert few.finding == name and min(few.seconds, all_of_them.seconds) > 0
-        assert few.formula.startswith("1 prompts x") and all_of_them.formula.startswith(
-            "3 prompts x"
-        )
+    costs = {one.finding: one for one in estimate.costs(pair, ["recognition", "faithfulness"], 1)}
+    assert all(one.seconds > 0 and one.formula.startswith("1 items x") for one in costs.values())
+    for finding in BY_NAME.values():
+        assert set(finding.work) <= set(estimate.VERBS)
+    (whole,) = estimate.costs(pair, ["recognition"])
+    assert whole.formula.startswith("3 items x")
+
+
+def test_a_cost_is_its_units_times_their_pace(models, monkeypatch):
+    monkeypatch.setattr(estimate, "_seconds", lambda work: 2.0)
+    (cost,) = estimate.costs(load_models(*models), ["recognition"], 2)
+    respond, explain = 2.0, 2.0 / estimate.SHORT * 32  # one token takes as long as four: no growth
+    assert cost.seconds == pytest.approx(2 * (4 * respond + 8 * explain + 120 * 2.0))
 
 
 @pytest.mark.parametrize(("dtype", "size"), [(torch.float32, 4), (torch.bfloat16, 2)])

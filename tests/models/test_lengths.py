@@ -65,9 +65,9 @@ def test_the_cost_of_own_prompts_is_that_of_own_prompts(models):
     kinds = {"recognition": 3, "faithfulness": 3}
     for finding, number in kinds.items():
         (cost,) = estimate.costs(pair, [finding], prompts=SHORT)
-        assert cost.formula.startswith(f"{number} prompts x") and cost.seconds > 0
+        assert cost.formula.startswith(f"{number} items x") and cost.seconds > 0
         (cost,) = estimate.costs(pair, [finding], 2, prompts=SHORT)
-        assert cost.formula.startswith("2 prompts x")
+        assert cost.formula.startswith("2 items x")
     (cost,) = estimate.costs(pair, ["recognition"], prompts=[*SHORT, prompt(2000, "wide sea")])
     assert "'colour-2'" in cost.formula and "of median length" in cost.formula
     with pytest.raises(BadInput, match="too long"):
