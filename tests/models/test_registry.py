@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 import transformers
+from living import Living
 from tiny import byte_tokenizer, save_model
 from transformers import AutoModelForCausalLM, LlamaConfig
 
@@ -319,13 +320,15 @@ def test_a_file_that_is_no_gguf_is_refused(tmp_path):
 # --- in turns, templates
 
 
-def test_in_turns_one_model_is_held_and_both_are_the_right_ones(models):
+def test_in_turns_one_model_is_alive_and_both_are_the_right_ones(models):
     both = pairs.load_models(*models, name="tiny")
     turns = pairs.load_models(*models, name="tiny", layout="in turns")
+    living = Living(turns)
     for role in ("base", "tuned", "tuned", "base"):
         torch.testing.assert_close(weight(turns.model(role)), weight(both.model(role)))
-        assert list(turns._held) == [role]
-    assert turns.model("tuned") is turns.model("tuned")
+    assert (living.most, living.loads) == (1, 3)
+    held = turns.model("base")
+    assert turns.model("tuned") is not held and living.most == 2  # whoever keeps one is caught
     with pytest.raises(ValueError, match="role='student'"):
         turns.model("student")
 
