@@ -1,11 +1,11 @@
 """The feed-forward finding on a tiny pair: whole, resumable, small on disk, true to its parts."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from living import Living
+from tiny import byte_tokenizer
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from helpers.findings.ffn import against_random as ffn_random_view
@@ -26,7 +26,7 @@ from helpers.words.classes import vocabulary
 def tiny(seed: int) -> LlamaForCausalLM:
     torch.manual_seed(seed)
     config = LlamaConfig(
-        vocab_size=211,
+        vocab_size=259,
         hidden_size=12,
         intermediate_size=40,
         num_hidden_layers=3,
@@ -37,14 +37,6 @@ def tiny(seed: int) -> LlamaForCausalLM:
     return LlamaForCausalLM(config).eval().requires_grad_(False)
 
 
-def tokenizer(texts, add_special_tokens):
-    assert not add_special_tokens and all(text.startswith(" ") for text in texts)
-    return {"input_ids": [[sum(map(ord, text)) % 211, len(text)] for text in texts]}
-
-
-tokenizer.bos_token_id = None
-
-
 @pytest.fixture(scope="module")
 def pair() -> Pair:
     base, tuned = tiny(0), tiny(0)
@@ -52,7 +44,7 @@ def pair() -> Pair:
     for layer in tuned.model.layers:
         low_rank = rng.standard_normal((12, 2)) @ rng.standard_normal((2, 40))
         layer.mlp.down_proj.weight.add_(torch.from_numpy(0.01 * low_rank).float())
-    return pair_of("tiny", base, tuned, tokenizer, template=SimpleNamespace())
+    return pair_of("tiny", base, tuned, byte_tokenizer())
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +89,15 @@ def test_a_second_run_computes_nothing(pair, store, monkeypatch):
     for name in ("components", "annotate_words", "rotation"):
         monkeypatch.setattr(ffn, name, fail)
     ffn.compute(pair, store, progress=False)
+
+
+def test_one_model_is_in_memory_at_a_time_where_two_do_not_fit(pair, tmp_path, monkeypatch):
+    loaders = {"base": lambda: tiny(0), "tuned": lambda: tiny(1)}
+    turns = Pair("turns", loaders, pair.configs, pair.tokenizer, alone=True)
+    living = Living(turns)
+    monkeypatch.setattr(ffn, "DRAWS", 1)
+    ffn.compute(turns, Store(tmp_path), progress=False)
+    assert living.most == 1 and living.loads > 2
 
 
 def test_a_damaged_part_is_computed_again(pair, store):
