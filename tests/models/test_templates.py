@@ -11,6 +11,8 @@ from helpers.models import registry, templates
 from helpers.models.pair import fingerprint, load_models
 from helpers.models.templates import BadTemplate, chat_template
 from helpers.prompts.prompt import Prompt, Segment, encode
+from helpers.store.conditions import StoreTaken, check
+from helpers.store.store import open_store
 
 TURNS = "{% for m in messages %}<{{ m['role'] }}>\n{{ m['content'] }}</s>\n{% endfor %}"
 ASKS = "{% if add_generation_prompt %}<assistant>{% endif %}"
@@ -187,3 +189,15 @@ def test_masks_cover_every_token_of_a_trimmed_prompt():
     )
     edges = "".join(t for t, r in zip(code.tokens, code.roles, strict=True) if r == "template")
     assert edges == "<user>\n</s>\n<assistant>"
+
+
+def test_a_changed_template_is_refused_like_changed_weights(tmp_path):
+    base, tuned = (save_model(tmp_path / name, seed=0) for name in ("base", "tuned"))
+    choice = registry.own(str(base), str(tuned), name="tiny")
+    store = open_store("tiny", tmp_path / "store", expected=fingerprint(choice), writing=True)
+    store.write("recognition/x", {"x": np.ones(1)})
+    check(open_store("tiny", tmp_path / "store", expected=fingerprint(choice), writing=True))
+    (tuned / "chat_template.jinja").write_text(TEMPLATES["plain"])
+    changed = open_store("tiny", tmp_path / "store", expected=fingerprint(choice), writing=True)
+    with pytest.raises(StoreTaken, match="the tokenizer and template are others than they were"):
+        check(changed)
