@@ -72,7 +72,7 @@ def _check_mergeable(wrapped, adapter: Path) -> None:
 def _untie(model: PreTrainedModel) -> None:
     """Give the head weights of its own where an adapter changes it or the embedding it is tied to."""
     ends = model.get_input_embeddings(), model.get_output_embeddings()
-    if all(type(one).__module__.startswith("torch.") for one in ends):
+    if not any(type(one).__module__.startswith("peft.") for one in ends):
         return
     first, head = (getattr(o, "base_layer", getattr(o, "original_module", o)) for o in ends)
     if head.weight is first.weight:

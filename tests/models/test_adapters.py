@@ -7,7 +7,7 @@ import warnings
 import pytest
 import torch
 from safetensors.torch import load_file
-from tiny import byte_tokenizer, save_model
+from tiny import build, byte_tokenizer, save_model
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from helpers.models import pair as pairs
@@ -17,7 +17,7 @@ from helpers.models.loading import UnusableModel, load_model
 from helpers.models.sources import UntrustedWeights
 
 peft = pytest.importorskip("peft")
-IDS = torch.tensor([[1, 70, 80, 90, 100]])
+IDS = torch.tensor([[1, 70, 80, 90, 96]])
 
 
 @pytest.fixture(scope="module")
@@ -62,10 +62,15 @@ def test_merged_logits_are_those_of_peft(kind, tied, base, tmp_path):
     torch.testing.assert_close(model(IDS).logits, expected, rtol=1e-4, atol=1e-4)
 
 
-def test_an_adapter_of_the_layers_leaves_the_head_tied(base, tmp_path):
-    folder, _ = save_adapter(base, tmp_path / "adapter", **KINDS["attention"])
-    model = apply_adapter(load_model(base, torch.float32), folder)
-    assert model.get_input_embeddings().weight is model.get_output_embeddings().weight
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("kind", ["attention", "head", "embedding"])
+def test_a_scaled_embedding_is_merged_too_and_untied_only_where_it_must_be(kind, tmp_path):
+    build("gemma3").save_pretrained(tmp_path / "base")
+    folder, expected = save_adapter(tmp_path / "base", tmp_path / "adapter", **KINDS[kind])
+    model = apply_adapter(load_model(tmp_path / "base", torch.float32), folder)
+    torch.testing.assert_close(model(IDS).logits, expected, rtol=1e-4, atol=1e-4)
+    same = model.get_input_embeddings().weight is model.get_output_embeddings().weight
+    assert same == (kind == "attention")
 
 
 def chatty(folder):
