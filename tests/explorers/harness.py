@@ -61,6 +61,21 @@ def browser() -> Iterator:
         started.close()
 
 
+def put(page: Page, label: str, value) -> None:
+    """Move a slider, shown or folded away, as a reader would."""
+    page.get_by_label(label).evaluate(
+        "(e, v) => { e.value = v; e.dispatchEvent(new Event('input', {bubbles: true})); }",
+        str(value),
+    )
+
+
+def saved(page: Page, button: str) -> bytes:
+    """What one of the buttons below an explorer saves."""
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name=button).click()
+    return waiting.value.path().read_bytes()
+
+
 def widget_page(
     folder: Path, widget, *, theme: str = "light", views: int = 1, above: str = ""
 ) -> Path:

@@ -131,6 +131,18 @@ def test_it_opens_at_lists_that_pass_both_baselines_in_both_models(page_file, op
     assert opening(none) == (0, 0)
 
 
+def test_the_scale_of_angles_fits_the_data_and_labels_say_whose_they_are(tmp_path, open_page):
+    near = dataclasses.replace(SHOWN, angle=SHOWN.angle / 4)
+    page = open_page(
+        widget_page(tmp_path, ComponentExplorer(near)), fragment="#components.colour=angle"
+    )
+    limit = 5 * np.ceil(np.quantile(near.angle, 0.95, method="lower") / 5)
+    assert f"{limit:.0f}° or more" in page.locator(".ex-legend").inner_text()
+    assert page.get_by_text("level (by the rules)").count() == 4
+    for name in ("Level, by the rules", "Task, by the rules"):
+        assert page.get_by_label(name, exact=True).is_visible()
+
+
 def test_a_far_partner_is_not_called_the_same(tmp_path, open_page):
     far = dataclasses.replace(SHOWN, angle=np.full_like(SHOWN.angle, 44.0))
     page = open_page(widget_page(tmp_path, ComponentExplorer(far)))
@@ -140,26 +152,36 @@ def test_a_far_partner_is_not_called_the_same(tmp_path, open_page):
 @pytest.mark.parametrize("width", [1300, 390])
 def test_the_whole_map_is_in_sight_and_answers_pointer_and_keys(tmp_path, open_page, width):
     wide = explorable(layers=3, components=300)
-    page = open_page(widget_page(tmp_path, ComponentExplorer(wide)), width=width)
+    path = widget_page(tmp_path, ComponentExplorer(wide))
+    page = open_page(path, width=width)
     picture = page.get_by_role("img", name="Map of")
     page.wait_for_function("document.querySelector('.ex svg').width.baseVal.value > 0")
     picture.scroll_into_view_if_needed()
     box, outer = picture.bounding_box(), page.locator(".ex").bounding_box()
     assert box["x"] + box["width"] <= outer["x"] + outer["width"]
-    for share, row, wanted in ((0.999, 2.5, (2, 299)), (0.5, 0.5, (0, 150))):
-        cells = picture.locator("g").first.bounding_box()
-        at = cells["x"] + share * cells["width"], cells["y"] + row / 3 * cells["height"]
-        page.mouse.move(*at)
-        found = page.get_by_text("Under the pointer").inner_text()
-        page.mouse.click(*at)
-        layer, component = (page.get_by_label(n, exact=True) for n in ("Layer", "Component"))
-        shown = int(layer.input_value()), int(component.input_value())
-        assert shown[0] == wanted[0] and abs(shown[1] - wanted[1]) <= 2
-        assert f"layer {shown[0]}, component {shown[1]}." in found
+    boxes = {}
+    for layer, component in ((2, 299), (0, 150), (1, 0)):
+        go = f"#components.layer={layer}&components.component={component}"
+        other = open_page(path, width=width, fragment=go)
+        mark, top = (other.locator(one).bounding_box() for one in (".ex-mark", ".ex svg"))
+        boxes[layer, component] = mark | {"x": mark["x"] - top["x"], "y": mark["y"] - top["y"]}
+    layer, component = (page.get_by_label(n, exact=True) for n in ("Layer", "Component"))
+    for wanted, found in boxes.items():
+        assert found["width"] >= 6 + 3
+        x = box["x"] + found["x"] + found["width"] / 2
+        y = box["y"] + found["y"] + found["height"] / 2
+        page.mouse.move(x, y)
+        assert (
+            f"layer {wanted[0]}, component {wanted[1]}." in page.locator(".ex-under").inner_text()
+        )
+        page.mouse.click(x, y)
+        assert (layer.input_value(), component.input_value()) == tuple(map(str, wanted))
+    page.get_by_label("Component", exact=True).fill("150")
+    shown = (1, 150)
     page.get_by_role("group", name="Map of components").focus()
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowLeft")
-    assert (layer.input_value(), component.input_value()) == ("1", str(shown[1] - 1))
+    assert (layer.input_value(), component.input_value()) == ("2", str(shown[1] - 1))
 
 
 def test_the_address_keeps_the_view_and_bad_addresses_do_no_harm(page_file, open_page):

@@ -65,7 +65,12 @@ def test_an_untouched_explorer_leaves_the_address_alone(open_page, tmp_path):
 
 def test_only_text_that_is_no_number_is_kept_from_being_a_formula(open_page, tmp_path):
     page = open_page(widget_page(tmp_path, SaliencyExplorer(ITEMS)))
-    cells = ["-0.1 2e-3 -4", "-5", "=1+1", "-1+cmd", "@x", "- 1", "plain"]
+    wanted = {
+        "-0.1 2e-3 -4": "-0.1 2e-3 -4", "-5": "-5", "plain": "plain", "a - b": "a - b", "a,b": '"a,b"',
+        "=1+1": "'=1+1", "-1+cmd": "'-1+cmd", "@x": "'@x", "- 1": "'- 1", "＝1": "'＝1", "＋1": "'＋1",
+        "\n=1": "\"'\n'=1\"", "\u00a0=1": "'\u00a0=1", "a;=1": "\"a;'=1\"", "a; @x": "\"a; '@x\"",
+        "a;b": '"a;b"', "a\n-x": "\"a\n'-x\"", "\tx": "\"'\tx\"", "\x00=1": "␀=1", 'q"': '"q"""',
+    }  # fmt: skip
     script = """async (cells) => {
       const states = document.querySelector('script[type$="state+json"]');
       const all = Object.values(JSON.parse(states.textContent).state);
@@ -74,6 +79,4 @@ def test_only_text_that_is_no_number_is_kept_from_being_a_formula(open_page, tmp
       const { csvCell } = await import(URL.createObjectURL(blob));
       return cells.map(csvCell);
     }"""
-    assert page.evaluate(script, cells) == [
-        "-0.1 2e-3 -4", "-5", "'=1+1", "'-1+cmd", "'@x", "'- 1", "plain"
-    ]  # fmt: skip
+    assert page.evaluate(script, list(wanted)) == list(wanted.values())

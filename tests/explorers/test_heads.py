@@ -81,7 +81,9 @@ def cell(page, layer: int, head: int) -> str:
 
 
 def test_a_head_lists_its_pairs_with_what_became_of_them(page_file, open_page):
-    page = open_page(page_file, fragment="#heads.layer=2&heads.head=1&heads.show=all")
+    page = open_page(
+        page_file, fragment="#heads.layer=2&heads.head=1&heads.show=all&heads.kind=all"
+    )
     expected = sorted(of_head(SHOWN, 9), key=lambda one: -round(255 * one["similarity"]))
     found = listed(page)
     assert {(r[0], r[1].split()[-1], *r[3:]) for r in found} == {
@@ -93,7 +95,7 @@ def test_a_head_lists_its_pairs_with_what_became_of_them(page_file, open_page):
 
 
 def test_the_map_counts_what_each_head_knows_gained_and_lost(page_file, open_page):
-    page = open_page(page_file)
+    page = open_page(page_file, fragment="#heads.kind=all")
     for head in (0, 7, 11):
         status = [one["status"] for one in of_head(SHOWN, head)]
         change = status.count("gained") - status.count("lost")
@@ -130,7 +132,8 @@ def test_filters_keep_the_pairs_of_a_class_of_verbs_and_of_a_word(page_file, ope
 
 def test_dimensions_come_by_norm_and_choose_the_pairs_they_hold(page_file, open_page):
     page = open_page(
-        page_file, fragment="#heads.show=all&heads.view=base&heads.layer=0&heads.head=0"
+        page_file,
+        fragment="#heads.show=all&heads.view=base&heads.layer=0&heads.head=0&heads.kind=all",
     )
     page.get_by_text("Dimensions of this head").click()
     rows = page.get_by_role("table", name="Dimensions of the open head").locator("tbody tr")
@@ -150,12 +153,32 @@ def test_dimensions_come_by_norm_and_choose_the_pairs_they_hold(page_file, open_
     assert len(listed(page)) == len(of_head(SHOWN, 0))
 
 
-def test_it_opens_where_most_pairs_changed(page_file, open_page):
+def with_instruction_verb(shown: Explorable, head: int) -> list[dict]:
+    return [e for e in of_head(shown, head) if 1 in shown.word_class[list(e["ends"])]]
+
+
+def test_it_opens_where_most_pairs_with_an_instruction_verb_changed(page_file, open_page):
     page = open_page(page_file)
-    changed = [sum(e["status"] != "kept" for e in of_head(SHOWN, h)) for h in range(12)]
+    changed = [
+        sum(e["status"] != "kept" for e in with_instruction_verb(SHOWN, h)) for h in range(12)
+    ]
     layer, head = divmod(int(np.argmax(changed)), 4)
+    assert page.get_by_label("Pairs with", exact=True).input_value() == "instruction"
     assert page.get_by_label("Layer", exact=True).input_value() == str(layer)
     assert page.get_by_label("Head", exact=True).input_value() == str(head)
+
+
+@pytest.mark.parametrize("kind", ["instruction", "all"])
+def test_what_a_head_gained_and_lost_is_named_in_words(page_file, open_page, kind):
+    page = open_page(page_file, fragment=f"#heads.layer=1&heads.head=3&heads.kind={kind}")
+    pairs = of_head(SHOWN, 7) if kind == "all" else with_instruction_verb(SHOWN, 7)
+    lines = page.locator(".ex-change").all_text_contents()
+    for line, status in zip(lines, ("gained", "lost"), strict=True):
+        found = [one for one in pairs if one["status"] == status]
+        found.sort(key=lambda one: -round(255 * one["similarity"]))
+        assert status in line.lower() and (found or "no such pair" in line)
+        for one in found[:1]:
+            assert " – ".join(SHOWN.words[i] for i in one["ends"]) in line
 
 
 def test_a_click_on_the_map_opens_the_head_under_it(page_file, open_page):
@@ -176,7 +199,7 @@ def test_the_address_keeps_the_view_and_bad_addresses_do_no_harm(page_file, open
     assert again.get_by_label("Head", exact=True).input_value() == "3"
     assert again.get_by_label("Tuned", exact=True).is_checked()
     assert again.get_by_role("searchbox").input_value() == "word7"
-    bad = "#heads.layer=99&heads.head=-1&heads.view=x&heads.dimension=1e9&heads.word=<b>"
+    bad = "#heads.layer=1.5&heads.head=-1&heads.view=x&heads.dimension=1e9&heads.word=<b>"
     page = open_page(page_file, fragment=bad)
     assert page.get_by_label("Layer", exact=True).input_value() == "0"
 
@@ -184,7 +207,7 @@ def test_the_address_keeps_the_view_and_bad_addresses_do_no_harm(page_file, open
 def test_words_are_text_never_markup_and_never_a_formula(tmp_path, open_page):
     hostile = np.sort(SHOWN.second % len(HOSTILE))  # every pair is of hostile words
     shown = dataclasses.replace(SHOWN, first=np.zeros_like(hostile), second=hostile)
-    fragment = "#heads.show=all"
+    fragment = "#heads.show=all&heads.kind=all"
     page = open_page(widget_page(tmp_path, HeadExplorer(shown)), fragment=fragment)
     assert HOSTILE[0] in listed(page)[0][0]
     assert page.locator(".ex img").count() == 0
@@ -195,7 +218,7 @@ def test_words_are_text_never_markup_and_never_a_formula(tmp_path, open_page):
 
 
 def test_csv_holds_all_pairs_and_svg_the_map(page_file, open_page):
-    page = open_page(page_file, fragment="#heads.show=all")
+    page = open_page(page_file, fragment="#heads.show=all&heads.kind=all")
     with page.expect_download() as saved:
         page.get_by_role("button", name="CSV").click()
     assert len(saved.value.path().read_text().strip().splitlines()) == 1 + len(of_head(SHOWN, 0))
@@ -212,6 +235,8 @@ def test_accessible_in_both_themes_and_on_a_telephone(tmp_path, open_page, theme
     found = Axe().run(page)
     assert found.violations_count == 0, found.generate_report()
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    head = page.get_by_role("table", name="Pairs of the open head").locator("th").first
+    assert head.evaluate("e => getComputedStyle(e).position") == "sticky"
 
 
 def test_the_full_size_fits_the_page():

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from harness import widget_page
+from harness import put, widget_page
 
 from helpers.findings.positions.explorer import LEAST, PositionExplorer, pack_placement, typical
 from helpers.findings.positions.read import Placed
@@ -44,9 +44,10 @@ def placed(name, seed=0, tokens=TEXT, empty=()):
 
 def bands(seed=0) -> pd.DataFrame:
     random, parts = np.random.default_rng(seed), []
-    for bins, p, model in product((5, 10, 20), (2, 4, 8), ROLES):
+    cells = [*product((5, 10, 20), (2, 4, 8), (7,)), *product((10,), (4,), (0, 5, 9))]
+    for (bins, p, b), model in product(cells, ROLES):
         mean = random.random(bins)
-        part = dict(bins=bins, p=p, model=model, bin=np.arange(1, bins + 1), n=40)
+        part = dict(bins=bins, p=p, threshold=b, model=model, bin=np.arange(1, bins + 1), n=40)
         parts.append(pd.DataFrame(part | dict(mean=mean, low=mean - 0.05, high=mean + 0.05)))
     return pd.concat(parts)
 
@@ -63,13 +64,6 @@ def explorer(**options) -> PositionExplorer:
 @pytest.fixture(scope="module")
 def page_file(tmp_path_factory):
     return widget_page(tmp_path_factory.mktemp("positions"), explorer())
-
-
-def put(page, label, value):
-    page.get_by_label(label).evaluate(
-        "(e, v) => { e.value = v; e.dispatchEvent(new Event('input', {bubbles: true})); }",
-        str(value),
-    )
 
 
 def rows(page) -> list[list[str]]:
@@ -139,14 +133,46 @@ def test_profiles_show_bands_and_the_middle_ratio(open_page, page_file):
     for bins, p in product((5, 10, 20), (2, 8)):
         page.get_by_role("group", name="Bins").get_by_label(str(bins), exact=True).check()
         page.get_by_role("group", name="Power p").get_by_label(str(p), exact=True).check()
-        table = SETS["7B: LIMA"].query("bins == @bins and p == @p").reset_index(drop=True)
-        assert [float(row[6]) for row in rows(page)] == pytest.approx(
+        table = (
+            SETS["7B: LIMA"]
+            .query("bins == @bins and p == @p and threshold == 7")
+            .reset_index(drop=True)
+        )
+        assert [float(row[7]) for row in rows(page)] == pytest.approx(
             table["mean"].tolist(), abs=1e-4
         )
         means = {m: part["mean"].to_numpy() for m, part in table.groupby("model")}
         ratios = ", ".join(f"{m} {middle_ratio(means[m]):.2f}" for m in ROLES)
         assert f"middle ratio: {ratios}." in page.locator(".ex-say").text_content()
     assert not page.get_by_label("The instruction stands").is_visible()
+
+
+def test_the_profile_goes_to_the_thresholds_that_were_computed(open_page, page_file):
+    page = open_page(page_file, fragment="#positions.view=profiles&positions.threshold=6")
+    stop = page.get_by_label("Threshold b of the profile")
+    assert stop.input_value() == "7" and page.get_by_text("b = 0, 5, 7, 9").is_visible()
+    for moved, b in ((6, 5), (1, 0), (2, 5), (9, 9)):
+        put(page, "Threshold b of the profile", moved)
+        assert stop.input_value() == str(b)
+        table = SETS["7B: LIMA"].query("bins == 10 and p == 4 and threshold == @b")
+        assert [float(row[7]) for row in rows(page)] == pytest.approx(table["mean"], abs=1e-4)
+    page.get_by_role("group", name="Bins").get_by_label("20", exact=True).check()
+    assert stop.input_value() == "7" and "b = 7;" in page.locator(".ex-say").text_content()
+
+
+def test_items_are_listed_by_their_question(open_page, page_file):
+    options = open_page(page_file).get_by_label("Item", exact=True).locator("option")
+    first = next(o for o in FIRST if o.place == PLACES[0])
+    words = [t for t, kept in zip(first.tokens, first.mask, strict=True) if kept]
+    assert options.first.text_content() == f"{''.join(words).strip()} · item-1"
+
+
+def test_the_chart_turns_to_density_when_what_shapes_it_moves(open_page, page_file):
+    page = open_page(page_file)
+    chart = page.get_by_label("Chart", exact=True).and_(page.locator("select"))
+    assert chart.input_value() == "share"
+    put(page, "b, threshold", 4)
+    assert chart.input_value() == "density" and "positions.measure=density" in page.url
 
 
 def test_the_address_brings_the_same_view_back_and_bad_ones_do_no_harm(open_page, page_file):

@@ -1,11 +1,12 @@
 """The saliency explorer in a real browser: its numbers, every control, hostile text, access."""
 
 import csv
+import xml.etree.ElementTree as ElementTree
 
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from harness import widget_page
+from harness import put, saved, widget_page
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -26,6 +27,7 @@ def item(name, seed=0, rows=12, columns=5, kind="grammar", place="first", tokens
     generator = np.random.default_rng(seed)
     tokens = tokens or [f" word{n}" for n in range(rows)]
     roles = ["instruction" if n < len(tokens) // 2 else "input" for n in range(len(tokens))]
+    roles[-1] = "template"
     sides = {
         role: {
             "tokens": [f" {role}{m}" for m in range(count)],
@@ -48,6 +50,7 @@ def without_crossed(found):
     return {key: value for key, value in found.items() if key != "crossed"}
 
 
+OWN = "saliency.response=own"
 ITEMS = [
     item("first-01", 0),
     item("code-01", 1, kind="code", place="last"),
@@ -61,27 +64,21 @@ def page_file(tmp_path_factory):
     return widget_page(tmp_path_factory.mktemp("saliency"), SaliencyExplorer(ITEMS))
 
 
-def expected_score(found, role, levels=10, threshold=7, p=4, author=None):
-    mask = np.array([name == "instruction" for name in found["roles"]])
+def expected_score(found, role, levels=10, threshold=7, p=4, author=None, hidden=()):
     own = author in (None, role)
     importance = shares(found["models"][role]["importance"] if own else found["crossed"][role])
-    return instruction_score(density(normalise(importance, levels, threshold), p), mask)
+    kept = np.array([name not in hidden for name in found["roles"]])
+    mask = np.array([name == "instruction" for name in found["roles"]])[kept]
+    return instruction_score(density(normalise(importance[kept], levels, threshold), p), mask)
 
 
 def shown_score(page, role):
     return float(page.locator(f"[data-score={role}]").text_content())
 
 
-def put(page, label, value):
-    page.get_by_label(label).evaluate(
-        "(e, v) => { e.value = v; e.dispatchEvent(new Event('input', {bubbles: true})); }",
-        str(value),
-    )
-
-
 @pytest.mark.parametrize("found", ITEMS, ids=lambda found: found["id"])
 def test_scores_are_those_of_the_package(open_page, page_file, found):
-    page = open_page(page_file, fragment=f"#saliency.prompt={found['id']}")
+    page = open_page(page_file, fragment=f"#saliency.prompt={found['id']}&{OWN}")
     for levels, threshold, p in [(10, 7, 4), (20, 0, 2), (6, 3, 5.5)]:
         put(page, "L, levels", levels)
         put(page, "b, threshold", threshold)
@@ -89,27 +86,6 @@ def test_scores_are_those_of_the_package(open_page, page_file, found):
         for role in ("base", "tuned"):
             wanted = expected_score(found, role, levels, threshold, p)
             assert shown_score(page, role) == pytest.approx(wanted, abs=0.006)
-
-
-def test_every_control_changes_what_is_shown(open_page, page_file):
-    page = open_page(page_file, fragment="#saliency.prompt=first-01")
-    svg = page.locator(".ex-scroll svg")
-    before = svg.inner_html()
-    page.get_by_label("Prompt", exact=True).select_option("code-01")
-    assert svg.inner_html() != before
-    for name in ("Base", "Difference"):
-        before = svg.inner_html()
-        page.get_by_role("radio", name=name, exact=True).check()
-        assert svg.inner_html() != before
-    page.get_by_role("radio", name="Tuned", exact=True).check()
-    for label, value in (("b, threshold", 2), ("p, norm", 2), ("L, levels", 4)):
-        before = shown_score(page, "tuned"), svg.inner_html()
-        put(page, label, value)
-        assert (shown_score(page, "tuned"), svg.inner_html()) != before
-    page.get_by_label("Kind").select_option("summarising")
-    assert page.get_by_label("Prompt", exact=True).input_value() == "large"
-    page.get_by_label("Instruction stands").select_option("first")
-    assert "No prompt" in page.locator(".ex-say").text_content()
 
 
 def test_the_view_is_in_the_address_and_comes_back(open_page, page_file):
@@ -126,12 +102,14 @@ def test_filters_and_response_are_in_the_address_too(open_page, page_file):
     page = open_page(page_file)
     page.get_by_label("Kind").select_option("code")
     page.get_by_label("Instruction stands").select_option("last")
-    page.get_by_role("group", name="Response of").get_by_label("base").check()
+    page.get_by_role("group", name="response of").get_by_label("base").check()
+    page.get_by_label("Template tokens").uncheck()
     again = open_page(page_file, fragment=page.evaluate("location.hash"))
     assert again.get_by_label("Kind").input_value() == "code"
     assert again.get_by_label("Instruction stands").input_value() == "last"
     assert again.get_by_label("Prompt", exact=True).locator("option").count() == 1
-    assert again.get_by_role("group", name="Response of").get_by_label("base").is_checked()
+    assert again.get_by_role("group", name="response of").get_by_label("base").is_checked()
+    assert not again.get_by_label("Template tokens").is_checked()
     other = "#saliency.prompt=large&saliency.kind=code"
     assert open_page(page_file, fragment=other).get_by_label("Kind").input_value() == "all"
 
@@ -155,9 +133,7 @@ def test_both_models_are_shown_on_one_response(open_page, page_file, author):
     mask = normalise(shares(ITEMS[0]["crossed"]["tuned" if author == "base" else "base"]), 10, 7)
     own = normalise(shares(ITEMS[0]["models"][author]["importance"]), 10, 7)
     tuned, base = (mask, own) if author == "base" else (own, mask)
-    with page.expect_download() as waiting:
-        page.get_by_role("button", name="CSV").click()
-    rows = list(csv.reader(waiting.value.path().read_text(encoding="utf-8").splitlines()))[1:]
+    rows = list(csv.reader(saved(page, "CSV").decode().splitlines()))[1:]
     found = np.array([row[4:] for row in rows], dtype=int)
     np.testing.assert_array_equal(found, tuned.astype(int) - base.astype(int))
 
@@ -165,20 +141,21 @@ def test_both_models_are_shown_on_one_response(open_page, page_file, author):
 def test_without_crossed_readings_there_is_nothing_to_choose(open_page, tmp_path):
     plain = [without_crossed(found) for found in ITEMS]
     page = open_page(widget_page(tmp_path, SaliencyExplorer(plain)))
-    assert not page.get_by_text("Response of", exact=True).is_visible()
+    assert not page.get_by_role("group", name="response of").is_visible()
     own = [*ITEMS[:2], without_crossed(item("own-2", 5, kind="own"))]
     fragment = "#saliency.prompt=own-2&saliency.response=base"
     page = open_page(widget_page(tmp_path, SaliencyExplorer(own)), fragment=fragment)
-    control = page.get_by_role("group", name="Response of")
-    assert control.get_by_label("base").is_disabled() and "your own" in control.inner_text()
+    control = page.get_by_role("group", name="response of")
+    assert control.get_by_label("base").is_disabled() and "alone" in control.inner_text()
     assert shown_score(page, "tuned") == pytest.approx(expected_score(own[2], "tuned"), abs=0.006)
-    assert "Mean over 2 prompts" in page.get_by_text("Mean over").inner_text()
+    assert "Mean over 3 prompts" in page.get_by_text("Mean over").inner_text()
     page.get_by_label("Prompt", exact=True).select_option("first-01")
+    assert "Mean over 2 prompts" in page.get_by_text("Mean over").inner_text()
     assert control.get_by_label("base").is_enabled() and control.get_by_label("base").is_checked()
 
 
 def test_the_mean_over_all_prompts_follows_every_setting(open_page, page_file):
-    page = open_page(page_file)
+    page = open_page(page_file, fragment=f"#{OWN}")
 
     def agrees(**setting):
         for role in ("base", "tuned"):
@@ -192,18 +169,28 @@ def test_the_mean_over_all_prompts_follows_every_setting(open_page, page_file):
     put(page, "p, norm", 2)
     put(page, "L, levels", 17)
     agrees(levels=17, threshold=2, p=2)
-    page.get_by_role("group", name="Response of").get_by_label("tuned").check()
+    page.get_by_role("group", name="response of").get_by_label("tuned").check()
     agrees(levels=17, threshold=2, p=2, author="tuned")
 
 
-def test_it_opens_at_the_prompt_nearest_the_mean_difference(open_page, page_file):
+def test_it_opens_at_the_prompt_nearest_the_mean_difference(open_page, page_file, tmp_path):
     short = ITEMS[:3]  # no response of the tuned model has five tokens: length does not count
-    gained = [expected_score(i, "tuned") - expected_score(i, "base") for i in short]
+    score = lambda found, role: expected_score(found, role, author="tuned")  # noqa: E731
+    gained = [score(found, "tuned") - score(found, "base") for found in short]
     nearest = np.abs(gained - np.mean(gained)).argmin()
     assert typical(short) == short[nearest]["id"]
     assert typical(ITEMS) == "large"
     page = open_page(page_file)
     assert page.get_by_label("Prompt", exact=True).input_value() == "large"
+    named = widget_page(tmp_path, SaliencyExplorer(ITEMS, opening="code-01"))
+    assert open_page(named).get_by_label("Prompt", exact=True).input_value() == "code-01"
+
+
+def test_it_opens_where_the_tuned_model_alone_follows_if_it_can():
+    both = [item(f"n-{n}", n, rows=30, columns=9) | {"id": f"n-{n}"} for n in range(6)]
+    for found in both[:5]:
+        found["models"]["base"]["followed"] = True
+    assert typical(both) == "n-5"
 
 
 def test_the_threshold_stays_below_the_levels(open_page, page_file):
@@ -217,9 +204,23 @@ def test_the_threshold_stays_below_the_levels(open_page, page_file):
     assert again.get_by_label("b, threshold").input_value() == "2"
 
 
+@pytest.mark.parametrize(
+    "bad", ["L=2.5", "L=", "L=1e1", "L=0x9", "b=6.5", "b=-1", "b=", "p=3.3", "p=NaN", "p=9"]
+)
+def test_numbers_in_the_address_that_no_control_can_stand_at_are_not_taken(
+    open_page, page_file, bad
+):
+    page = open_page(page_file, fragment=f"#saliency.{bad}")
+    sliders = [page.get_by_label(name) for name in ("L, levels", "b, threshold", "p, norm")]
+    assert [one.input_value() for one in sliders] == ["10", "7", "4"]
+    assert shown_score(page, "base") == pytest.approx(
+        expected_score(ITEMS[3], "base", author="tuned"), abs=0.006
+    )
+
+
 def test_escape_releases_a_token(open_page, page_file):
     page = open_page(page_file)
-    token = page.get_by_role("group", name="Prompt tokens").get_by_role("button").nth(3)
+    token = page.get_by_role("group", name="Prompt tokens").first.get_by_role("button").nth(3)
     token.click()
     assert token.get_attribute("aria-pressed") == "true"
     page.keyboard.press("Escape")
@@ -229,7 +230,7 @@ def test_escape_releases_a_token(open_page, page_file):
 
 def test_a_click_holds_a_response_token_and_a_second_one_releases_it(open_page, page_file):
     page = open_page(page_file)
-    tokens = page.get_by_role("group", name="Response tokens").get_by_role("button")
+    tokens = page.get_by_role("group", name="Response tokens").first.get_by_role("button")
     tokens.nth(1).click()
     tokens.nth(3).hover()
     assert "“tuned1” rests on" in page.locator(".ex-say").text_content()
@@ -240,7 +241,7 @@ def test_a_click_holds_a_response_token_and_a_second_one_releases_it(open_page, 
 
 
 def test_tokens_are_followed_both_ways_by_keyboard(open_page, page_file):
-    page = open_page(page_file, fragment="#saliency.prompt=first-01")
+    page = open_page(page_file, fragment="#saliency.prompt=first-01&saliency.model=tuned")
     responses = page.get_by_role("group", name="Response tokens")
     responses.get_by_role("button").first.focus()
     assert "rests on" in page.locator(".ex-say").text_content()
@@ -251,28 +252,177 @@ def test_tokens_are_followed_both_ways_by_keyboard(open_page, page_file):
 
 
 def test_hostile_text_is_shown_as_text(open_page, page_file):
-    page = open_page(page_file, fragment="#saliency.prompt=hostile")
+    page = open_page(page_file, fragment="#saliency.prompt=hostile&saliency.model=base")
     tokens = page.get_by_role("group", name="Prompt tokens").get_by_role("button")
     assert tokens.all_text_contents()[: len(HOSTILE)] == HOSTILE
     assert page.locator("img").count() == 0
-    with page.expect_download() as waiting:
-        page.get_by_role("button", name="CSV").click()
-    text = waiting.value.path().read_text(encoding="utf-8")
+    text = saved(page, "CSV").decode()
     assert "'=1+1" in text and HOSTILE[0] in text
+
+
+CONTROL = ["\x00", "\x01a", "\x08", "\x0b", "\x0c", "\x1b[31m", "\ufffe", "\uffff", "\ud800x"]
+
+
+def test_control_characters_leave_every_export_whole(open_page, tmp_path):
+    widget = SaliencyExplorer([item("control", 4, tokens=[*CONTROL, " and", " words"])])
+    page = open_page(widget_page(tmp_path, widget), fragment="#saliency.model=base")
+    root = ElementTree.fromstring(saved(page, "SVG"))
+    labels = [e.text for e in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert {"␀", "␁a", "␈", "␋", "␌", "␛[31m"} <= set(labels)
+    assert saved(page, "PNG").startswith(b"\x89PNG")
+    rows = list(csv.reader(saved(page, "CSV").decode().splitlines()))
+    assert [row[0] for row in rows[1:4]] == ["␀", "␁a", "␈"]
+    assert "␀" in page.get_by_label("Prompt", exact=True).inner_text()
+
+
+def test_a_picture_that_becomes_no_png_is_told(open_page, page_file):
+    page = open_page(page_file)
+    page.evaluate("() => { HTMLCanvasElement.prototype.toBlob = (done) => done(null); }")
+    page.get_by_role("button", name="PNG").click()
+    page.get_by_text("No PNG could be made of the picture (it is too large)").wait_for()
+
+
+MILLISECONDS = """(control, [value, event]) => {
+  const start = performance.now();
+  control.value = value;
+  control.dispatchEvent(new Event(event, {bubbles: true}));
+  document.body.offsetHeight;  // laid out
+  return performance.now() - start;
+}"""
+
+
+@pytest.mark.parametrize("rows", [3_800, 10_000])
+def test_a_long_prompt_is_drawn_within_a_second_and_nothing_old_stays(open_page, tmp_path, rows):
+    items = [item("small", 1), item("long", 2, rows=rows, columns=32)]
+    path = widget_page(tmp_path, SaliencyExplorer(items))
+    page = open_page(path, fragment="#saliency.prompt=small&saliency.response=own")
+    for label, value, event in (("Prompt", "long", "change"), ("b, threshold", "0", "input")):
+        control = page.get_by_label(label, exact=True)
+        assert control.evaluate(MILLISECONDS, [value, event]) < 1000
+    assert page.locator(".ex-sides button").count() == 2 * rows + 32 + 30
+    labels = page.locator(".ex-heat svg text").all_text_contents()
+    assert len(labels) == 200 + 62 + 2 and f"of {rows} prompt tokens" in page.content()
+    assert shown_score(page, "base") == pytest.approx(
+        expected_score(items[1], "base", threshold=0), abs=0.006
+    )
+    assert len(saved(page, "CSV").splitlines()) == rows + 1
+    assert saved(page, "PNG").startswith(b"\x89PNG")
+    page.get_by_text("The same as a table").click()
+    assert page.locator(".ex tbody tr").count() == rows
+
+
+def test_prompts_are_listed_by_their_words_and_found_by_them(open_page, page_file):
+    page = open_page(page_file, fragment="#saliency.prompt=first-01")
+    options = page.get_by_label("Prompt", exact=True).locator("option")
+    assert options.first.text_content().startswith("word0 word1")
+    assert options.first.text_content().endswith("first-01")
+    page.get_by_label("Find a prompt").fill("WORD30")
+    assert options.all_text_contents() == [options.first.text_content()]
+    assert page.get_by_label("Prompt", exact=True).input_value() == "large"
+    again = open_page(page_file, fragment=page.evaluate("location.hash"))
+    assert again.get_by_label("Find a prompt").input_value() == "word30"
+    page.get_by_label("Find a prompt").fill("nowhere")
+    assert "No prompt" in page.locator(".ex-say").text_content()
+    page.get_by_label("Find a prompt").fill("")
+    assert options.count() == 4
+
+
+def test_hidden_template_tokens_leave_before_all_is_normalised(open_page, tmp_path):
+    items = [item(f"t-{n}", n) for n in range(3)]
+    for found in items:
+        found["roles"][-2:] = ["template"] * 2
+        for one in (
+            *(m["importance"] for m in found["models"].values()),
+            *found["crossed"].values(),
+        ):
+            one[-1] = 3 * np.abs(one).max(axis=0)  # the template takes every column's maximum
+    page = open_page(
+        widget_page(tmp_path, SaliencyExplorer(items)), fragment="#saliency.prompt=t-0"
+    )
+    for hidden in ((), ("template",)):
+        page.get_by_label("Template tokens").set_checked(not hidden)
+        for role in ("base", "tuned"):
+            wanted = [expected_score(i, role, author="tuned", hidden=hidden) for i in items]
+            assert shown_score(page, role) == pytest.approx(wanted[0], abs=0.006)
+            average = page.locator(f"[data-mean={role}]").text_content()
+            assert float(average) == pytest.approx(np.mean(wanted), abs=0.006)
+        chips = page.get_by_role("group", name="Prompt tokens").first.get_by_role("button")
+        assert chips.count() == (10 if hidden else 12)
+        assert len(saved(page, "CSV").splitlines()) == (11 if hidden else 13)
+
+
+@pytest.mark.parametrize(("width", "beside"), [(1300, True), (900, True), (390, False)])
+def test_both_models_stand_side_by_side_where_there_is_room(open_page, page_file, width, beside):
+    page = open_page(page_file, width=width)
+    base, tuned = (
+        page.get_by_label(f"{n} model", exact=True).bounding_box() for n in ("Base", "Tuned")
+    )
+    assert (base["y"] == tuned["y"]) is beside and (base["x"] < tuned["x"]) is beside
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_a_token_of_one_shared_response_is_followed_in_both_models(open_page, page_file):
+    page = open_page(page_file, fragment="#saliency.prompt=first-01&saliency.b=0")
+    page.get_by_role("group", name="Response tokens").first.get_by_role("button").nth(1).click()
+    said = page.locator(".ex-say").text_content()
+    assert said.startswith("“tuned1” rests on: base: “") and "; tuned: “" in said
+    for role, own in (("base", False), ("tuned", True)):
+        found = ITEMS[0]
+        whole = found["models"][role]["importance"] if own else found["crossed"][role]
+        levels = normalise(shares(whole), 10, 0)[:, 1]
+        side = page.get_by_label(f"{role.title()} model", exact=True)
+        chips = side.get_by_role("group", name="Prompt tokens").get_by_role("button")
+        tinted = chips.evaluate_all("all => all.map(e => e.style.background !== '')")
+        assert tinted == (levels > 0).tolist()
+
+
+def test_dots_stand_by_what_tuning_changed_and_open_their_prompt(open_page, page_file):
+    page = open_page(page_file, fragment="#saliency.prompt=first-01&saliency.b=2")
+    score = lambda found, role: expected_score(found, role, threshold=2, author="tuned")  # noqa: E731
+    gains = {i["id"]: score(i, "tuned") - score(i, "base") for i in ITEMS}
+    order = sorted(gains, key=gains.get)
+    dots = page.locator(".ex-strip circle")
+    assert dots.count() == 4
+    places = dots.evaluate_all("all => all.map(e => +e.getAttribute('cx'))")
+    assert places == sorted(places)
+    chosen = page.get_by_label("Prompt", exact=True)
+    page.locator(".ex-strip").focus()
+    page.keyboard.press("Home")
+    assert chosen.input_value() == order[0]
+    page.keyboard.press("ArrowRight")
+    assert chosen.input_value() == order[1]
+    box = page.locator(".ex-strip circle").last.bounding_box()
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    assert chosen.input_value() == order[-1]
+    shown = f"{gains[order[-1]]:+.2f}".replace("-", "−")
+    assert shown in page.locator(".ex-under").text_content()
+
+
+def test_a_character_of_several_tokens_is_shown_once_with_its_parts(open_page, tmp_path):
+    found = item("bytes", 3, tokens=["Say", " 👩", "", "", " and", "é", "\n"], columns=6)
+    found["models"]["tuned"]["tokens"] = ["a", "\ufffd", "\ufffd", "b"]
+    page = open_page(
+        widget_page(tmp_path, SaliencyExplorer([found])), fragment="#saliency.model=base"
+    )
+    texts = lambda name: page.get_by_role("group", name=name).get_by_role("button")  # noqa: E731
+    assert texts("Prompt tokens").all_text_contents() == ["Say", " 👩", "₂", "₃", " and", "é", "⏎"]
+    assert texts("Response tokens").all_text_contents() == ["a", "\ufffd", "₂", "b"]
+    assert page.locator(".ex-part").count() == 3
+    texts("Prompt tokens").nth(2).click()
+    assert "part 2 of" in page.locator(".ex-say").text_content()
+    assert "part 2 of  👩" in saved(page, "CSV").decode()
 
 
 @pytest.mark.parametrize(("button", "start"), [("SVG", b"<svg"), ("PNG", b"\x89PNG")])
 def test_the_picture_can_be_saved(open_page, page_file, button, start):
     page = open_page(page_file)
-    with page.expect_download() as waiting:
-        page.get_by_role("button", name=button).click()
-    assert waiting.value.path().read_bytes().startswith(start)
+    assert saved(page, button).startswith(start)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_nothing_serious_stands_in_the_way_of_access(open_page, tmp_path, theme):
     page = open_page(widget_page(tmp_path, SaliencyExplorer(ITEMS), theme=theme))
-    page.locator("summary").click()
+    page.get_by_text("The same as a table").click()
     found = Axe().run(page).response["violations"]
     assert [v["id"] for v in found if v["impact"] in ("serious", "critical")] == []
 
@@ -325,6 +475,7 @@ def test_a_readers_own_prompt_is_added_or_refused_with_the_reason():
     explorer = SaliencyExplorer(ITEMS[:1], compute=lambda text, progress: new)
     explorer.run("Do it.")
     assert [i["id"] for i in explorer.data["items"]] == ["first-01", "own-1"]
+    assert explorer.data["added"] == 1  # it enters no mean
     failing = SaliencyExplorer(ITEMS[:1], compute=lambda text, progress: 1 / 0)
     failing.run("Do it.")
     assert "ZeroDivisionError" in failing.problem

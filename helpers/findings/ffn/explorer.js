@@ -158,7 +158,7 @@ const render = async ({ model, el }) => {
     if (column < 0 || column >= size.perLine || c >= all.components || l < 0 || l >= all.layers) return null;
     return [c, c - 1, c + 1].filter((one) => cells.has(flat(l, one))).map((one) => [l, one])[0] ?? [l, c];
   };
-  const under = h("p", { class: "ex-note ex-say" });
+  const under = h("p", { class: "ex-note ex-under" });
   const hint = "Click the map, or move in it with the arrow keys.";
   under.textContent = hint;
   map.addEventListener("click", (event) => { const found = pointed(event); if (found) go(...found); });

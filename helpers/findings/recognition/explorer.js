@@ -337,6 +337,8 @@ const render = async ({ model, el }) => {
   };
   const responseChoice = choice("Explained on the response of", RESPONSES, state.response, set("response", show));
   responseChoice.hidden = !items.some((item) => item.crossed);
+  const templateBox = checkbox("Template tokens", state.template === "shown", (on) => { state.template = on ? "shown" : "hidden"; show(); });
+  templateBox.hidden = !items.some((item) => item.r.includes("t"));
   const thresholdSlider = slider("b, threshold", { min: 0, max: state.L - 1, step: 1, value: state.b }, set("b", recompute));
   const finder = search("Find a prompt", state.find, set("find", refilter));
   const filters = [["kind", "Kind"], ["place", "Instruction stands"]].map(([key, label]) => select(label, distinct(key), state[key], set(key, refilter)));
@@ -375,8 +377,7 @@ const render = async ({ model, el }) => {
   el.append(
     h("section", { class: "ex ex-saliency", "aria-label": "Explorer: which prompt tokens a response rests on", onkeydown: release },
       h("div", { class: "ex-row" }, finder, promptSelect),
-      h("div", { class: "ex-row" }, choice("Show", VIEWS, state.model, set("model", show)), responseChoice,
-        checkbox("Template tokens", state.template === "shown", (on) => { state.template = on ? "shown" : "hidden"; show(); })),
+      h("div", { class: "ex-row" }, choice("Show", VIEWS, state.model, set("model", show)), responseChoice, templateBox),
       scores,
       h("p", { class: "ex-note" }, "Tinted: how many tokens of the response rest on a token of the prompt. Point at a token of a response to see what it rests on, click to hold it; click a prompt token for the reverse; Escape releases."),
       sides,

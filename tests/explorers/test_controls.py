@@ -1,0 +1,82 @@
+"""Every control of every explorer, moved from the default view: what is drawn must change."""
+
+import pytest
+from harness import widget_page
+from test_component_explorer import SHOWN as COMPONENTS
+from test_heads import SHOWN as HEADS
+from test_positions_explorer import explorer as positions
+from test_saliency import ITEMS
+
+from helpers.findings.attention.explorer import HeadExplorer
+from helpers.findings.ffn.explorer import ComponentExplorer
+from helpers.findings.recognition.explorer import SaliencyExplorer
+
+# What a reader sees besides the controls themselves: all that is drawn, without their own state.
+DRAWN = """(el) => {
+  const copy = el.cloneNode(true);
+  copy.querySelectorAll("input, select, output, label, details:not([open]) > :not(summary)")
+    .forEach((one) => one.remove());
+  return copy.innerHTML;
+}"""
+MOVE = """(control, value) => {
+  if (control.type === "radio" || control.type === "checkbox") { control.click(); return; }
+  control.value = value;
+  const kind = ["range", "search"].includes(control.type) ? "input" : "change";
+  control.dispatchEvent(new Event(kind, {bubbles: true}));
+}"""
+CHOICES = """(control) => {
+  if (control.type === "radio") return control.checked ? [] : [""];
+  if (control.type === "checkbox") return [""];
+  const all = control.type === "range" ? [control.min, control.max]
+    : [...control.options].map((option) => option.value);
+  return all.filter((value) => value !== control.value);
+}"""
+# A word to type, a dimension to ask for: what a reader of the made-up data would try.
+TYPED = {
+    "Find a prompt": "word30",
+    "and the word": "word7",
+    "Holds the word": "word9",
+    "Dimension": "3",
+}
+# The default view of chapter 2 has two faces.
+PAGES = {
+    "saliency": (lambda: SaliencyExplorer(ITEMS), "#saliency.prompt=first-01"),
+    "positions": (positions, ""),
+    "profiles": (positions, "#positions.view=profiles"),
+    "heads": (lambda: HeadExplorer(HEADS), ""),
+    "components": (lambda: ComponentExplorer(COMPONENTS), ""),
+}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_control_changes_the_default_view(open_page, tmp_path, name):
+    make, fragment = PAGES[name]
+    page = open_page(widget_page(tmp_path, make()), fragment=fragment)
+    explorer = page.locator(".ex")
+    explorer.evaluate("el => el.querySelectorAll('details').forEach((d) => { d.open = true; })")
+    count = page.locator(".ex :is(input, select)").count()
+    moved, still = 0, []
+    for at in range(count):
+        # A fresh page a control: each is moved from the default view.
+        page.goto("about:blank")
+        page.goto((tmp_path / "page.html").as_uri() + fragment)
+        page.locator(".explorer[data-mounted]").wait_for()
+        explorer.evaluate("el => el.querySelectorAll('details').forEach((d) => { d.open = true; })")
+        control = page.locator(".ex :is(input, select)").nth(at)
+        if not control.is_visible():
+            continue
+        label = control.evaluate("e => e.labels[0].textContent")
+        page.wait_for_timeout(60)  # means over all items come in pieces
+        before = explorer.evaluate(DRAWN)
+        changed = []
+        for value in [TYPED[label]] if label in TYPED else control.evaluate(CHOICES):
+            control.evaluate(MOVE, value)
+            changed.append(explorer.evaluate(DRAWN) != before)
+            moved += 1
+        if changed and not any(changed):
+            still.append(label)
+    assert still == [] and moved >= 6
+    for button in page.locator(".ex .ex-buttons button").all():
+        before = explorer.evaluate(DRAWN)
+        button.click()
+        assert explorer.evaluate(DRAWN) != before
