@@ -33,8 +33,6 @@ from helpers.store.store import open_store
 from helpers.words.classes import vocabulary
 
 EACH, FOLDER = 160, blind_path().parent
-
-
 KEYS = ["role", "layer", "component", "pole"]
 
 
@@ -47,7 +45,9 @@ def sample() -> pd.DataFrame:
         for row in chosen.itertuples()
     ]
     units = word_outputs(embedded_words(pair, "base"))
-    rows = random_directions(units.shape[1], 10 * n_components(weights(pair.model("base"))))[: EACH // 2]
+    rows = random_directions(units.shape[1], 10 * n_components(weights(pair.model("base"))))[
+        : EACH // 2
+    ]
     drawn = concept_words(rows, units, top_k=TOP_K).words
     random = pd.DataFrame(
         [("random", -1, at, pole) for at in range(EACH // 2) for pole in (0, 1)], columns=KEYS

@@ -149,33 +149,24 @@ def load_prompts(
 
 def _load(source: str | Path, split: str, revision: str | None, limit: int | None) -> list[Prompt]:
     path, name = Path(source), str(source)
-    if name == FETCHED and not path.exists():
-        return released_prompts()[:limit]
-    if path.is_dir() or (path.suffix.lower() == ".tsv" and path.exists()):
-        return released_prompts(path)[:limit]
-    reader = READERS.get(path.suffix.lower())
-    if reader is None and not path.exists() and _HUB.fullmatch(name):
-        return collect(islice(hub_records(name, split=split, revision=revision), limit), name)
-    if reader is None:
-        raise PromptError(_unread(name, path))
+    ending = path.suffix.lower()
     try:
-        records = reader(path.read_bytes(), name)
-    except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or error
-        raise PromptError(f"{name} cannot be read ({why}): check the path.") from error
-    return collect(islice(records, limit), name)
-
-
-def _unread(name: str, path: Path) -> str:
-    """Why a source is nothing that prompts are read from."""
-    if path.suffix.lower() == ".json":
-        return (
-            f"{name}: prompts are not read from .json: write one object a line, with no brackets "
-            "around them and no commas between them, into a file ending in .jsonl."
-        )
-    return (
+        there = path.exists()
+        if path.is_dir() or (there and ending == ".tsv"):
+            return released_prompts(path)[:limit]
+        if there and ending in READERS:
+            return collect(islice(READERS[ending](path.read_bytes(), name), limit), name)
+    except OSError as error:
+        raise PromptError(f"{name} cannot be read ({error.strerror}): check the path.") from error
+    if name == FETCHED:
+        return released_prompts()[:limit]
+    if not there and ending not in READERS and _HUB.fullmatch(name):
+        return collect(islice(hub_records(name, split=split, revision=revision), limit), name)
+    array = " A .json file has to become lines, one object each." if ending == ".json" else ""
+    raise PromptError(
         f"{name} is no file ending in {', '.join(READERS)}, no clone of the authors' repository, not "
-        f"{FETCHED!r} (their prompts, fetched) and no data set's name (owner/name): give one of these."
+        f"{FETCHED!r} (their prompts, fetched) and no data set's name (owner/name): give one of "
+        f"these.{array}"
     )
 
 
@@ -196,7 +187,7 @@ def misspelt(columns: Collection[str], named: Collection[str] | None = None) -> 
         meant = get_close_matches(column.strip().lower(), absent, 1, ALIKE)
         if meant:
             return (
-                f"column {column!r} is not known: did you mean {meant[0]!r}? Rename it, or leave "
+                f"column {column!r:.40} is not known: did you mean {meant[0]!r}? Rename it, or leave "
                 "it out"
             )
     return None

@@ -81,6 +81,10 @@ class ChatAnnotator:
         self._options = {"base_url": base_url, "max_retries": retries, "timeout": timeout}
         self._kept = None if cache else TemporaryDirectory()
         self._folder = Path(cache or self._kept.name)
+        if self._folder.is_file():
+            raise ValueError(
+                f"cache={str(cache)!r} is a file: name a folder, for a file an answer."
+            )
         self._folder.mkdir(parents=True, exist_ok=True)
 
     def _client(self) -> OpenAI:

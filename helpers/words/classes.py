@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -45,8 +44,9 @@ class Shared:
     count: Int[ndarray, " list"]
 
 
-@lru_cache(maxsize=2)
-def _table(path: Path) -> pd.DataFrame:
+@lru_cache(maxsize=1)
+def _table() -> pd.DataFrame:
+    path = lexicon_path()
     if not path.exists():
         raise FileNotFoundError(
             f"{path} is missing: restore it from the repository, or make it again with "
@@ -55,9 +55,9 @@ def _table(path: Path) -> pd.DataFrame:
     return pd.read_parquet(path).set_index("word")
 
 
-def read_lexicon(words: Sequence[str], path: Path | None = None) -> dict[str, list[list[str]]]:
+def read_lexicon(words: Sequence[str]) -> dict[str, list[list[str]]]:
     """Each family's classes for each of `words`."""
-    table = _table(path or lexicon_path()).reindex(words).fillna("")
+    table = _table().reindex(words).fillna("")
     found = {family: [text.split() for text in table[family]] for family in FAMILIES}
     missing = [i for i, classes in enumerate(found["form"]) if not classes]
     if missing:
@@ -102,7 +102,7 @@ def most_surprising(lists: Int[ndarray, "list word"], classes: Classes, *, fewes
 
 def vocabulary() -> tuple[str, ...]:
     """The words of the concept lists, most frequent first."""
-    return tuple(_table(lexicon_path()).index)
+    return tuple(_table().index)
 
 
 def word_vectors() -> Float[ndarray, "word dimension"]:

@@ -23,15 +23,8 @@ from helpers.words.classes import Classes, Shared, most_surprising, number, read
 
 # A class must hold a third of the list to be what it shares; a part of speech, two thirds.
 SMALLEST_SHARE = {"sound": 1 / 3, "form": 1 / 3, "pos": 2 / 3, "meaning": 1 / 3}
-
-
 BANDS = 5  # of word frequency
-
-
-def read_task_seeds() -> dict[str, list[str]]:
-    """Words that stand for each task."""
-    path = data_folder() / "annotations" / "task_seeds.json"
-    return json.loads(path.read_text(encoding="utf-8"))
+DRAWS, PERCENTILE = 1000, 95.0  # random lists behind a threshold, and where it lies among them
 
 
 @dataclass(frozen=True)
@@ -55,18 +48,13 @@ class Measured:
 class ListStatistics:
     """Measures lists of words of one vocabulary. `words` stand in order of falling frequency.
 
-    `vectors` are word vectors with unit rows in the same order. `lexicon` and `seeds` default to
-    the files of the book; `percentile` and `draws` set the thresholds, `seed` the random lists.
+    `vectors` are word vectors with unit rows in the same order.
     """
 
     words: Sequence[str]
     vectors: Float[ndarray, "word dimension"]
-    lexicon: Mapping[str, Sequence[Sequence[str]]] | None = None
-    seeds: Mapping[str, Sequence[str]] | None = None
-    percentile: float = 95.0
-    draws: int = 1000
-    seed: int = 0
     _thresholds: dict[tuple[int, ...], Thresholds] = field(default_factory=dict, repr=False)
+    _classes: dict[int, dict[str, Classes]] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         if len(self.words) != len(self.vectors):
@@ -86,11 +74,7 @@ class ListStatistics:
 
     @cached_property
     def _lexicon(self) -> Mapping[str, Sequence[Sequence[str]]]:
-        return self.lexicon if self.lexicon is not None else read_lexicon(list(self.words))
-
-    @cached_property
-    def _classes(self) -> dict[int, dict[str, Classes]]:
-        return {}
+        return read_lexicon(list(self.words))
 
     def classes(self, length: int) -> dict[str, Classes]:
         """The lexicon's classes with their surprise in lists of `length` words."""
@@ -107,8 +91,8 @@ class ListStatistics:
 
     @cached_property
     def _task_directions(self) -> Float[ndarray, "task dimension"]:
-        seeds = self.seeds if self.seeds is not None else read_task_seeds()
-        rows = []
+        path, rows = data_folder() / "annotations" / "task_seeds.json", []
+        seeds = json.loads(path.read_text(encoding="utf-8"))
         for task in TASKS:
             known = [self.index[word] for word in seeds[task] if word in self.index]
             if not known:
@@ -148,19 +132,19 @@ class ListStatistics:
         return (band[:, :, None] == np.arange(BANDS)).sum(axis=1)
 
     def thresholds(self, composition: Sequence[int]) -> Thresholds:
-        """From `draws` random lists with so many words of each band of frequency."""
+        """From DRAWS random lists with so many words of each band of frequency."""
         key = tuple(int(count) for count in composition)
         if key not in self._thresholds:
-            rng = np.random.default_rng([self.seed, *key])
+            rng = np.random.default_rng([0, *key])
             edges = self._band_edges()
             drawn = [
-                rng.integers(edges[band], edges[band + 1], (self.draws, count))
+                rng.integers(edges[band], edges[band + 1], (DRAWS, count))
                 for band, count in enumerate(key)
             ]
             values = self.measure(np.concatenate(drawn, axis=1)).values
             self._thresholds[key] = Thresholds(
                 {name: float(v.mean()) for name, v in values.items()},
                 {name: float(v.std()) for name, v in values.items()},
-                {name: float(np.percentile(v, self.percentile)) for name, v in values.items()},
+                {name: float(np.percentile(v, PERCENTILE)) for name, v in values.items()},
             )
         return self._thresholds[key]

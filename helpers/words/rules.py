@@ -35,10 +35,8 @@ class WordNetAnnotator:
 
     name = "wordnet"
 
-    def __init__(
-        self, words: Sequence[str], vectors: Float[ndarray, "word dimension"], **options
-    ) -> None:
-        self.statistics = ListStatistics(words, vectors, **options)
+    def __init__(self, words: Sequence[str], vectors: Float[ndarray, "word dimension"]) -> None:
+        self.statistics = ListStatistics(words, vectors)
 
     def annotate(self, lists: Sequence[Sequence[str]]) -> list[Annotation]:
         """Answers for lists of words; all words must be in the vocabulary."""

@@ -67,8 +67,8 @@ class Vocabulary:
         return np.array([w == own for w, own in zip(self.words, self.lemma, strict=True)])
 
 
-def _file(name: str, folder: Path | None) -> Path:
-    path = (folder or words_folder()) / name
+def _file(name: str) -> Path:
+    path = words_folder() / name
     if not path.exists():
         raise FileNotFoundError(
             f"{path} is missing: restore it from the repository, or make it again with "
@@ -77,27 +77,27 @@ def _file(name: str, folder: Path | None) -> Path:
     return path
 
 
-@lru_cache(maxsize=2)
-def read_vocabulary(folder: Path | None = None) -> Vocabulary:
+@lru_cache(maxsize=1)
+def read_vocabulary() -> Vocabulary:
     """The book's vocabulary, most frequent word first."""
-    table = pd.read_parquet(_file("vocabulary.parquet", folder))
+    table = pd.read_parquet(_file("vocabulary.parquet"))
     columns = (tuple(table[name]) for name in ("pos", "lemma"))
     return Vocabulary(tuple(table["word"]), table["zipf"].to_numpy(float), *columns)
 
 
-def read_vectors(folder: Path | None = None) -> Float[ndarray, "word 384"]:
+def read_vectors() -> Float[ndarray, "word 384"]:
     """Word vectors of `read_vocabulary()`, float32, unit length but for rounding to half."""
-    return np.load(_file("vectors.npy", folder)).astype(np.float32)
+    return np.load(_file("vectors.npy")).astype(np.float32)
 
 
-def read_verbs(folder: Path | None = None) -> pd.DataFrame:
+def read_verbs() -> pd.DataFrame:
     """Instruction and general verbs, one a row: word, group, zipf, stratum, matched.
 
     `stratum` numbers bands of frequency that both groups share (for relabelling within them);
     `matched` is the instruction verb that a general verb was chosen for by its frequency.
     """
     parts = [
-        pd.read_csv(_file(f"{group}_verbs.csv", folder), keep_default_na=False).assign(group=group)
+        pd.read_csv(_file(f"{group}_verbs.csv"), keep_default_na=False).assign(group=group)
         for group in (INSTRUCTION, GENERAL)
     ]
     table = pd.concat(parts, ignore_index=True)

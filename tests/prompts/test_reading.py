@@ -310,7 +310,19 @@ def test_an_id_may_not_be_used_twice(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", ["none.jsonl", "none.csv", "a\0b.csv", "none.txt", "", "a b/c", "tulu"]
+    "name",
+    [
+        "none.jsonl",
+        "none.csv",
+        "a\0b.csv",
+        "none.txt",
+        "",
+        "a b/c",
+        "tulu",
+        "owner/none.jsonl",
+        "a" * 5000,
+        '{"instruction": "Go."}',
+    ],
 )
 def test_what_is_no_file_and_no_data_set_is_refused_by_name(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -369,7 +381,9 @@ def test_a_rule_that_cannot_be_used_is_refused_in_one_sentence(rule, tmp_path):
 
 def test_an_array_in_a_json_file_is_refused_with_what_to_write_instead(tmp_path):
     file = wrote(tmp_path, "mine.json", json.dumps(ALPACA))
-    with pytest.raises(PromptError, match="mine.json: .*one object a line.*ending in .jsonl"):
+    with pytest.raises(
+        PromptError, match="mine.json is no file ending in .jsonl.*lines, one object each"
+    ):
         load_prompts(file)
 
 

@@ -351,6 +351,13 @@ def test_answers_are_cached_and_a_stopped_run_goes_on(tmp_path):
     assert len(seen) == 4
 
 
+def test_a_cache_that_is_a_file_is_refused_before_anything_is_sent(tmp_path):
+    (tmp_path / "answers.jsonl").write_text("{}")
+    with server(GOOD) as (url, seen), pytest.raises(ValueError, match="is a file: name a folder"):
+        chat(url, cache=tmp_path / "answers.jsonl").annotate([LIST])
+    assert not seen
+
+
 def test_nothing_is_sent_without_a_key(monkeypatch):
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     with server(GOOD) as (url, seen):

@@ -122,11 +122,12 @@ def test_vectors_fit_the_vocabulary_and_know_what_is_alike():
     assert doctor @ nurse > doctor @ piano + 0.1
 
 
-def test_words_outside_the_vocabulary_and_missing_files_are_named(tmp_path):
+def test_words_outside_the_vocabulary_and_missing_files_are_named(tmp_path, monkeypatch):
     with pytest.raises(BadWords, match=r"1 of 2 are not in the vocabulary \(\['qwrtz'\]"):
         read_vocabulary().index(["write", "qwrtz"])
+    monkeypatch.setattr(module, "words_folder", lambda: tmp_path)
     with pytest.raises(FileNotFoundError, match=r"build_words\.py"):
-        read_vocabulary(tmp_path)
+        read_vectors()
 
 
 # --- a vocabulary from texts
