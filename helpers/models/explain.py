@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float
 from helpers.methods.density import BadInput, segment_scores, shares
 from helpers.methods.importance import importance
 from helpers.models.pair import Pair
-from helpers.models.responses import respond
+from helpers.models.responses import pieces, respond
 from helpers.models.roles import ROLES, Role
 from helpers.prompts.prompt import Prompt, Segment, encode
 
@@ -83,5 +83,4 @@ def explain(
     found = np.zeros((len(code.tokens), 0), dtype=np.float32)
     if ids:
         found = importance(pair.model(role), code.ids, ids, method=method).numpy()
-    pieces = tuple(pair.tokenizer.decode([token]) for token in ids)
-    return Explanation(code.tokens, code.roles, pieces, found)
+    return Explanation(code.tokens, code.roles, tuple(pieces(pair.tokenizer, ids)), found)

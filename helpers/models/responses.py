@@ -26,6 +26,20 @@ class Response:
     ended: str  # "stop" (end of sequence), "marker" (cut at a template marker) or "length"
 
 
+LONGEST = 4  # bytes of a character in UTF-8, so tokens that one can be made of
+
+
+def pieces(tokenizer: PreTrainedTokenizerBase, ids: Sequence[int]) -> list[str]:
+    """Text of each token; a character made of several stands at the first, the others are empty."""
+    found: list[str] = []
+    while len(found) < len(ids):
+        rest = ids[len(found) : len(found) + LONGEST]
+        texts = [tokenizer.decode(list(rest[:size])) for size in range(1, len(rest) + 1)]
+        whole = next((n for n, text in enumerate(texts) if "\ufffd" not in text), 0)
+        found += [texts[whole], *[""] * whole]
+    return found
+
+
 def _cut(ids: list[int], tokenizer, template: Template) -> tuple[list[int], bool]:
     """The longest run of tokens whose text holds no marker and does not begin one."""
     text = tokenizer.decode(ids, skip_special_tokens=True)

@@ -115,8 +115,6 @@ TEMPLATE = Template(
     after="\n\n### Response:\n",
     markers=("###",),
 )
-
-
 PLAIN = Template(name="plain", before="", between="", after="", markers=())
 
 
@@ -181,10 +179,14 @@ def encode(
     first = int(
         bool(ids) and tokenizer.bos_token_id is not None and ids[0] == tokenizer.bos_token_id
     )
+    offsets = coded["offset_mapping"]
+    before = [0, *(end for _, end in offsets[:-1])]  # a character's further tokens are empty
     written = [
-        (text[start:end], _role_at(spans, joints, start, end)) if of == 0 else (name, "template")
-        for (start, end), of, name in zip(
-            coded["offset_mapping"], coded.sequence_ids(0), coded.tokens(0), strict=True
+        (text[max(start, done) : end], _role_at(spans, joints, start, end))
+        if of == 0
+        else (name, "template")
+        for (start, end), done, of, name in zip(
+            offsets, before, coded.sequence_ids(0), coded.tokens(0), strict=True
         )
     ][first:]
     tokens, roles = zip(*written, strict=True) if written else ((), ())

@@ -7,8 +7,8 @@ import torch
 from tiny import byte_tokenizer, save_model
 
 from helpers.models.pair import load_models
-from helpers.models.responses import _finish, respond, stop_ids
-from helpers.prompts.prompt import TEMPLATE
+from helpers.models.responses import _finish, pieces, respond, stop_ids
+from helpers.prompts.prompt import TEMPLATE, Prompt, Segment, encode
 
 
 @pytest.fixture(scope="module")
@@ -172,3 +172,14 @@ def test_a_tokenizer_without_ends_or_padding_responds_to_the_limit(tmp_path):
     ):  # fmt: skip
         kept = likeliest(pair.model("base"), prompt, 6)[: len(answer.ids)]
         assert list(answer.ids) == kept and answer.ended != "stop"
+
+
+def test_a_character_of_several_tokens_stands_at_the_first_in_prompt_and_response():
+    text, tokenizer = "a 🫠é. b", byte_tokenizer()
+    wanted = ["🫠", "", "", "", "é", ""]
+    ids = tokenizer(text, add_special_tokens=False)["input_ids"]
+    found = pieces(tokenizer, ids)
+    assert "".join(found) == text and found[found.index("🫠") :][:6] == wanted
+    assert pieces(tokenizer, ids[found.index("🫠") + 1 :])[:3] == ["\ufffd"] * 3
+    tokens = encode(Prompt("x", "own", (Segment("instruction", text),)), tokenizer).tokens
+    assert "".join(tokens) == text and list(tokens[tokens.index("🫠") :][:6]) == wanted
