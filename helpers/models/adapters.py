@@ -25,15 +25,15 @@ def apply_adapter(
     """Merge a LoRA adapter into `model`, in place."""
     check_adapter(adapter, allow_pickle)
     try:
-        from peft import PeftModel
+        from peft import PeftConfig, PeftModel
     except ImportError as error:
         raise MissingWeights("Adapters need peft: pip install peft.") from error
     try:
         with warnings.catch_warnings():  # what is missing is refused below, what is tied untied
             for what in ("[^:]*missing adapter keys", "Model has `tie_word_embeddings=True`"):
                 warnings.filterwarnings("ignore", message=what)
-            wrapped = PeftModel.from_pretrained(model, str(adapter))
-            _check_mergeable(wrapped, adapter)
+            _check_mergeable(kind := PeftConfig.from_pretrained(str(adapter)), adapter)
+            wrapped = PeftModel.from_pretrained(model, str(adapter), config=kind)
             fitted = wrapped.load_adapter(str(adapter), "default")
         _check_fit(model, adapter, fitted.missing_keys, fitted.unexpected_keys)
         _untie(wrapped.get_base_model())
@@ -59,13 +59,14 @@ def check_adapter(adapter: Path, allow_pickle: bool) -> None:
     check_pickles(files, str(adapter), allow_pickle)
 
 
-def _check_mergeable(wrapped, adapter: Path) -> None:
-    kind = wrapped.peft_config["default"]
-    if kind.is_prompt_learning or not hasattr(wrapped.base_model, "merge_and_unload"):
+def _check_mergeable(kind, adapter: Path) -> None:
+    # A configuration of Megatron would have a module imported that the adapter names.
+    foreign = getattr(kind, "megatron_config", None)
+    if kind.is_prompt_learning or kind.is_adaption_prompt or foreign:
         raise UnusableModel(
-            f"The adapter in {adapter} is of kind {kind.peft_type.value}, which adds to a model's "
-            "inputs or layers and cannot be merged into its weights: choose a LoRA adapter, or a "
-            "tuned model."
+            f"The adapter in {adapter} is of kind {'Megatron' if foreign else kind.peft_type.value}, "
+            "which cannot be merged into a model's weights: choose a LoRA adapter of the usual kind, "
+            "or a tuned model."
         )
 
 

@@ -211,6 +211,9 @@ def read_tokenizer(folder: Path, how: How) -> Tokenizer:
             "model."
         )
     try:
-        return AutoTokenizer.from_pretrained(str(folder), trust_remote_code=how.trust_remote_code)
+        load = partial(AutoTokenizer.from_pretrained, trust_remote_code=how.trust_remote_code)
+        tokenizer = load(str(folder))
+        tokenizer("a")  # a broken one may fail only when it is used
+        return tokenizer
     except Exception as error:
         raise _unusable(folder, error) from error

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 import warnings
 
 import pytest
@@ -120,6 +121,16 @@ def test_what_adds_to_the_input_is_refused_by_its_kind(base, tmp_path):
         peft.get_peft_model(model, settings).save_pretrained(folder)
         with pytest.raises(UnusableModel, match="kind (PROMPT|PREFIX)_TUNING.*choose a LoRA"):
             pairs.load_models(base, folder)
+
+
+def test_an_adapter_cannot_have_a_module_imported(base, tmp_path):
+    folder, _ = save_adapter(base, tmp_path / "adapter", **KINDS["attention"])
+    config = json.loads((folder / "adapter_config.json").read_text())
+    config |= {"megatron_config": {"x": 1}, "megatron_core": "antigravity"}
+    (folder / "adapter_config.json").write_text(json.dumps(config))
+    with pytest.raises(UnusableModel, match="kind Megatron"):
+        pairs.load_models(base, folder)
+    assert "antigravity" not in sys.modules
 
 
 def test_an_adapter_that_names_another_base_is_said_once(base, tmp_path):
