@@ -1,0 +1,99 @@
+"""How an adapter follows: the book's rules by kind, lengths, endings and loops of its responses.
+
+    python scripts/tuning/measure_following.py base ADAPTER [ADAPTER ...]
+
+Prints a table and writes `following.json` beside each adapter (for the base, into the main one's folder as
+`following-base.json`). Kinds and verbs that no tuning row contains are counted on their own.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from pathlib import Path
+
+import pandas as pd
+import torch
+
+from helpers.models.loading import apply_adapter
+from helpers.models.pair import load_base
+from helpers.models.responses import respond
+from helpers.paths import adapter_folder, data_folder
+from helpers.prompts.prompt import TEMPLATE, Prompt, encode, read_prompts
+from helpers.prompts.rules import follows
+
+OPEN = ("short writing", "brainstorming", "summarising", "rewriting")
+MAX_TOKENS, BLOCK = 64, 24
+
+
+def loops(text: str) -> bool:
+    """Whether four words in a row come three times or more."""
+    words = text.lower().split()
+    runs = [tuple(words[n : n + 4]) for n in range(len(words) - 3)]
+    return any(runs.count(run) >= 3 for run in set(runs))
+
+
+def leading_verb(prompt: Prompt) -> str:
+    text = next(one.text for one in prompt.segments if one.role == "instruction")
+    return re.findall(r"[a-z]+", text.lower())[0]
+
+
+def measured(model, tokenizer, prompts: list[Prompt]) -> pd.DataFrame:
+    """One row a prompt: its response, how it ended, whether it followed."""
+    held_out = json.loads((data_folder() / "tuning" / "held_out.json").read_text())
+    rows = []
+    for start in range(0, len(prompts), BLOCK):
+        block = prompts[start : start + BLOCK]
+        ids = [encode(one, tokenizer, TEMPLATE).ids for one in block]
+        answers = respond(model, tokenizer, ids, TEMPLATE, max_tokens=MAX_TOKENS)
+        for prompt, answer in zip(block, answers, strict=True):
+            rows.append(
+                {
+                    "id": prompt.id,
+                    "kind": prompt.kind,
+                    "unseen kind": prompt.kind in held_out["kinds"],
+                    "unseen verb": leading_verb(prompt) in held_out["verbs"],
+                    "tokens": len(answer.ids),
+                    "ended": answer.ended,
+                    "loop": loops(answer.text),
+                    "followed": follows(prompt.rule, answer.text) if prompt.rule else None,
+                    "text": answer.text,
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def told(rows: pd.DataFrame) -> dict[str, float]:
+    """The numbers of one model."""
+    judged = rows.dropna(subset=["followed"]).assign(followed=lambda t: t["followed"].astype(bool))
+    seen = judged[~judged["unseen kind"]]
+    by_kind = judged.groupby("kind")["followed"].sum().to_dict()
+    return {
+        "rules": len(judged),
+        "followed": judged["followed"].mean(),
+        "unseen kinds": judged.loc[judged["unseen kind"], "followed"].mean(),
+        "unseen verbs of seen kinds": seen.loc[seen["unseen verb"], "followed"].mean(),
+        "median tokens": rows["tokens"].median(),
+        "median tokens, open": rows.loc[rows["kind"].isin(OPEN), "tokens"].median(),
+        "ended by itself": (rows["ended"] == "stop").mean(),
+        "loops": rows["loop"].mean(),
+    } | {f"followed, {kind}": int(n) for kind, n in by_kind.items()}
+
+
+def main(names: list[str]) -> None:
+    prompts, table = read_prompts(), {}
+    for name in names:
+        model, tokenizer = load_base(dtype=torch.float32)
+        where = adapter_folder() / "following-base.json"
+        if name != "base":
+            model, where = apply_adapter(model, Path(name)), Path(name) / "following.json"
+        rows = measured(model, tokenizer, prompts)
+        table[Path(name).name] = told(rows)
+        content = {"numbers": table[Path(name).name], "responses": rows.to_dict("records")}
+        where.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+        print(pd.DataFrame(table).round(3).to_string())
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
