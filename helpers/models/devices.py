@@ -16,13 +16,8 @@ if TYPE_CHECKING:
 
 
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
-
-
 GIB = 2**30
-
-
 DTYPES = ("float32", "bfloat16", "float16")
-
 
 # Shares of free memory that weights may take, two models together and one alone; the rest is for
 # computing (the appendix "Your own model" has the arithmetic).
@@ -79,21 +74,27 @@ def bytes_of(dtype: str) -> int:
 def _device(asked: str) -> str:
     import torch
 
-    cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
+    here = {
+        "cpu": True,
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+    }
+    cards, own = torch.cuda.device_count(), os.environ.get("LOCAL_RANK", "0")
     if asked == "auto":
-        own = int(os.environ.get("LOCAL_RANK", 0)) % max(torch.cuda.device_count(), 1)
-        return f"cuda:{own}" if cuda else "mps" if mps else "cpu"
-    kind = asked.split(":")[0]
-    if {"cpu": True, "cuda": cuda, "mps": mps}.get(kind) is not True:
-        there = ["cpu", *(["cuda"] if cuda else []), *(["mps"] if mps else [])]
-        raise UnusableDevice(f"device={asked!r} is not here: use auto or {', '.join(there)}.")
-    number = asked.partition(":")[2] or "0"
-    if kind == "cuda" and not (number.isdigit() and int(number) < torch.cuda.device_count()):
-        raise UnusableDevice(
-            f"device={asked!r}: this machine has {torch.cuda.device_count()} CUDA devices, "
-            "counted from cuda:0."
+        if not own.isdecimal():
+            raise UnusableDevice(f"LOCAL_RANK={own!r} is no number: unset it to run alone.")
+        return (
+            f"cuda:{int(own) % max(cards, 1)}" if here["cuda"] else "mps" if here["mps"] else "cpu"
         )
-    return f"cuda:{number}" if kind == "cuda" else asked
+    kind, _, number = asked.partition(":")
+    if not here.get(kind) or (number and kind != "cuda"):
+        there = ", ".join(name for name, is_here in here.items() if is_here)
+        raise UnusableDevice(f"device={asked!r} is not here: use auto or {there}.")
+    if kind == "cuda" and not ((number or "0").isdecimal() and int(number or 0) < cards):
+        raise UnusableDevice(
+            f"device={asked!r}: this machine has {cards} CUDA devices, counted from cuda:0."
+        )
+    return f"cuda:{number or 0}" if kind == "cuda" else kind
 
 
 def _half(device: str) -> str:

@@ -23,16 +23,9 @@ except ModuleNotFoundError:  # Python 3.10
 
 
 RESERVED = {"llama-vicuna-7b"}  # a store of the book without models
-
-
 KEYS = {"base", "tuned", "licence", "parameters"}
-
-
 OPTIONAL = {"base_revision", "tuned_revision", "template", "pickle", "gated", "note"}
-
-
 CHAT = "chat"
-
 
 # Memory of machines that people have, in GiB, as they report it when nothing runs.
 MACHINES = {

@@ -5,6 +5,4 @@ from __future__ import annotations
 from typing import Literal
 
 Role = Literal["base", "tuned"]
-
-
 ROLES: tuple[Role, Role] = ("base", "tuned")

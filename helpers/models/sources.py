@@ -22,16 +22,9 @@ from safetensors import SafetensorError, safe_open
 from helpers.models.hub import MissingWeights, UntrustedWeights, download
 
 Kind = Literal["model", "gguf", "adapter"]
-
-
 TEXT = ["*.json", "*.txt", "*.model", "*.jinja"]
-
-
 SAFE, PICKLED = ["*.safetensors"], ["*.bin"]
-
-
 SKIPPED = ["*/*", "consolidated*", "training_args.bin", "optimizer*", "policy*"]
-
 
 # What loaders look for, in their order; an index names the files of a model in several.
 WEIGHTS = {
@@ -40,11 +33,9 @@ WEIGHTS = {
     "adapter": ("adapter_model.safetensors", "adapter_model.bin"),
 }  # fmt: skip
 
-
 # Files of which any tokenizer has one; the tokenizer's configuration alone makes none.
 TOKENIZERS = ("tokenizer.json", "tokenization*.py", "*.model", "vocab*", "merges*", "*.tiktoken",
               "tekken*")  # fmt: skip
-
 
 # What else decides how a model is asked and where its response ends.
 ASKED = ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "chat_template*",

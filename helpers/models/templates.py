@@ -13,7 +13,6 @@ from helpers.prompts.prompt import TEMPLATE, Template
 # Templates that read the clock are shown this moment, so that a prompt is the same every day.
 NOW = datetime(2024, 7, 26, 12)
 
-
 # A text that no template leaves as it is by accident: quotes, markup and spaces would show a change.
 SLOT = '"PROMPT\'S"\n  <text> & ÄÖ {} \\n place'
 

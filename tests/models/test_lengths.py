@@ -3,6 +3,7 @@
 import pytest
 from test_recognition import prompt
 from tiny import save_model
+from transformers import GenerationMixin
 
 from helpers.commands import estimate
 from helpers.findings.recognition import compute as recognition
@@ -34,7 +35,7 @@ def pair(models, request):
 def test_all_long_prompts_are_refused_together_before_anything_is_computed(
     pair, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(recognition, "respond", lambda *_, **__: pytest.fail("computed"))
+    monkeypatch.setattr(GenerationMixin, "generate", lambda *_, **__: pytest.fail("computed"))
     store = Store(tmp_path)
     with pytest.raises(BadInput) as refused:
         recognition.compute(pair, store, prompts=[*SHORT, *LONG], progress=False)

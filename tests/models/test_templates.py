@@ -70,7 +70,8 @@ def test_ids_are_those_of_the_tokenizers_own_chat(kind, template):
     tokenizer.chat_template = TEMPLATES[template]
     content = [{"type": "text", "text": PROMPT.text}] if "parts" in template else PROMPT.text
     chat = [{"role": "user", "content": content}]
-    wanted = tokenizer.apply_chat_template(chat, add_generation_prompt=True)["input_ids"]
+    wanted = tokenizer.apply_chat_template(chat, add_generation_prompt=True, return_dict=True)
+    wanted = wanted["input_ids"]
     code = encode(PROMPT, tokenizer, chat_template(tokenizer))
     assert list(code.ids) == wanted
     first = int(wanted[0] == tokenizer.bos_token_id)
