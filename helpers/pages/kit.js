@@ -3,7 +3,7 @@
  * h(tag, props, ...children)   builds DOM; strings become text nodes, never HTML
  * svg(tag, props, ...children) the same for SVG
  * select / slider / choice / search / checkbox   labelled native controls
- * status / table / legend / tokenRow   parts that several explorers show
+ * status / table / drawer / folded / swatch / tokenRow   parts that several explorers show
  * largest(values, least)       Math.max of any number of values
  * visible / shown / partsOf    texts and tokens as they are shown
  * inflate, inflateLevels, inflateText, inflateJson   unpack what base.py squeezed
@@ -159,6 +159,8 @@ const drawer = (title, rows) => {
   whole.fill = () => box.replaceChildren(...(whole.open ? [table(rows())] : []));
   return whole;
 };
+/* What comes second: open where there is room, folded on a telephone. */
+const folded = (el, title, props, ...children) => h("details", { open: el.clientWidth >= 700, ...props }, h("summary", {}, title), children);
 const swatch = (parts) => { const box = h("i", { "aria-hidden": "true" }); box.style.background = rgb(parts); return box; };
 
 /* A text as a row of tokens (`partsOf`). paint(tints, colour) changes those whose tint has changed. */

@@ -69,6 +69,11 @@ def put(page: Page, label: str, value) -> None:
     )
 
 
+def unfold(page: Page) -> None:
+    """Open all that is folded away, as on a telephone."""
+    page.evaluate("document.querySelectorAll('.ex details').forEach((d) => { d.open = true; })")
+
+
 def saved(page: Page, button: str) -> bytes:
     """What one of the buttons below an explorer saves."""
     with page.expect_download() as waiting:

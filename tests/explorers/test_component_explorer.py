@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from harness import widget_page
+from harness import unfold, widget_page
 
 from helpers.findings.ffn.explorer import ComponentExplorer, Explorable, opening, pack_components
 
@@ -154,6 +154,7 @@ def test_the_whole_map_is_in_sight_and_answers_pointer_and_keys(tmp_path, open_p
     wide = explorable(layers=3, components=300)
     path = widget_page(tmp_path, ComponentExplorer(wide))
     page = open_page(path, width=width)
+    unfold(page)
     picture = page.get_by_role("img", name="Map of")
     page.wait_for_function("document.querySelector('.ex svg').width.baseVal.value > 0")
     picture.scroll_into_view_if_needed()
@@ -163,6 +164,7 @@ def test_the_whole_map_is_in_sight_and_answers_pointer_and_keys(tmp_path, open_p
     for layer, component in ((2, 299), (0, 150), (1, 0)):
         go = f"#components.layer={layer}&components.component={component}"
         other = open_page(path, width=width, fragment=go)
+        unfold(other)
         mark, top = (other.locator(one).bounding_box() for one in (".ex-mark", ".ex svg"))
         boxes[layer, component] = mark | {"x": mark["x"] - top["x"], "y": mark["y"] - top["y"]}
     layer, component = (page.get_by_label(n, exact=True) for n in ("Layer", "Component"))

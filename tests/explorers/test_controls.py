@@ -1,7 +1,7 @@
 """Every control of every explorer, moved from the default view: what is drawn must change."""
 
 import pytest
-from harness import widget_page
+from harness import unfold, widget_page
 from test_component_explorer import SHOWN as COMPONENTS
 from test_heads import SHOWN as HEADS
 from test_positions_explorer import explorer as positions
@@ -53,7 +53,7 @@ def test_every_control_changes_the_default_view(open_page, tmp_path, name):
     make, fragment = PAGES[name]
     page = open_page(widget_page(tmp_path, make()), fragment=fragment)
     explorer = page.locator(".ex")
-    explorer.evaluate("el => el.querySelectorAll('details').forEach((d) => { d.open = true; })")
+    unfold(page)
     count = page.locator(".ex :is(input, select)").count()
     moved, still = 0, []
     for at in range(count):
@@ -61,7 +61,7 @@ def test_every_control_changes_the_default_view(open_page, tmp_path, name):
         page.goto("about:blank")
         page.goto((tmp_path / "page.html").as_uri() + fragment)
         page.locator(".explorer[data-mounted]").wait_for()
-        explorer.evaluate("el => el.querySelectorAll('details').forEach((d) => { d.open = true; })")
+        unfold(page)
         control = page.locator(".ex :is(input, select)").nth(at)
         if not control.is_visible():
             continue

@@ -236,6 +236,8 @@ def test_accessible_in_both_themes_and_on_a_telephone(tmp_path, open_page, theme
     assert found.violations_count == 0, found.generate_report()
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
     head = page.get_by_role("table", name="Pairs of the open head").locator("th").first
+    box = page.get_by_role("region", name="Pairs of the open head")
+    assert box.evaluate("e => e.scrollWidth - e.clientWidth") <= 0  # no column is cut off
     assert head.evaluate("e => getComputedStyle(e).position") == "sticky"
 
 

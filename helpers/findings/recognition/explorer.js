@@ -349,8 +349,6 @@ const render = async ({ model, el }) => {
   };
 
   /* With a kernel the reader's own prompt is run; the published page has none. */
-  const isWide = el.clientWidth >= 700; // on a telephone what comes second is folded
-  const folded = (title, props, ...children) => h("details", { open: isWide, ...props }, h("summary", {}, title), children);
   const own = () => {
     if (model.static) {
       return h("p", { class: "ex-note" }, "To explain a prompt of your own, open chapter 1 as a notebook (the rocket at the top of its page).");
@@ -386,11 +384,11 @@ const render = async ({ model, el }) => {
       average,
       strip.box,
       strip.under,
-      folded("Filters and settings of the measure", {}, h("div", { class: "ex-row" }, ...filters,
+      folded(el, "Filters and settings of the measure", {}, h("div", { class: "ex-row" }, ...filters,
         slider("L, levels", { min: 2, max: 20, step: 1, value: state.L }, moveL),
         thresholdSlider,
         slider("p, norm", { min: 1, max: 8, step: 0.5, value: state.p }, set("p", recompute)))),
-      folded("Every prompt token by every response token", { ontoggle: () => drawHeat() }, heatNote, canvas),
+      folded(el, "Every prompt token by every response token", { ontoggle: () => drawHeat() }, heatNote, canvas),
       exporter("saliency", { rows, picture: () => canvas.querySelector("svg"), say, link }),
       tableBox,
       own(),
