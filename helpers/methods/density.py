@@ -75,15 +75,19 @@ def normalise(
 
 
 @_same_kind
-def density(normalised: UInt8[Array, "prompt response"], p: float = 4) -> Float[Array, " prompt"]:
+def density(
+    normalised: UInt8[Array, "prompt response"], p: float = 4, *, threshold: int = 0
+) -> Float[Array, " prompt"]:
     """a_n = ||S_n||_1 / ||S_n||_p, and 0 for an all-zero row. No unit.
 
     High where a token matters to many response tokens: k equal entries give k^(1 - 1/p), so it
-    grows with the length of the response. It is not divided by its maximum here.
+    grows with the length of the response. It is not divided by its maximum here. `threshold` is b, for
+    an S that was kept whole: entries up to it do not count.
     """
     if not p >= 1:
         raise BadInput(f"p={p}: give a number of 1 or more.")
     rows = _as_tensor(normalised, "normalised", 2).double()
+    rows = torch.where(rows > threshold, rows, 0.0)
     # Dividing by the row's maximum first keeps large p from overflowing.
     largest = rows.amax(1, keepdim=True)
     rows = rows / torch.where(largest > 0, largest, 1.0)
@@ -156,12 +160,11 @@ def segment_scores(
     return {name: instruction_score(values, labels[kept] == name) for name in names}
 
 
-def score(normalised: np.ndarray, roles: np.ndarray, threshold: int = THRESHOLD) -> dict:
-    """Lengths and instruction score of one matrix; the score of an empty response is missing."""
-    mask = roles == "instruction"
-    found = {"prompt_tokens": len(roles), "response_tokens": normalised.shape[1]}
-    if not normalised.size:
-        return found | {"instruction_tokens": int(mask.sum()), "score": np.nan}
-    kept = np.where(normalised > threshold, normalised, 0)
-    value = instruction_score(density(kept, P), mask)
-    return found | {"instruction_tokens": int(mask.sum()), "score": value}
+def score(matrix: np.ndarray, roles: Sequence[str]) -> dict:
+    """Lengths and instruction score of importance or of S; the score of no response is missing."""
+    return {
+        "prompt_tokens": len(roles),
+        "response_tokens": matrix.shape[1],
+        "instruction_tokens": list(roles).count("instruction"),
+        "score": segment_scores(matrix, roles)["instruction"],
+    }

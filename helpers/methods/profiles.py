@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
-from helpers.methods.density import THRESHOLD, P, density, relative_density
+from helpers.methods.density import LEVELS, THRESHOLD, P, density, relative_density
 
 LEAST_PROMPT, LEAST_RESPONSE = 20, 5
-
-
-BINS, POWERS, THRESHOLDS = (5, 10, 20), (2, 4, 8), (0, 5, 7, 9)
+BINS, POWERS = (5, 10, 20), (2, 4, 8)
+# (bins, b, p): the main setting first, then bins and p, then every b.
+GRID = [(10, THRESHOLD, P)]
+GRID += [(n, THRESHOLD, p) for n, p in product(BINS, POWERS) if (n, p) != (10, P)]
+GRID += [(10, b, P) for b in range(LEVELS) if b != THRESHOLD]
 
 
 def profile_of(
@@ -22,8 +26,7 @@ def profile_of(
     p: float = P,
 ) -> dict:
     """Profile over the kept tokens of one S (without a threshold), and its middle ratio."""
-    values = density(np.where(normalised > threshold, normalised, 0), p)
-    profile = position_profile(values[kept], bins)
+    profile = position_profile(density(normalised, p, threshold=threshold)[kept], bins)
     return dict(middle_ratio=middle_ratio(profile), profile=profile.astype(np.float32))
 
 

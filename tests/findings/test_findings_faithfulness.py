@@ -1,8 +1,12 @@
 """Faithfulness: what is stored of a prompt, and what the page reads from it."""
 
+from types import SimpleNamespace
+
 import numpy as np
+import pandas as pd
 import pytest
 import torch
+from scipy.stats import spearmanr
 from tiny import build
 
 from helpers.findings.faithfulness import compute as faithfulness
@@ -14,25 +18,27 @@ from helpers.findings.faithfulness.compute import (
     deletion_masks,
     explain,
 )
+from helpers.methods.erasure import blanking
 from helpers.methods.importance import METHODS, importance
-from helpers.prompts.prompt import read_prompts
+from helpers.prompts.prompt import Encoded, read_prompts
 from helpers.store.store import MissingResult, Store, open_store
 
 PROMPT, RESPONSE = [1, 5, 9, 17, 33, 60], [12, 40]
+ROLES = ("template", "instruction", "instruction", "input", "template")
+CODE = Encoded(tuple(PROMPT), tuple("abcde"), ROLES)
 
 
 @pytest.fixture(scope="module")
 def made():
-    return explain(build("llama"), PROMPT, RESPONSE, METHODS)
+    model = build("llama")
+    return explain(SimpleNamespace(model=lambda role: model), "tuned", CODE, RESPONSE, METHODS)
 
 
-def test_every_kind_of_prompt_is_chosen_as_often():
-    kinds = [prompt.kind for prompt in chosen(read_prompts())]
-    assert {kinds.count(kind) for kind in kinds} == {faithfulness.PER_KIND}
-    first = chosen(read_prompts(), 1)
-    assert len(first) == len(set(kinds)) and {p.id for p in first} <= {
-        p.id for p in chosen(read_prompts())
-    }
+def test_all_prompts_are_chosen_and_as_many_of_every_kind_where_few_are():
+    prompts = read_prompts()
+    assert sorted(one.id for one in chosen(prompts)) == sorted(one.id for one in prompts)
+    kinds = [prompt.kind for prompt in chosen(prompts, 2)]
+    assert {kinds.count(kind) for kind in kinds} == {2} and len({*kinds}) == len(kinds) / 2
 
 
 def test_tokens_with_the_largest_values_are_erased_first():
@@ -60,6 +66,15 @@ def test_a_curve_is_the_probability_with_those_tokens_zeroed(made):
     assert made["curves"].shape == (len(METHODS) + RANDOM_ORDERS, len(SHARES), len(RESPONSE))
 
 
+def test_a_blanked_segment_is_all_of_its_tokens_zeroed(made):
+    model = build("llama")
+    masks = torch.tensor(
+        [[role == one for role in ROLES] for one in ("template", "instruction", "input")]
+    )
+    lost = blanking(model, PROMPT, RESPONSE, masks, way="zero").numpy()
+    np.testing.assert_allclose(np.log(made["whole"] / made["blanked"]), lost, atol=1e-4)
+
+
 @pytest.fixture
 def planted(tmp_path):
     """Three prompts in which erasure ranks as the gradient does, and the base's order is useless."""
@@ -79,9 +94,55 @@ def planted(tmp_path):
 
 def test_estimates_that_rank_alike_agree_fully(planted):
     found = faithfulness_view.agreement(planted)
-    assert set(found["estimate"]) == {"erasure"} and len(found) == 6
+    assert set(found["estimate"]) == {"gradient"} and len(found) == 6
     np.testing.assert_allclose(found["rho"], 1)
     np.testing.assert_allclose(found["top fifth in common"], 1)
+
+
+def test_rank_agreement_is_spearmans_rho_of_each_column():
+    rng = np.random.default_rng(0)
+    a, b = rng.integers(0, 6, (20, 4)), rng.normal(size=(20, 4))
+    a[:, 3] = 1  # has no order
+    direct = [spearmanr(a[:, m], b[:, m]).statistic for m in range(3)]
+    assert faithfulness_view.rho(a, b) == pytest.approx(np.mean(direct))
+
+
+def test_an_estimate_that_adds_up_to_what_blanking_takes_is_told_from_one_that_does_not(tmp_path):
+    store, rng, rows = Store(tmp_path), np.random.default_rng(1), []
+    for number in range(30):
+        exact = rng.uniform(0, 0.1, (5, 2))
+        masks = faithfulness.segment_masks(ROLES)
+        rows.append({"id": f"p{number}", "setting": "template", "roles": list(ROLES), "kind": "k",
+                     "place": "first", "tokens": ["t"] * 5})  # fmt: skip
+        estimates = {
+            "gradient": rng.uniform(0, 0.1, (5, 2)),
+            "erasure": exact,
+            "fixed_norms": exact,
+        }
+        left = {"whole": np.ones(2), "nothing": np.zeros(2), "blanked": 1 - masks @ exact}
+        curves = np.ones((3 + RANDOM_ORDERS, len(SHARES), 2))
+        store.write(f"faithfulness/tuned/p{number}", estimates | left | {"curves": curves})
+    store.write("recognition/prompts", pd.DataFrame(rows))
+    found = faithfulness_view.segments(store)
+    assert len(found) == 30 * 3
+    np.testing.assert_allclose(found["norms held fixed"], found["blanking"])
+    shown = faithfulness_view.blanking_table(found)
+    rho = shown["rho over prompts [95 % CI]"].str.split().str[0].astype(float)
+    assert (rho.filter(like="norms held fixed") == 1).all()
+    assert (rho.filter(like="gradient").abs() < 0.5).all() and len(shown) == 9
+
+
+def test_what_an_older_store_lacks_is_left_out(planted):
+    prompts = [name.split("/")[2] for name in planted.manifest() if "/tuned/" in name]
+    rows = [dict(id=one, setting="template", roles=list(ROLES), tokens=["t"] * 5, kind="k", place="first")
+            for one in prompts]  # fmt: skip
+    planted.write("recognition/prompts", pd.DataFrame(rows))
+    assert faithfulness_view.segments(planted).empty
+    assert faithfulness_view.blanking_table(faithfulness_view.segments(planted)).empty
+    scores = faithfulness_view.instruction_scores(planted)
+    assert list(scores["estimate"].unique()) == ["gradient", "erasure"]
+    labels = [one.label for one in faithfulness_view.by_estimate(scores, "share", "base")]
+    assert labels == [f"share, by {name}, own responses" for name in ("gradient", "erasure")]
 
 
 def test_an_order_that_finds_what_matters_leaves_less(planted):

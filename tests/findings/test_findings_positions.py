@@ -1,5 +1,7 @@
 """The placement experiment on a tiny pair, its comparisons on planted data, our pair's profiles."""
 
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -17,6 +19,7 @@ from helpers.findings.positions import tables as placement_tables
 from helpers.findings.positions.placed import MEASURES, measure
 from helpers.findings.positions.read import Placed
 from helpers.findings.recognition import compute as recognition
+from helpers.findings.recognition import read as read_recognition
 from helpers.findings.recognition import tables as recognition_view
 from helpers.methods.density import density, normalise, relative_density
 from helpers.methods.importance import importance
@@ -45,7 +48,7 @@ def pair(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch):
-    monkeypatch.setattr(read, "BLOCK", 2)
+    monkeypatch.setattr(read.PLACEMENT, "size", 2)
 
 
 def fill(pair, folder, items=ITEMS):
@@ -57,7 +60,7 @@ def fill(pair, folder, items=ITEMS):
 @pytest.fixture(scope="module")
 def filled(pair, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(read, "BLOCK", 2)
+        patch.setattr(read.PLACEMENT, "size", 2)
         return fill(pair, tmp_path_factory.mktemp("filled"))
 
 
@@ -88,15 +91,31 @@ def test_erasing_the_instruction_takes_what_two_forward_passes_say(pair, filled)
     code = encode(ITEMS[4].at("half"), pair.tokenizer, pair.template)
     mask = torch.tensor([False, *code.mask("instruction")])  # BOS leads
     for erase in (torch.zeros_like(mask), mask):
-        inputs = pair.model("tuned").get_input_embeddings()(torch.tensor([[*code.ids, *expected[:-1]]]))
+        inputs = pair.model("tuned").get_input_embeddings()(
+            torch.tensor([[*code.ids, *expected[:-1]]])
+        )
         inputs[0, : len(mask)][erase] = 0
         with torch.no_grad():
-            logs = pair.model("tuned")(inputs_embeds=inputs).logits[0, -len(expected) :].log_softmax(-1)
-        rows.append(logs[range(len(expected)), expected].sum().item())
+            logs = (
+                pair.model("tuned")(inputs_embeds=inputs)
+                .logits[0, -len(expected) :]
+                .log_softmax(-1)
+            )
+        rows.append(logs[range(len(expected)), expected].mean().item())
     found = table.loc[("item-4", "half", "tuned")]
     assert found["whole"] == pytest.approx(rows[0], rel=1e-4)
     assert found["instruction"] == pytest.approx(rows[0] - rows[1], rel=1e-3)
     assert found["difference"] == pytest.approx(found["instruction"] - found["context"])
+    assert found["tokens"] == len(expected)
+
+
+def test_losses_of_an_older_store_are_given_per_token_too(filled, tmp_path):
+    shutil.copytree(filled.folder, tmp_path, dirs_exist_ok=True)
+    old = Store(tmp_path)
+    for name in [name for name in old.manifest() if "/erased-" in name]:
+        old.write(name, old.read(name).drop(columns="tokens"))
+    now = read.losses(filled)
+    pd.testing.assert_frame_equal(read.losses(old)[list(now)], now)
 
 
 def test_stretches_are_context_alone_and_as_long_as_the_instruction():
@@ -309,7 +328,7 @@ def test_profiles_of_a_pair_are_those_of_its_matrices(pair, tmp_path):
     store = Store(tmp_path)
     recognition.compute(pair, store, prompts=prompts, max_tokens=8, progress=False)
     table = profiles.make_profiles(store)
-    lengths = {r: len(recognition.read_responses(store, "plain", r)["ids"][0]) for r in ROLES}
+    lengths = {r: len(read_recognition.read_responses(store, "plain", r)["ids"][0]) for r in ROLES}
     assert min(lengths.values()) >= 5, "choose other seeds: the planted responses are too short"
     assert "short" not in set(table.query("kind == 'ours, plain text'")["id"])
     for role in ROLES:

@@ -202,6 +202,7 @@ def planted_store(tmp_path, base, tuned, **columns) -> Store:
     for kind, number in ((kind, n) for kind in KINDS.values() for n in range(30)):
         for role, mean in (("base", base), ("tuned", tuned)):
             label = dict(id=f"{kind}{number}", kind=kind, place="first", model=role)
+            label |= dict(setting="plain", author=role, instruction_tokens=5)
             followed = None if role == "base" else number % 2 == 0
             row = dict(followed=followed, response_tokens=100 + number, dropped="")
             score = mean + random.normal(0, 0.1) + (0.5 if followed else 0)

@@ -44,14 +44,14 @@ def pair(tmp_path_factory):
 def fill(pair, folder):
     store = Store(folder, {"base": "0", "adapter": "1"})
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(retrieval, "BLOCK", 2)
+        patch.setattr(retrieval.RETRIEVAL, "size", 2)
         retrieval.compute(pair, store, items=ITEMS, max_tokens=4, progress=False)
     return store
 
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
-    monkeypatch.setattr(retrieval, "BLOCK", 2)
+    monkeypatch.setattr(retrieval.RETRIEVAL, "size", 2)
     monkeypatch.setattr(roc, "RESAMPLES", 2_000)
 
 
@@ -89,7 +89,9 @@ def test_the_gain_is_the_difference_of_mean_log_probabilities(pair, filled):
     def direct(condition):
         prompt = encode(ITEMS[0].under(condition), pair.tokenizer, pair.template).ids
         with torch.no_grad():
-            logits = pair.model("base")(torch.tensor([[*prompt, *ids]])).logits[0, len(prompt) - 1 : -1]
+            logits = pair.model("base")(torch.tensor([[*prompt, *ids]])).logits[
+                0, len(prompt) - 1 : -1
+            ]
         return logits.log_softmax(-1)[range(len(ids)), ids].mean().item()
 
     gain = table.loc[("item-0", "true", "base"), "gain"]
@@ -157,15 +159,17 @@ def plant(folder, *, on_document: bool) -> Store:
     """
     store, rng = Store(folder), np.random.default_rng(0)
     ids, roles = [f"i{n}" for n in range(10)], ["context"] * 6 + ["instruction"] * 4
-    labels = dict(question="q", true="red", contradicting="blue", document="", roles=roles)
+    labels = dict(question="q", true="red", contradicting="blue", document="")
+    labels |= dict(roles=roles, tokens=["t"] * 10)
     rows = [labels | dict(id=i, condition=c) for i in ids for c in CONDITIONS]
     store.write("retrieval/items", pd.DataFrame(rows))
     for role in ROLES:
         says = {(i, c): c if i < "i5" and c in ("true", "contradicting") else "neither"
                 for i in ids for c in CONDITIONS}  # fmt: skip
-        rows = [dict(id=i, condition=c, says=s, text=s, ended="stop") for (i, c), s in says.items()]
+        rest = dict(ids=[1], ended="stop")
+        rows = [dict(id=i, condition=c, says=s, text=s) | rest for (i, c), s in says.items()]
         store.write(f"retrieval/responses-{role}", pd.DataFrame(rows))
-        for number, block in enumerate(retrieval.blocks(ids)):
+        for number, block in enumerate(retrieval.RETRIEVAL.blocks(ids)):
             used = [says[i, c] == c for i in block for c in DOCUMENTS]
             where = used if on_document else rng.random(len(used)) < 0.5
             levels = [np.outer([hit] * 6 + [not hit] * 4, np.full(5, 10)) for hit in where]

@@ -56,14 +56,14 @@ def filled(pair, tmp_path_factory):
 
 
 def test_stored_importance_and_scores_are_those_of_the_method(pair, filled):
-    answers = recognition.read_responses(filled, "plain", "tuned").set_index("id")
-    stored = recognition.unpack(filled.read(recognition.part_name("plain", "base", "tuned", 1)))
+    answers = read.read_responses(filled, "plain", "tuned").set_index("id")
+    stored = parts.unpack(filled.read(recognition.part_name("plain", "base", "tuned", 1)))
     scores = filled.read("recognition/scores").set_index(["setting", "model", "author", "id"])
-    for (kept, levels), one in zip(stored, PROMPTS[2:4], strict=True):
+    for kept, one in zip(stored, PROMPTS[2:4], strict=True):
         code, ids = encode(one, pair.tokenizer), list(answers.loc[one.id, "ids"])
         direct = importance(pair.model("base"), code.ids, ids).numpy()
         np.testing.assert_allclose(kept, direct, atol=np.abs(direct).max() * 1e-3)
-        np.testing.assert_array_equal(levels, normalise(direct, 10))
+        np.testing.assert_array_equal(normalise(kept), normalise(direct))
         expected = instruction_score(
             density(normalise(direct, 10, threshold=7), 4), code.mask("instruction")
         )

@@ -1,15 +1,19 @@
 """Segments side by side and blanked: stored numbers are the methods', planted effects are found."""
 
+from itertools import product
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 from test_recognition import PROMPTS, filled, pair, small_blocks  # noqa: F401
 
-from helpers.findings.recognition import blanked, segments
-from helpers.findings.recognition.read import read_responses
-from helpers.methods.density import segment_scores, shares
-from helpers.methods.erasure import blanking
+from helpers.findings.recognition import blanked, segments, tables
+from helpers.findings.recognition.read import WHOSE, read_responses
+from helpers.findings.recognition.read import scores as read_scores
+from helpers.findings.recognition.tables import own
+from helpers.methods.density import density, normalise, score, segment_scores, shares
+from helpers.methods.erasure import WAYS, blanking
 from helpers.methods.importance import importance
 from helpers.prompts.prompt import encode
 
@@ -51,6 +55,17 @@ def test_stored_losses_are_those_of_blanking(pair, filled):  # noqa: F811
     assert set(table["segment"]) == set(code.roles)
 
 
+def test_a_whole_s_gives_the_density_of_a_cut_one_and_the_score_of_its_importance():
+    found = np.random.default_rng(0).normal(size=(9, 6))
+    roles = ["template"] * 3 + ["instruction"] * 4 + ["input"] * 2
+    for threshold in (0, 3, 7, 9):
+        cut = density(normalise(found, threshold=threshold), 4)
+        np.testing.assert_array_equal(density(normalise(found), 4, threshold=threshold), cut)
+    assert score(normalise(found), roles) == score(found, roles)
+    assert score(found, roles)["instruction_tokens"] == 4
+    assert np.isnan(score(found[:, :0], roles)["score"])
+
+
 def planted(effects: dict[str, float]) -> pd.DataFrame:
     """120 prompts whose share on a segment is higher in the tuned model by a known effect."""
     rng, rows = np.random.default_rng(5), []
@@ -84,3 +99,70 @@ def test_own_responses_are_each_models_own_and_short_ones_can_be_left_out():
     wide = segments.sides(table, "template", "own", "instruction", "share")
     assert len(wide) == 120 and wide.to_numpy().max() < 1
     assert segments.sides(table, "template", "own", "instruction", "share", least=6).empty
+
+
+def test_the_covariates_intercept_and_the_correlation_are_told_from_the_lengths():
+    rows = []
+    for n in range(40):
+        for model, tokens in (("base", 20), ("tuned", 20 if n < 10 else 2 + n % 7)):
+            label = dict(id=str(n), kind="k", place="first", setting="template", model=model)
+            value = tokens if model == "tuned" else (n * 7) % 40
+            rows.append(label | dict(author=model, response_tokens=tokens + n % 3, score=value))
+    table = pd.DataFrame(rows)
+    assert tables.near_equal(table) == (10, 40)
+    shown = tables.score_and_length(table)
+    assert (
+        shown.loc["tuned", "rho"] > 0.9 and shown.loc["base", "low"] < 0 < shown.loc["base", "high"]
+    )
+    assert set(shown["n"]) == {40} and set(shown["response"]) == {"own responses"}
+
+
+def losses(instruction: float) -> pd.DataFrame:
+    """Blanking of 50 prompts: the tuned model loses more by a known number of nats."""
+    rng, rows = np.random.default_rng(3), []
+    roles = [(m, a) for m in ("base", "tuned") for a in ("base", "tuned")]
+    for n, way, (model, author) in product(range(50), WAYS, roles):
+        for segment in ("instruction", "template"):
+            if_more = instruction * (model == "tuned") * (segment == "instruction")
+            row = dict(id=str(n), kind="k", setting="template", model=model, author=author, way=way)
+            loss = np.log(3) + if_more + rng.normal(0, 0.05)
+            rows.append(row | dict(segment=segment, loss=loss, response_tokens=4))
+    return pd.DataFrame(rows)
+
+
+def test_a_planted_loss_is_found_in_each_way_and_told_as_times_less_likely():
+    table = losses(np.log(2))
+    found = blanked.families(table)
+    assert list(found) == list(WAYS)
+    for family in found.values():
+        assert len(family) == 6 and {one.label.split(",")[0] for one in family} == {
+            "instruction",
+            "template",
+        }
+        for one in family:
+            wanted = np.log(2) if one.label.startswith("instruction") else 0
+            assert one.difference == pytest.approx(wanted, abs=0.05), one.label
+            assert (one.p_holm < 0.001) == (wanted > 0), one.label
+    shown = blanked.times_less_likely(table).set_index(["blanked", "response", "model"])
+    assert shown.loc[
+        ("instruction", "own responses", "base"), "times less likely"
+    ] == pytest.approx(3, rel=0.05)
+    row = shown.loc[("instruction", "the base's response", "tuned")]
+    assert row["low"] < 6 < row["high"] and row["n"] == 50
+    assert len(shown) == 2 * 3 * 2
+
+
+def test_every_row_of_chapter_one_names_whose_response_it_is(filled):  # noqa: F811
+    table = read_scores(filled)
+    rows = [
+        *tables.alternatives(filled), *tables.measures(filled), *tables.shared_family(table),
+        *tables.shared_response(table), *tables.followed_against_not(own(table)), tables.following(table),
+        *tables.by_group(tables.sides(table, "template", "base"), "place", "base"),
+    ]  # fmt: skip
+    assert all(any(whose in one.label for whose in WHOSE.values()) for one in rows)
+    assert len(tables.measures(filled)) == 9
+
+
+def test_first_tokens_are_five_or_more(filled):  # noqa: F811
+    assert tables.matched_scores(filled).empty  # the tiny pair's responses have four
+    assert set(tables.matched_scores(filled, least=1)["response_tokens"]) <= {1, 2, 3, 4}

@@ -1,20 +1,20 @@
-"""Is the first-order estimate justified? The gradient against erasure and integrated gradients.
+"""Is the first-order estimate justified? Estimates of importance against erasure and blanking.
 
-For a few prompts of every kind and both models, on the first tokens of the model's own response in
-the tuning template: the importance by gradient and by erasure, and deletion curves, the probability
-of the response that is left when the most important prompt tokens are erased together, with random
-orders as the baseline. Integrated gradients, which cost thirty times as much, join for the first
-prompt of every kind. The base reads the tuned model's responses too, so that the comparison of
-models on one and the same response can be made by erasure. Parts are `faithfulness/READER/PROMPT`,
-where READER is a model, or `base-on-tuned`, and `faithfulness/integrated-MODEL/PROMPT` for integrated
-gradients. `faithfulness/path-MODEL` holds what is left of the
-response's probability while all prompt tokens shrink together.
+For every prompt, on the first tokens of a response in the tuning template: the importance by gradient,
+by erasure and by the gradient with norms held fixed; what blanking each segment takes; and deletion
+curves, the probability of the response that is left when the most important prompt tokens are erased
+together, with random orders as the baseline. Integrated gradients, which cost thirty times as much,
+join for the first prompt of every kind. Both models read their own response, and the base the tuned
+model's as well. Parts are `faithfulness/READER/PROMPT`, where READER is a model, or `base-on-tuned`
+(no curves), and `faithfulness/integrated-MODEL/PROMPT` for integrated gradients.
+`faithfulness/path-MODEL` holds what is left of the response's probability while all prompt tokens
+shrink together.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
-from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -24,28 +24,30 @@ from jaxtyping import Bool, Float
 from helpers.findings.parts import encoded
 from helpers.findings.recognition.read import read_responses
 from helpers.methods.erasure import scaled_probabilities
-from helpers.methods.importance import METHODS, importance
+from helpers.methods.importance import importance
 from helpers.models.pair import Pair
 from helpers.models.roles import ROLES
-from helpers.prompts.prompt import Prompt, read_prompts
+from helpers.prompts.prompt import Encoded, Prompt, read_prompts
 from helpers.store.origin import inputs_hash
 from helpers.store.store import Part, Store
 
-PER_KIND = 4
-INTEGRATED = 1  # prompts of every kind with integrated gradients
+METHODS = ("gradient", "erasure", "fixed_norms")  # of every prompt
+PER_KIND = None  # prompts of every kind; None: all of them
+INTEGRATED = 1  # of every kind with integrated gradients
 TOKENS = 6  # response tokens
 STEPS = 64  # of integrated gradients
 SHARES = (0.1, 0.2, 0.3, 0.5)
 RANDOM_ORDERS = 5
 FACTORS = (1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 0.0)
+# (model, author of the response): all of one model before the other.
 READERS = {
     "base": ("base", "base"),
-    "tuned": ("tuned", "tuned"),
     "base-on-tuned": ("base", "tuned"),
+    "tuned": ("tuned", "tuned"),
 }
 
 
-def chosen(prompts: list[Prompt], per_kind: int = PER_KIND) -> list[Prompt]:
+def chosen(prompts: list[Prompt], per_kind: int | None = PER_KIND) -> list[Prompt]:
     """The first prompts of every kind."""
     kinds = dict.fromkeys(prompt.kind for prompt in prompts)
     of = {kind: [one for one in prompts if one.kind == kind] for kind in kinds}
@@ -60,6 +62,11 @@ def deletion_masks(
     return np.array([ranks < max(1, round(share * len(order))) for share in shares])
 
 
+def segment_masks(roles: Sequence[str]) -> Bool[np.ndarray, "segments prompt"]:
+    """The tokens of each role, in the order in which roles appear."""
+    return np.array([[role == one for role in roles] for one in dict.fromkeys(roles)])
+
+
 def _curves(model, ids, response, found: dict[str, np.ndarray], random: int) -> np.ndarray:
     """p(y_m) by method (random orders last), share and response token."""
     totals = [matrix.clip(min=0).sum(axis=1) for matrix in found.values()]
@@ -71,19 +78,26 @@ def _curves(model, ids, response, found: dict[str, np.ndarray], random: int) -> 
 
 
 def explain(
-    model, ids, response, methods=METHODS[:2], *, erase: bool = True, random: int = RANDOM_ORDERS
-) -> dict[str, np.ndarray]:
-    """All that is stored of one prompt and model; `erase`: with deletion curves."""
+    pair: Pair, role: str, code: Encoded, response: list[int], methods: tuple[str, ...] = METHODS,
+    *, curves: bool = True, random: int = RANDOM_ORDERS,
+) -> dict[str, np.ndarray]:  # fmt: skip
+    """All that is stored of one prompt and model: estimates, and p(y_m) with things taken away.
+
+    Besides the estimates (prompt, response): `whole` and `nothing`, with all of the prompt and with none
+    of it; `blanked`, without each segment (`segment_masks`); `curves`, see `_curves`.
+    """
+    model = pair.model(role)
     found = {
-        method: importance(model, ids, response, method=method, steps=STEPS).numpy()
+        method: importance(model, code.ids, response, method=method, steps=STEPS).numpy()
         for method in methods
     }
-    if not erase:
-        return found
-    ends = torch.tensor([[1.0], [0.0]])
-    whole, nothing = scaled_probabilities(model, ids, response, ends).numpy()
-    curves = _curves(model, ids, response, found, random)
-    return found | {"curves": curves, "whole": whole, "nothing": nothing}
+    kept = torch.from_numpy(~segment_masks(code.roles)).float()
+    ends = torch.tensor([[1.0], [0.0]]).expand(-1, kept.shape[1])
+    left = scaled_probabilities(model, code.ids, response, torch.cat([ends, kept])).numpy()
+    more = {"whole": left[0], "nothing": left[1], "blanked": left[2:]}
+    if curves:
+        more["curves"] = _curves(model, code.ids, response, found, random)
+    return found | more
 
 
 def shrink(pair: Pair, role: str, asked: list[tuple[str, list[int], list[int]]]) -> pd.DataFrame:
@@ -97,6 +111,30 @@ def shrink(pair: Pair, role: str, asked: list[tuple[str, list[int], list[int]]])
     return pd.DataFrame(rows)
 
 
+def _part(name: str, make, source: list, about: dict) -> Part:
+    made_from = {"inputs": inputs_hash([*source, *about.values()])}
+    return Part(f"faithfulness/{name}", make, made_from, about)
+
+
+def _parts_of(
+    pair: Pair, reader: str, asked: list[tuple[Prompt, Encoded, list[int]]], integrated: set[str]
+) -> list[Part]:
+    (role, author), parts = READERS[reader], []
+    about = {"tokens": TOKENS, "shares": SHARES, "random_orders": RANDOM_ORDERS}
+    for prompt, code, response in asked:
+        source, make = [code.ids, response], partial(explain, pair, role, code, response)
+        own = partial(make, curves=role == author)
+        parts.append(_part(f"{reader}/{prompt.id}", own, source, about | {"methods": METHODS}))
+        if role == author and prompt.id in integrated:
+            make, name = partial(make, ("integrated_gradients",), random=0), f"integrated-{reader}"
+            parts.append(_part(f"{name}/{prompt.id}", make, source, about | {"steps": STEPS}))
+    if role == author:
+        of_role = [(prompt.id, list(code.ids), response) for prompt, code, response in asked]
+        make = partial(shrink, pair, role, of_role)
+        parts.append(_part(f"path-{role}", make, [of_role], {"factors": FACTORS}))
+    return parts
+
+
 def compute(
     pair: Pair, store: Store, *, prompts: list[Prompt] | None = None, progress: bool = True
 ) -> None:
@@ -104,30 +142,10 @@ def compute(
     prompts = prompts or read_prompts()
     integrated = {prompt.id for prompt in chosen(prompts, INTEGRATED)}
     prompts = chosen(prompts)
-    codes = encoded(prompts, pair, "template")
-    answers = {r: read_responses(store, "template", r).set_index("id") for r in ROLES}
-    about = {"tokens": TOKENS, "shares": SHARES, "random_orders": RANDOM_ORDERS}
-    parts, asked = [], {role: [] for role in ROLES}
-
-    def add(name, make, source, about):
-        made_from = {"inputs": inputs_hash([*source, *about.values()])}
-        parts.append(Part(f"faithfulness/{name}", make, made_from, about))
-
-    for (prompt, code), reader in product(zip(prompts, codes, strict=True), READERS):
-        role, written = READERS[reader]
-        response = [int(token) for token in answers[written].loc[prompt.id, "ids"][:TOKENS]]
-        if not response:
-            continue
-        explained = partial(explain, pair.model(role), code.ids, response)
-        source = [code.ids, response]
-        add(f"{reader}/{prompt.id}", partial(explained, erase=role == written), source, about)
-        if role != written:
-            continue
-        asked[role].append((prompt.id, list(code.ids), response))
-        if prompt.id in integrated:
-            make = partial(explained, METHODS[2:3], random=0)
-            add(f"integrated-{reader}/{prompt.id}", make, source, about | {"steps": STEPS})
-    for role, of_role in asked.items():
-        make = partial(shrink, pair, role, of_role)
-        add(f"path-{role}", make, [of_role], {"factors": FACTORS})
+    codes, parts = encoded(prompts, pair), []
+    answers = {r: read_responses(store, "template", r).set_index("id")["ids"] for r in ROLES}
+    for reader, (_, author) in READERS.items():
+        first = [[int(token) for token in answers[author][one.id][:TOKENS]] for one in prompts]
+        asked = [one for one in zip(prompts, codes, first, strict=True) if one[2]]
+        parts += _parts_of(pair, reader, asked, integrated)
     store.fill(parts, desc="faithfulness", progress=progress)

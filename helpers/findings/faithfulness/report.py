@@ -15,8 +15,12 @@ def blocks(store: Store) -> list[Block]:
     scores = cache(lambda: tables.instruction_scores(store))
     return [
         Block(
-            "Agreement with the gradient, token by token",
+            "Agreement with erasure, token by token",
             lambda: tables.agreement_table(tables.agreement(store)),
+        ),
+        Block(
+            "Estimates summed over a segment, against blanking it",
+            lambda: tables.blanking_table(tables.segments(store)),
         ),
         Block(
             "The whole prompt shrinks",
@@ -37,7 +41,7 @@ def blocks(store: Store) -> list[Block]:
             ),
         ),
         Block(
-            "Both models on the tuned model's response, by gradient and by erasure",
+            "Both models on the tuned model's response, by each estimate",
             lambda: comparison_table(
                 tables.by_estimate(scores(), "score") + tables.by_estimate(scores(), "share")
             ),

@@ -7,19 +7,32 @@ from itertools import product
 
 import numpy as np
 import pandas as pd
-from scipy.stats import spearmanr
+from scipy.stats import rankdata
 
-from helpers.findings.faithfulness.compute import RANDOM_ORDERS, READERS, SHARES
-from helpers.methods.density import normalise, score
-from helpers.methods.statistics import Comparison, bootstrap_interval, compare_paired, holm
+from helpers.findings.faithfulness.compute import (
+    RANDOM_ORDERS,
+    READERS,
+    SHARES,
+    segment_masks,
+)
+from helpers.findings.recognition.tables import correlation
+from helpers.methods.density import score
+from helpers.methods.statistics import (
+    LEAST,
+    Comparison,
+    bootstrap_interval,
+    compare_paired,
+    holm,
+)
 from helpers.models.roles import ROLES
 from helpers.store.store import Store
 
 NAMES = {
     "gradient": "gradient",
     "erasure": "erasure",
+    "fixed_norms": "norms held fixed",
     "integrated_gradients": "integrated gradients",
-}
+}  # in the order of the stored curves; what an older store lacks is left out
 
 
 def explained(store: Store, readers=ROLES) -> Iterator[tuple[str, str, dict[str, np.ndarray]]]:
@@ -32,11 +45,8 @@ def explained(store: Store, readers=ROLES) -> Iterator[tuple[str, str, dict[str,
         name, more = (f"faithfulness/{kind}{reader}/{prompt}" for kind in ("", "integrated-"))
         if name in held:
             arrays = store.read(name)
-            yield (
-                prompt,
-                reader,
-                _with_integrated(arrays, store.read(more)) if more in held else arrays,
-            )
+            both = _with_integrated(arrays, store.read(more)) if more in held else arrays
+            yield prompt, reader, both
 
 
 def _with_integrated(arrays: dict[str, np.ndarray], more: dict[str, np.ndarray]) -> dict:
@@ -51,23 +61,27 @@ def _estimates(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     return {name: arrays[method] for method, name in NAMES.items() if method in arrays}
 
 
-def agreement(store: Store) -> pd.DataFrame:
-    """Per prompt and model: Spearman's rho with the gradient, the same of sizes without their signs,
-    and overlap of the top fifth."""
+def rho(a: np.ndarray, b: np.ndarray) -> float:
+    """Spearman's rho of each column, averaged over those that are not constant."""
+    ranks = [rankdata(matrix, axis=0) for matrix in (a, b)]
+    x, y = ((one - one.mean(0)) / np.where(np.ptp(one, 0) > 0, one.std(0), np.nan) for one in ranks)
+    return float(np.nanmean((x * y).mean(0)))
+
+
+def agreement(store: Store, against: str = "erasure") -> pd.DataFrame:
+    """Per prompt and reader: Spearman's rho of each estimate with erasure (or another), the same of
+    sizes without their signs, and overlap of the top fifth. `base-on-tuned`: on a shared response."""
     rows = []
-    for prompt, role, arrays in explained(store):
-        gradient = arrays["gradient"]
-        top = max(1, len(gradient) // 5)
-        for other, matrix in _estimates(arrays).items():
-            if other == "gradient":
-                continue
-            pairs = list(zip(gradient.T, matrix.T, strict=True))
-            rho = np.nanmean([spearmanr(a, b).statistic for a, b in pairs])
-            sizes = np.nanmean([spearmanr(abs(a), abs(b)).statistic for a, b in pairs])
-            same = [len({*np.argsort(-a)[:top]} & {*np.argsort(-b)[:top]}) / top for a, b in pairs]
-            row = {"id": prompt, "model": role, "estimate": other, "rho": rho}
-            overlap = {"top fifth in common": np.mean(same), "by chance": top / len(gradient)}
-            rows.append(row | {"rho of sizes": sizes} | overlap)
+    for prompt, reader, arrays in explained(store, READERS):
+        estimates = _estimates(arrays)
+        exact = estimates.pop(against)
+        top = max(1, len(exact) // 5)
+        for name, matrix in estimates.items():
+            best = ((-one).argsort(0)[:top].T for one in (exact, matrix))
+            same = [len({*a} & {*b}) / top for a, b in zip(*best, strict=True)]
+            row = {"id": prompt, "model": reader, "estimate": name, "rho": rho(exact, matrix)}
+            overlap = {"top fifth in common": np.mean(same), "by chance": top / len(exact)}
+            rows.append(row | {"rho of sizes": rho(abs(exact), abs(matrix))} | overlap)
     return pd.DataFrame(rows)
 
 
@@ -104,6 +118,42 @@ def first_order(store: Store) -> pd.DataFrame:
             row[name] = matrix.sum(axis=0).mean() / whole
         rows.append(row | {"negative": (arrays["gradient"] < 0).mean()})
     return pd.DataFrame(rows)
+
+
+def segments(store: Store) -> pd.DataFrame:
+    """Per prompt, reader and segment: the share of the response's probability that goes when the segment
+    is blanked, and what each estimate says of it (the sum over its tokens). Empty for older stores."""
+    labels = store.read("recognition/prompts").query("setting == 'template'").set_index("id")
+    rows = []
+    for prompt, reader, arrays in explained(store, READERS):
+        if "blanked" in arrays:
+            roles, whole = labels.loc[prompt, "roles"], arrays["whole"].mean()
+            lost = 1 - arrays["blanked"].mean(axis=1) / whole
+            names = dict.fromkeys(roles)
+            for segment, mask, taken in zip(names, segment_masks(roles), lost, strict=True):
+                row = {"id": prompt, "model": reader, "segment": segment, "blanking": taken}
+                said = {n: m[mask].sum(0).mean() / whole for n, m in _estimates(arrays).items()}
+                rows.append(row | said)
+    return pd.DataFrame(rows, columns=["id", "model", "segment", "blanking", *NAMES.values()])
+
+
+def blanking_table(found: pd.DataFrame) -> pd.DataFrame:
+    """Each estimate summed over a segment against blanking it: rank correlation over prompts with its
+    95 % bootstrap interval, and the mean of both. One row a reader, segment and estimate."""
+    rows = {}
+    for (model, segment), part in found.groupby(["model", "segment"], sort=False):
+        for name in NAMES.values():
+            both = part[["blanking", name]].dropna()
+            if len(both) < LEAST:
+                continue
+            rho_ci = correlation(both["blanking"], both[name])
+            rows[f"{segment}, {model}: {name}"] = {
+                "n": len(both),
+                "rho over prompts [95 % CI]": "{:.2f} [{:.2f}, {:.2f}]".format(*rho_ci),
+                "estimated, of the probability": f"{both[name].mean():.2f}",
+                "blanked": f"{both['blanking'].mean():.2f}",
+            }
+    return pd.DataFrame.from_dict(rows, orient="index")
 
 
 def completeness(store: Store) -> pd.DataFrame:
@@ -170,7 +220,7 @@ def instruction_scores(store: Store) -> pd.DataFrame:
         for estimate, matrix in _estimates(arrays).items():
             positive = matrix.clip(min=0)
             row = {"id": prompt, "reader": reader, "estimate": estimate}
-            row["score"] = score(normalise(matrix), roles)["score"]
+            row["score"] = score(matrix, roles)["score"]
             row["share"] = positive[roles == "instruction"].sum() / positive.sum()
             rows.append(row)
     return pd.DataFrame(rows)
@@ -179,16 +229,19 @@ def instruction_scores(store: Store) -> pd.DataFrame:
 def by_estimate(
     found: pd.DataFrame, column: str, before: str = "base-on-tuned"
 ) -> list[Comparison]:
-    """Base against tuned by each estimate: on the tuned model's response, or on their own."""
+    """Base against tuned by each estimate that both have, the gradient and erasure first: on the tuned
+    model's response, or on their own."""
     compared = []
-    for estimate in ("gradient", "erasure"):
-        part = found[found["estimate"] == estimate]
-        wide = part.pivot(index="id", columns="reader", values=column)[[before, "tuned"]].dropna()
+    response = "own responses" if before == "base" else "the tuned model's response"
+    for estimate, part in found.groupby("estimate", sort=False):
+        wide = part.pivot(index="id", columns="reader", values=column)
+        if not {before, "tuned"} <= {*wide.columns}:
+            continue
+        wide = wide[[before, "tuned"]].dropna()
         compared.append(
             compare_paired(
-                wide[before].to_numpy(),
-                wide["tuned"].to_numpy(),
-                label=f"{column}, by {estimate}",
+                *wide.to_numpy(float).T,
+                label=f"{column}, by {estimate}, {response}",
                 null_hypothesis="the tuned model's mean equals the base's",
             )
         )

@@ -16,12 +16,11 @@ import pandas as pd
 import torch
 from jaxtyping import Bool
 
-from helpers.findings.positions.read import blocks, expected_ids
+from helpers.findings.parts import encoded
+from helpers.findings.positions.read import PLACEMENT, expected_ids
 from helpers.methods.erasure import scaled_probabilities
 from helpers.models.pair import Pair
-from helpers.models.roles import ROLES
 from helpers.prompts.placement import PLACES, Item
-from helpers.prompts.prompt import encode
 from helpers.store.origin import inputs_hash
 from helpers.store.store import Part
 
@@ -41,29 +40,28 @@ def stretches(
 
 
 def make_block(pair: Pair, role: str, block: Sequence[Item], first: int) -> pd.DataFrame:
-    """Log-probability of the expected answer (nats, all its tokens): whole and with tokens erased."""
+    """Log-probability of the expected answer (nats, its `tokens` together): whole and erased."""
     rows = []
     for (number, item), place in product(enumerate(block, first), PLACES):
-        code = encode(item.at(place), pair.tokenizer, pair.template)
-        instruction = code.mask("instruction")
+        [code] = encoded([item.at(place)], pair)
+        instruction, ids = code.mask("instruction"), expected_ids(pair, item)
         others = stretches(code.mask("context"), int(instruction.sum()), seed=number)
         erased = np.stack([np.zeros_like(instruction), instruction, *others])
-        found = scaled_probabilities(
-            pair.model(role), code.ids, expected_ids(pair, item), torch.from_numpy(~erased)
-        )
+        found = scaled_probabilities(pair.model(role), code.ids, ids, torch.from_numpy(~erased))
         logs = found.double().clamp(min=1e-45).log().sum(dim=1).numpy()
-        row = {"id": item.id, "place": place, "whole": logs[0], "without instruction": logs[1]}
-        rows.append(row | {"without context": logs[2:].mean()})
+        row = {"id": item.id, "place": place, "tokens": len(ids), "whole": logs[0]}
+        row |= {"without instruction": logs[1], "without context": logs[2:].mean()}
+        rows.append(row)
     return pd.DataFrame(rows)
 
 
-def parts(pair: Pair, items: Sequence[Item]) -> list[Part]:
+def parts(pair: Pair, items: Sequence[Item], role: str) -> list[Part]:
+    """The parts of one model."""
     found, first = [], 0
-    for number, block in enumerate(blocks(items)):
+    for number, block in enumerate(PLACEMENT.blocks(items)):
         source = {"inputs": inputs_hash([[*vars(item).values()] for item in block] + [first])}
-        for role in ROLES:
-            make = partial(make_block, pair, role, block, first)
-            name = f"positions/erased-{role}/{number:02d}"
-            found.append(Part(name, make, source, {"stretches": STRETCHES}))
+        make = partial(make_block, pair, role, block, first)
+        name = f"positions/erased-{role}/{number:02d}"
+        found.append(Part(name, make, source, {"stretches": STRETCHES}))
         first += len(block)
     return found

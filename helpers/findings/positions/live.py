@@ -4,35 +4,33 @@ from __future__ import annotations
 
 import pandas as pd
 
-from helpers.findings.positions import placed as positions_view
+from helpers.findings.parts import encoded
 from helpers.findings.positions.compute import explain_item
-from helpers.findings.positions.read import RESPONSES, expected_ids
+from helpers.findings.positions.read import PLACEMENT, RESPONSES, expected_ids, placed
 from helpers.models.pair import Pair
 from helpers.models.roles import ROLES
 from helpers.pages import live
 from helpers.prompts.placement import Item, read_items
-from helpers.prompts.prompt import encode
 from helpers.store.store import Store
 
 
 def recompute(pair: Pair, store: Store, item: Item, place: str) -> pd.DataFrame:
     """One item at one place explained again by both models, beside what the store holds."""
-    code, rows = encode(item.at(place), pair.tokenizer, pair.template), []
-    stored = {(o.id, o.place, o.model, o.response): o for o in positions_view.placed(store)}
+    [code], rows = encoded([item.at(place)], pair), []
+    stored = {(o.id, o.place, o.model, o.response): o for o in placed(store)}
     for role in ROLES:
-        answers = store.read(f"positions/responses-{role}").set_index(["id", "place"])
-        own = [int(token) for token in answers.loc[(item.id, place), "ids"]]
+        own = PLACEMENT.own_ids(PLACEMENT.answers(store, role), item, place)
         for response, ids in zip(RESPONSES, (own, expected_ids(pair, item)), strict=True):
-            fresh, share = explain_item(pair, role, code, ids)
+            fresh = explain_item(pair, role, code, ids)
             kept = stored[(item.id, place, role, response)]
             rows.append(
                 {
                     "model": role,
                     "response": response,
-                    "entries of S": fresh.size,
-                    "entries that differ": int((fresh != kept.normalised).sum()),
+                    "entries of S": fresh["normalised"].size,
+                    "entries that differ": int((fresh["normalised"] != kept.normalised).sum()),
                     "share, stored": kept.share,
-                    "share, now": share,
+                    "share, now": fresh["share"],
                 }
             )
     return pd.DataFrame(rows)

@@ -41,7 +41,7 @@ def measure(one: Placed, columns: slice = slice(None)) -> dict:
     row |= dict(response_tokens=levels.shape[1], instruction_tokens=int(one.mask.sum()))
     row |= dict(share=one.share, density=np.nan, score=np.nan, followed=one.followed)
     if levels.size:
-        values = density(np.where(levels > THRESHOLD, levels, 0), P)
+        values = density(levels, P, threshold=THRESHOLD)
         row["density"] = float(relative_density(values)[one.mask].mean())
         row["score"] = instruction_score(values, one.mask)
     return row

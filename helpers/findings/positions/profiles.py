@@ -16,30 +16,12 @@ import numpy as np
 import pandas as pd
 
 from helpers.findings.recognition.read import Explained, explained
-from helpers.methods.density import LEVELS, THRESHOLD, P, normalise
-from helpers.methods.profiles import (
-    BINS,
-    LEAST_PROMPT,
-    LEAST_RESPONSE,
-    POWERS,
-    profile_of,
-)
+from helpers.methods.density import LEVELS, normalise
+from helpers.methods.profiles import GRID, LEAST_PROMPT, LEAST_RESPONSE, profile_of
 from helpers.models.roles import ROLES
 from helpers.store.store import Store
 
 OURS = {"template": "ours, in the template", "plain": "ours, plain text"}
-
-
-# (bins, b, p): the main setting first.
-GRID = [(10, THRESHOLD, P)]
-
-
-GRID += [(n, THRESHOLD, p) for n, p in product(BINS, POWERS) if (n, p) != (10, P)]
-
-
-GRID += [(10, b, P) for b in range(LEVELS) if b != THRESHOLD]  # the explorer moves b
-
-
 LEFT_OUT = "ours, template left out"  # the same responses, profiles without the template's tokens
 
 

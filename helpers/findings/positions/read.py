@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -10,36 +9,28 @@ import numpy as np
 import pandas as pd
 from jaxtyping import UInt8
 
+from helpers.findings.parts import Experiment
 from helpers.models.pair import Pair
 from helpers.models.roles import ROLES
 from helpers.prompts.placement import PLACES, Item
+from helpers.prompts.rules import follows
 from helpers.store.store import MissingResult, Store
 
 RESPONSES = ("own", "expected")
-BLOCK = 4  # items
-
-
-def part_name(model: str, block: int) -> str:
-    return f"positions/{model}/{block:02d}"
-
-
-def blocks(items: Sequence[Item]) -> list[Sequence[Item]]:
-    return [items[start : start + BLOCK] for start in range(0, len(items), BLOCK)]
+PLACEMENT = Experiment(
+    "positions",
+    key="place",
+    asked=PLACES,
+    explained=PLACES,
+    size=4,
+    at=Item.at,
+    labels=lambda item, place: dict(kind=item.kind, expected=item.expected),
+    judge=lambda item, text: {"followed": follows(item.rule, text)},
+)
 
 
 def expected_ids(pair: Pair, item: Item) -> list[int]:
     return pair.tokenizer(item.expected, add_special_tokens=False)["input_ids"]
-
-
-def read_block(store: Store, role: str, number: int) -> list[tuple[np.ndarray, float]]:
-    """(S, share) in the order item, place, response (see PLACES and RESPONSES)."""
-    arrays = store.read(part_name(role, number))
-    sizes = arrays["shape"].prod(axis=1)
-    pieces = np.split(arrays["normalised"], np.cumsum(sizes)[:-1])
-    return [
-        (piece.reshape(shape), float(share))
-        for piece, shape, share in zip(pieces, arrays["shape"], arrays["share"], strict=True)
-    ]
 
 
 @dataclass(frozen=True)
@@ -71,8 +62,8 @@ def complete(store: Store) -> list[tuple[int, list[str]]]:
     held = store.manifest()
     found = [
         (number, block)
-        for number, block in enumerate(blocks(_ids(store)))
-        if all(part_name(role, number) in held for role in ROLES)
+        for number, block in enumerate(PLACEMENT.blocks(_ids(store)))
+        if all(PLACEMENT.part_name(role, number) in held for role in ROLES)
     ]
     if not found:
         raise MissingResult(
@@ -90,26 +81,25 @@ def missing(store: Store) -> int:
 def placed(store: Store) -> list[Placed]:
     """Every finished item at every place, for both models and both responses."""
     done, items = complete(store), store.read("positions/items").set_index(["id", "place"])
-    answers = {r: store.read(f"positions/responses-{r}").set_index(["id", "place"]) for r in ROLES}
-    found = []
+    answers, found = {role: PLACEMENT.answers(store, role) for role in ROLES}, []
     for (number, block), role in product(done, ROLES):
         cells = product(block, PLACES, RESPONSES)
-        for (id, place, response), read in zip(cells, read_block(store, role, number), strict=True):
+        read = PLACEMENT.read_block(store, role, number)
+        for (id, place, response), one in zip(cells, read, strict=True):
             item = items.loc[(id, place)]
             labels = dict(id=id, kind=item["kind"], place=place, model=role, response=response)
             text = dict(tokens=tuple(item["tokens"]), roles=tuple(item["roles"]))
             followed = bool(answers[role].loc[(id, place), "followed"])
-            found.append(
-                Placed(**labels, **text, followed=followed, normalised=read[0], share=read[1])
-            )
+            found.append(Placed(**labels, **text, followed=followed, **one))
     return found
 
 
 def losses(store: Store) -> pd.DataFrame:
-    """One row an item, place and model: nats that the expected answer loses.
+    """One row an item, place and model: log-probabilities of the expected answer, in nats a token.
 
-    Columns `instruction` and `context` (what is erased) and `difference`; `response` is "expected", so
-    that the tables of `positions_view` take it.
+    `whole` is its level, `without instruction` and `without context` what is left of it; `instruction`
+    and `context` are the losses, `difference` is the first less the second, `tokens` their number.
+    `response` is "expected", so that the tables of `placed` take it.
     """
     held, tables = store.manifest(), []
     for role in ROLES:
@@ -121,7 +111,11 @@ def losses(store: Store) -> pd.DataFrame:
             f"`{store.command('positions')}`."
         )
     found = pd.concat(tables, ignore_index=True).assign(response="expected")
-    found["instruction"] = found["whole"] - found["without instruction"]
-    found["context"] = found["whole"] - found["without context"]
-    found["difference"] = found["instruction"] - found["context"]
-    return found
+    if "tokens" not in found:  # older parts give sums; the importance beside them knows the length
+        lengths = {o.id: o.normalised.shape[1] for o in placed(store) if o.response == "expected"}
+        found["tokens"] = found["id"].map(lengths)
+    for name in ("whole", "without instruction", "without context"):
+        found[name] /= found["tokens"]
+    for name in ("instruction", "context"):
+        found[name] = found["whole"] - found[f"without {name}"]
+    return found.assign(difference=found["instruction"] - found["context"])

@@ -15,14 +15,18 @@ import numpy as np
 import pandas as pd
 import torch
 
-from helpers.findings.parts import blocks, encoded
-from helpers.findings.recognition.read import read_responses
+from helpers.findings.recognition.read import WHERE, WHOSE, answered
+from helpers.findings.recognition.segments import SEGMENTS, family, sides
+from helpers.methods.density import TEMPLATE
 from helpers.methods.erasure import WAYS, blanking
+from helpers.methods.statistics import LEAST, Comparison, bootstrap_interval
 from helpers.models.pair import Pair
 from helpers.models.roles import ROLES
 from helpers.prompts.prompt import Encoded, Prompt
 from helpers.store.origin import inputs_hash
 from helpers.store.store import Part, Store
+
+COLUMNS = ("id", "kind", "segment", "way", "loss", "segment_tokens", "response_tokens")
 
 
 def part_name(setting: str, model: str, author: str, block: int) -> str:
@@ -40,22 +44,17 @@ def make_block(
         for way in WAYS if ids else ():
             lost = blanking(pair.model(role), code.ids, ids, masks, way=way).mean(1).tolist()
             rows += [
-                {"id": prompt.id, "kind": prompt.kind, "segment": one, "way": way, "loss": loss}
-                | {"segment_tokens": int(mask.sum()), "response_tokens": len(ids)}
+                (prompt.id, prompt.kind, one, way, loss, int(mask.sum()), len(ids))
                 for one, loss, mask in zip(roles, lost, masks, strict=True)
             ]
-    columns = ["id", "kind", "segment", "way", "loss", "segment_tokens", "response_tokens"]
-    return pd.DataFrame(rows, columns=columns)
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def parts(
     pair: Pair, store: Store, prompts: list[Prompt], setting: str, model: str, author: str
 ) -> Iterator[Part]:
     """The parts of one condition, a block of prompts each."""
-    answers = read_responses(store, setting, author).set_index("id")["ids"]
-    for number, block in enumerate(blocks(prompts)):
-        codes = encoded(block, pair, setting)
-        ids = [[int(token) for token in answers[prompt.id]] for prompt in block]
+    for number, block, codes, ids in answered(pair, store, prompts, setting, author):
         source = inputs_hash([[c.ids, c.roles, i] for c, i in zip(codes, ids, strict=True)])
         make = partial(make_block, pair, model, block, codes, ids)
         yield Part(part_name(setting, model, author, number), make, {"inputs": source})
@@ -64,10 +63,42 @@ def parts(
 def read_blanking(store: Store) -> pd.DataFrame:
     """All losses: the columns of `make_block` with setting, model and author."""
     tables = []
-    for setting, model, author in product(("template", "plain"), ROLES, ROLES):
+    for setting, model, author in product(WHERE, ROLES, ROLES):
         prefix = part_name(setting, model, author, 0)[:-2]
         held = [name for name in store.manifest() if name.startswith(prefix)]
         tables += [store.read(n).assign(setting=setting, model=model, author=author) for n in held]
     if not tables:
         store.read(part_name("template", "base", "base", 0))  # says which command computes it
     return pd.concat(tables, ignore_index=True)
+
+
+def families(table: pd.DataFrame) -> dict[str, list[Comparison]]:
+    """Base against tuned by segment, setting and response, in nats a response token; a Holm family
+    each way of blanking."""
+    segments = (*SEGMENTS, TEMPLATE)
+    ways = {way: table[table["way"] == way] for way in WAYS}
+    return {way: family(part, "loss", segments=segments) for way, part in ways.items()}
+
+
+def times_less_likely(table: pd.DataFrame, way: str = "zero") -> pd.DataFrame:
+    """How many times less likely a response token becomes without a segment: exp(mean loss).
+
+    One row a segment, setting, response and model; intervals are the mean's (bootstrap over prompts).
+    """
+    rows = []
+    part = table[table["way"] == way]
+    cells = product((*SEGMENTS, TEMPLATE), WHERE, WHOSE, ROLES)
+    for segment, setting, response, role in cells:
+        wide = sides(part, setting, response, segment, "loss")
+        if len(wide) < LEAST:
+            continue
+        mean, (low, high) = wide[role].mean(), bootstrap_interval(wide[role])
+        row = {"blanked": segment, "setting": WHERE[setting], "response": WHOSE[response]}
+        row |= {
+            "model": role,
+            "n": len(wide),
+            "nats a token": mean,
+            "times less likely": np.exp(mean),
+        }
+        rows.append(row | {"low": np.exp(low), "high": np.exp(high)})
+    return pd.DataFrame(rows)

@@ -1,4 +1,4 @@
-"""Finding 1, instruction recognition: responses, importance and scores of a pair.
+"""Finding 1, instruction recognition: responses, importance, scores and losses of a pair.
 
 For every prompt, both models and two settings (in the tuning template, and plain text), each model
 is explained on its own greedy response and on the other model's (a shared response). Parts of the
@@ -15,16 +15,14 @@ from itertools import product
 
 import numpy as np
 import pandas as pd
-from tqdm.auto import tqdm
 
-from helpers.findings.parts import blocks, encoded, pack, unpack
+from helpers.findings.parts import encoded, pack, responses
 from helpers.findings.recognition import blanked, segments
-from helpers.findings.recognition.read import part_name, read_responses
-from helpers.findings.recognition.segments import make_segments
+from helpers.findings.recognition.read import answered, explained, part_name
 from helpers.methods.density import LEVELS, THRESHOLD, P, score
 from helpers.methods.importance import importance
 from helpers.models.pair import Pair
-from helpers.models.responses import check_lengths, respond
+from helpers.models.responses import check_lengths
 from helpers.models.roles import ROLES
 from helpers.prompts.prompt import Encoded, Prompt, read_prompts
 from helpers.prompts.rules import follows
@@ -32,10 +30,6 @@ from helpers.store.origin import inputs_hash
 from helpers.store.store import Part, Store
 
 SETTINGS = ("template", "plain")
-
-
-def _pieces(tokenizer, ids) -> list[str]:
-    return [tokenizer.decode([token]) for token in ids]
 
 
 def make_prompts(pair: Pair, prompts: list[Prompt]) -> pd.DataFrame:
@@ -49,124 +43,86 @@ def make_prompts(pair: Pair, prompts: list[Prompt]) -> pd.DataFrame:
 
 
 def make_responses(
-    pair: Pair,
-    prompts: list[Prompt],
-    setting: str,
-    role: str,
-    max_tokens: int,
+    pair: Pair, prompts: list[Prompt], setting: str, role: str, max_tokens: int,
     progress: bool = False,
-) -> pd.DataFrame:
+) -> pd.DataFrame:  # fmt: skip
     """Greedy responses of one model in one setting, and whether each followed its rule."""
-    rows = []
-    for block in tqdm(blocks(prompts), desc=f"responses {setting} {role}", disable=not progress):
-        ids = [code.ids for code in encoded(block, pair, setting)]
-        answers = respond(
-            pair.model(role), pair.tokenizer, ids, pair.template, max_tokens=max_tokens
-        )
-        for prompt, answer in zip(block, answers, strict=True):
-            rows.append(
-                {
-                    "id": prompt.id,
-                    "setting": setting,
-                    "model": role,
-                    "text": answer.text,
-                    "ids": list(answer.ids),
-                    "tokens": _pieces(pair.tokenizer, answer.ids),
-                    "ended": answer.ended,
-                    "followed": follows(prompt.rule, answer.text) if prompt.rule else None,
-                }
-            )
-    return pd.DataFrame(rows)
+    codes = encoded(prompts, pair, setting)
+    answers = responses(pair, role, codes, max_tokens=max_tokens, progress=progress)
+    return pd.DataFrame(
+        dict(id=prompt.id, setting=setting, model=role)
+        | answer
+        | dict(followed=follows(prompt.rule, answer["text"]) if prompt.rule else None)
+        for prompt, answer in zip(prompts, answers, strict=True)
+    )
 
 
-def _explain_block(pair: Pair, role: str, codes: list[Encoded], answers: pd.DataFrame) -> dict:
+def _explain_block(pair: Pair, role: str, codes: list[Encoded], answers: list[list[int]]) -> dict:
     matrices = []
-    for code, ids in zip(codes, answers["ids"], strict=True):
+    for code, ids in zip(codes, answers, strict=True):
         empty = np.zeros((len(code.tokens), 0), dtype=np.float32)
-        found = importance(pair.model(role), code.ids, list(ids)).numpy() if len(ids) else empty
+        found = importance(pair.model(role), code.ids, ids).numpy() if ids else empty
         matrices.append(found)
     return pack(matrices)
 
 
-def make_scores(store: Store, prompts: list[Prompt]) -> pd.DataFrame:
-    """One row a prompt, setting, model and author of the response: lengths, score, followed.
-
-    Conditions that are not complete yet are left out as a whole (see `conditions_left`).
-    """
-    tokens = store.read("recognition/prompts").set_index(["setting", "id"])
-    left, rows = set(conditions_left(store, prompts)), []
-    for condition in product(SETTINGS, ROLES, ROLES):
-        if condition not in left:
-            rows += _condition_scores(store, prompts, tokens, *condition)
+def make_scores(store: Store) -> pd.DataFrame:
+    """One row a prompt, setting, model and author of the response: lengths, score, followed."""
+    rows = []
+    for setting, model, author in product(SETTINGS, ROLES, ROLES):
+        for one in explained(store, setting, model, author):
+            row = dict(id=one.id, kind=one.kind, place=one.place, setting=setting, model=model)
+            row |= dict(author=author, followed=one.followed)
+            rows.append(row | score(one.importance, one.roles))
     return pd.DataFrame(rows)
 
 
-def conditions_left(store: Store, prompts: list[Prompt]) -> list[tuple[str, str, str]]:
-    """Conditions (setting, model, author) of which some block is not in the store."""
-    held, numbers = store.manifest(), range(len(blocks(prompts)))
-    whole = product(SETTINGS, ROLES, ROLES)
-    return [c for c in whole if any(part_name(*c, n) not in held for n in numbers)]
-
-
-def _condition_scores(store, prompts, tokens, setting, model, author) -> list[dict]:
-    answers, rows = read_responses(store, setting, author).set_index("id"), []
-    for number, block in enumerate(blocks(prompts)):
-        matrices = unpack(store.read(part_name(setting, model, author, number)))
-        for prompt, (_, normalised) in zip(block, matrices, strict=True):
-            label = tokens.loc[(setting, prompt.id)]
-            row = dict(id=prompt.id, kind=prompt.kind, place=prompt.place, setting=setting)
-            row |= dict(model=model, author=author, followed=answers.loc[prompt.id, "followed"])
-            rows.append(row | score(normalised, np.array(label["roles"])))
-    return rows
-
-
 def compute(
-    pair: Pair,
-    store: Store,
-    *,
-    prompts: list[Prompt] | None = None,
-    max_tokens: int = 32,
+    pair: Pair, store: Store, *, prompts: list[Prompt] | None = None, max_tokens: int = 32,
     progress: bool = True,
-) -> None:
-    """Fill the store with everything chapter 1 shows; what is there already is kept."""
+) -> None:  # fmt: skip
+    """Fill the store with everything chapter 1 shows; what is there already is kept.
+
+    Each stage takes one model and then the other, beginning with the one that is loaded.
+    """
     prompts = prompts or read_prompts()
     check_lengths(pair, prompts, max_tokens)
     about = {"levels": LEVELS, "threshold": THRESHOLD, "p": P, "max_tokens": max_tokens}
     source = {"inputs": inputs_hash([asdict(prompt) for prompt in prompts])}
-    store.get("recognition/prompts", lambda: make_prompts(pair, prompts), made_from=source, **about)
-    store.fill(
-        [
-            _responses(pair, prompts, max_tokens, about, s, r, progress)
-            for s, r in product(SETTINGS, ROLES)
-        ]
-    )
-    # Own responses in the template first: the chapter's main comparison.
+    first = Part("recognition/prompts", partial(make_prompts, pair, prompts), source, about)
+    options = dict(max_tokens=max_tokens, progress=progress)
+    asked = [
+        _responses(pair, prompts, about, setting, role, **options)
+        for role, setting in product(ROLES, SETTINGS)
+    ]
+    store.fill([first, *asked])
+    # The scores are tied to their parts in this order, in which older stores have them.
     conditions = [(s, m, a) for s in SETTINGS for own in (True, False) for m, a in
                   product(ROLES, ROLES) if (m == a) is own]  # fmt: skip
-    parts = [
-        part
-        for condition in conditions
-        for part in _blocks(pair, store, prompts, about, *condition)
-    ]
-    store.fill(parts, desc="importance", progress=progress)
+    parts = [part for c in conditions for part in _blocks(pair, store, prompts, about, *c)]
+    store.fill(
+        sorted(parts, key=lambda one: "/base-on-" in one.name), desc="importance", progress=progress
+    )
     made = {part.name: store.manifest()[part.name]["sha256"] for part in parts}
     source |= {"importance": inputs_hash(made)}
-    scores, table = lambda: make_scores(store, prompts), lambda: make_segments(store, SETTINGS)
-    store.get("recognition/scores", scores, made_from=source, **about)
-    store.get(segments.PART, table, made_from=source, **about)
-    losses = [part for c in conditions for part in blanked.parts(pair, store, prompts, *c)]
+    store.fill(
+        [
+            Part("recognition/scores", partial(make_scores, store), source, about),
+            Part(segments.PART, partial(segments.make_segments, store, SETTINGS), source, about),
+        ]
+    )
+    losses = [
+        part
+        for role, setting, author in product(ROLES, SETTINGS, ROLES)
+        for part in blanked.parts(pair, store, prompts, setting, role, author)
+    ]
     store.fill(losses, desc="blanking", progress=progress)
 
 
 def _responses(
-    pair: Pair,
-    prompts: list[Prompt],
-    max_tokens: int,
-    about: dict,
-    setting: str,
-    role: str,
+    pair: Pair, prompts: list[Prompt], about: dict, setting: str, role: str, *, max_tokens: int,
     progress: bool,
-) -> Part:
+) -> Part:  # fmt: skip
     asked = [code.ids for code in encoded(prompts, pair, setting)]
     return Part(
         f"recognition/{setting}/responses-{role}",
@@ -177,26 +133,18 @@ def _responses(
 
 
 def _blocks(
-    pair: Pair,
-    store: Store,
-    prompts: list[Prompt],
-    about: dict,
-    setting: str,
-    model: str,
+    pair: Pair, store: Store, prompts: list[Prompt], about: dict, setting: str, model: str,
     author: str,
-) -> Iterator[Part]:
+) -> Iterator[Part]:  # fmt: skip
     """The parts of one condition: importance of every block of prompts."""
-    answers = read_responses(store, setting, author).set_index("id")
-    for number, block in enumerate(blocks(prompts)):
-        codes, own = encoded(block, pair, setting), answers.loc[[p.id for p in block]]
+    for number, _, codes, own in answered(pair, store, prompts, setting, author):
         yield Part(
             part_name(setting, model, author, number),
             partial(_explain_block, pair, model, codes, own),
-            {"inputs": block_hash(codes, own)},
+            {
+                "inputs": inputs_hash(
+                    [[code.ids, ids] for code, ids in zip(codes, own, strict=True)]
+                )
+            },
             about,
         )
-
-
-def block_hash(codes: list[Encoded], answers: pd.DataFrame) -> str:
-    return inputs_hash([[code.ids, [int(i) for i in ids]]
-                        for code, ids in zip(codes, answers["ids"], strict=True)])  # fmt: skip

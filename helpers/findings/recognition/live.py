@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from helpers.findings.recognition.read import explained, read_responses
-from helpers.methods.density import normalise, score
+from helpers.methods.density import score
 from helpers.models.roles import ROLES
 from helpers.pages import live
 from helpers.prompts.prompt import read_prompts
@@ -33,13 +33,12 @@ def live_check(name: str, store: Store, prompt_id: str) -> pd.DataFrame | str:
         ids = read_responses(store, "template", role).set_index("id").loc[prompt.id, "ids"]
         fresh = importance(pair.model(role), code.ids, list(ids)).numpy()
         stored = next(e for e in explained(store, "template", role, role) if e.id == prompt.id)
-        roles = np.array(code.roles)
         rows.append(
             {
                 "model": role,
                 "largest difference of I, relative": relative_difference(fresh, stored.importance),
-                "score, stored": score(normalise(stored.importance), roles)["score"],
-                "score, now": score(normalise(fresh), roles)["score"],
+                "score, stored": score(stored.importance, code.roles)["score"],
+                "score, now": score(fresh, code.roles)["score"],
             }
         )
     return pd.DataFrame(rows)
@@ -56,7 +55,7 @@ def compute_own(name: str, store: Store):
 
     def compute(text: str, progress) -> dict:
         from helpers.methods.importance import importance
-        from helpers.models.responses import respond
+        from helpers.models.responses import pieces, respond
         from helpers.prompts.prompt import Prompt, Segment, encode
 
         if not loaded:
@@ -70,7 +69,7 @@ def compute_own(name: str, store: Store):
             if not answer.ids:
                 raise ValueError(f"the {role} model gives an empty response: change the prompt")
             models[role] = {
-                "tokens": [pair.tokenizer.decode([token]) for token in answer.ids],
+                "tokens": pieces(pair.tokenizer, answer.ids),
                 "importance": importance(pair.model(role), code.ids, answer.ids).numpy(),
                 "followed": None,
             }

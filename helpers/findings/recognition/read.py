@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
 
@@ -10,10 +11,15 @@ import pandas as pd
 from jaxtyping import Float
 
 from helpers.findings import parts
-from helpers.findings.parts import unpack
 from helpers.methods.statistics import BadSample
+from helpers.models.pair import Pair
 from helpers.models.roles import ROLES
+from helpers.prompts.prompt import Encoded, Prompt
 from helpers.store.store import Store
+
+# How tables name a setting, and whose response is read: each model's own, or one that both read.
+WHERE = {"template": "in the template", "plain": "in plain text"}
+WHOSE = {"own": "own responses"} | {role: f"the {role}'s response" for role in ROLES}
 
 
 @dataclass(frozen=True)
@@ -47,18 +53,25 @@ def scores(store: Store) -> pd.DataFrame:
     return store.read("recognition/scores")
 
 
-def matrices(store: Store, setting: str, model: str, author: str) -> list:
-    n_prompts = len(store.read("recognition/prompts").query("setting == @setting"))
-    blocks = range(-(-n_prompts // parts.BLOCK))
-    held = (store.read(part_name(setting, model, author, number)) for number in blocks)
-    return [matrix for part in held for matrix in unpack(part)]
+def answered(
+    pair: Pair, store: Store, prompts: list[Prompt], setting: str, author: str
+) -> Iterator[tuple[int, list[Prompt], list[Encoded], list[list[int]]]]:
+    """Block by block: its number, its prompts, their tokens, and the author's responses to them."""
+    answers = read_responses(store, setting, author).set_index("id")["ids"]
+    for number, block in enumerate(parts.blocks(prompts)):
+        ids = [[int(token) for token in answers[prompt.id]] for prompt in block]
+        yield number, block, parts.encoded(block, pair, setting), ids
 
 
 def explained(store: Store, setting: str, model: str, author: str) -> list[Explained]:
     """Every prompt's importance matrix for one model and one author of the response."""
     labels = store.read("recognition/prompts").query("setting == @setting")
     answers = read_responses(store, setting, author).set_index("id")
-    found = matrices(store, setting, model, author)
+    held = [
+        importance
+        for number in range(-(-len(labels) // parts.BLOCK))
+        for importance in parts.unpack(store.read(part_name(setting, model, author, number)))
+    ]
     return [
         Explained(
             id=label.id,
@@ -70,7 +83,7 @@ def explained(store: Store, setting: str, model: str, author: str) -> list[Expla
             followed=answers.loc[label.id, "followed"],
             importance=importance,
         )
-        for label, (importance, _) in zip(labels.itertuples(), found, strict=True)
+        for label, importance in zip(labels.itertuples(), held, strict=True)
     ]
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from helpers.findings.recognition import figures, read, tables
+from functools import cache
+
+from helpers.findings.recognition import blanked, figures, read, segments, tables
 from helpers.findings.recognition.explorer import SaliencyExplorer
-from helpers.methods import statistics
 from helpers.pages.blocks import Block
 from helpers.pages.tables import comparison_table
 from helpers.store.store import Store
@@ -13,18 +14,22 @@ SCORE = "instruction score, tuned minus base (95 % interval)"
 
 
 def blocks(store: Store) -> list[Block]:
-    scores = read.scores(store)
-    own = tables.paired(tables.own(scores))
-    robust = statistics.holm(
-        [
-            tables.compare(own, "own responses, in the template"),
-            *tables.in_plain_text(scores),
-            tables.compare(tables.paired(tables.matched_scores(store)), "first k tokens of both"),
-            tables.equal_length(scores),
-            tables.compare(tables.at_least(own, scores, 5), "both responses 5 tokens or more"),
-        ]
-    )
+    scores, parts = read.scores(store), cache(lambda: segments.read_segments(store))
+    own, robust = tables.sides(scores, "template", "own"), tables.alternatives(store)
+    losses = cache(lambda: blanked.read_blanking(store))
     return [
+        Block(
+            "How many times less likely a response token becomes without a segment",
+            lambda: blanked.times_less_likely(losses()).round(2),
+        ),
+        Block(
+            "What blanking a segment takes, nats a response token",
+            lambda: comparison_table(blanked.families(losses())["zero"]),
+        ),
+        Block(
+            "Share of importance on each segment",
+            lambda: comparison_table(segments.family(parts(), "share")),
+        ),
         Block("Instruction score of both models", lambda: comparison_table(robust)),
         Block(
             "How far it depends on the comparison",
@@ -39,13 +44,18 @@ def blocks(store: Store) -> list[Block]:
         ),
         Block(
             "Instruction score by kind of prompt",
-            lambda: comparison_table(tables.by_group(own, "kind")),
+            lambda: comparison_table(tables.by_group(own, "kind", "own")),
         ),
         Block(
             "Both models on one and the same response",
             lambda: comparison_table(tables.shared_response(scores)),
         ),
         Block("Length of the responses, in tokens", lambda: tables.lengths(scores).round(1)),
+        Block("Score and length", lambda: tables.score_and_length(scores).round(2)),
         Block("Following", lambda: comparison_table([tables.following(scores)])),
-        Block("Explore every prompt", lambda: SaliencyExplorer(read.explorer_items(store))),
+        Block(
+            "Explore every prompt",
+            lambda: SaliencyExplorer(read.explorer_items(store)),
+            widget=True,
+        ),
     ]

@@ -12,9 +12,10 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
-from helpers.findings.recognition.read import explained
+from helpers.findings.recognition import tables
+from helpers.findings.recognition.read import WHERE, WHOSE, explained
 from helpers.methods.density import segment_scores, shares
-from helpers.methods.statistics import Comparison, compare_paired, holm
+from helpers.methods.statistics import Comparison, holm
 from helpers.models.roles import ROLES
 from helpers.store.store import Store
 
@@ -49,34 +50,23 @@ def read_segments(store: Store) -> pd.DataFrame:
 def sides(
     table: pd.DataFrame, setting: str, response: str, segment: str, column: str, least: int = 1
 ) -> pd.DataFrame:
-    """Base and tuned side by side, index id: `response` is "own", or whose response both read."""
-    rows = table[(table["setting"] == setting) & (table["segment"] == segment)]
-    written_by = rows["model"] if response == "own" else response
-    rows = rows[(rows["author"] == written_by) & (rows["response_tokens"] >= least)]
-    return rows.pivot(index="id", columns="model", values=column).reindex(columns=ROLES).dropna()
-
-
-def compare_sides(wide: pd.DataFrame, label: str, what: str) -> Comparison:
-    base, tuned = wide["base"].to_numpy(float), wide["tuned"].to_numpy(float)
-    return compare_paired(
-        base, tuned, label=label, null_hypothesis=f"the tuned model's mean {what} equals the base's"
-    )
+    """Base and tuned side by side on one segment (`tables.sides`)."""
+    return tables.sides(table[table["segment"] == segment], setting, response, column, least)
 
 
 def family(
     table: pd.DataFrame,
     column: str,
     *,
-    settings: tuple[str, ...] = ("template", "plain"),
-    responses: tuple[str, ...] = ("own", *ROLES),
+    settings: tuple[str, ...] = tuple(WHERE),
+    responses: tuple[str, ...] = tuple(WHOSE),
     segments: tuple[str, ...] = SEGMENTS,
 ) -> list[Comparison]:
     """Base against tuned in one reading, by segment, setting and response: one Holm family."""
     found = []
     for segment, setting, response in product(segments, settings, responses):
-        if setting in set(table["setting"]):
-            wide = sides(table, setting, response, segment, column)
-            whose = "own responses" if response == "own" else f"the {response}'s response"
-            where = "in the template" if setting == "template" else "in plain text"
-            found.append(compare_sides(wide, f"{segment}, {where}, {whose}", column))
+        wide = sides(table, setting, response, segment, column)
+        if len(wide):  # plain text has no template, and no prompt need have every segment
+            label = f"{segment}, {WHERE[setting]}, {WHOSE[response]}"
+            found.append(tables.compare(wide, label, column))
     return holm(found)

@@ -14,6 +14,7 @@ from jaxtyping import Float
 from scipy.stats import t as student
 
 from helpers.findings.recognition.read import Explained, explained
+from helpers.methods.profiles import LEAST_RESPONSE
 from helpers.models.roles import ROLES
 from helpers.store.store import Store
 
@@ -51,17 +52,16 @@ def _pairs(store: Store, setting: str) -> dict[str, list[tuple[Explained, Explai
     return dict(zip(COMPARISONS, (own, own, *shared), strict=True))
 
 
-def _cut(pair: tuple[Explained, Explained], matched: bool) -> list[np.ndarray]:
-    length = min(len(one.response) for one in pair) if matched else None
-    return [one.importance[:, :length] for one in pair]
-
-
 def _differences(pairs, matched: bool, levels: int) -> Float[np.ndarray, "prompt cell"]:
-    """Tuned minus base score of every prompt with a response, for each cell (threshold, power)."""
+    """Tuned minus base score of every prompt with a response, for each cell (threshold, power).
+
+    `matched`: on the first tokens of both, as many as the shorter one has, 5 or more.
+    """
     thresholds, rows = [levels * share for share in THRESHOLD_SHARES], []
     for pair in pairs:
-        matrices = _cut(pair, matched)
-        if all(matrix.shape[1] for matrix in matrices):
+        k = min(len(one.response) for one in pair)
+        if k >= (LEAST_RESPONSE if matched else 1):
+            matrices = [one.importance[:, : k if matched else None] for one in pair]
             base, tuned = (
                 np.array(list(scores_of(levels_of(m, levels), one.mask, thresholds, POWERS)))
                 for m, one in zip(matrices, pair, strict=True)

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import product
 
 import numpy as np
 import pandas as pd
+from scipy.stats import BootstrapMethod, pearsonr, rankdata
 
-from helpers.findings.recognition.read import Explained, explained, matrices
-from helpers.methods.density import THRESHOLD, P, density, normalise, relative_density, score
+from helpers.findings.recognition.read import WHERE, WHOSE, Explained, explained, scores
+from helpers.methods.density import (
+    TEMPLATE,
+    THRESHOLD,
+    P,
+    density,
+    normalise,
+    relative_density,
+    score,
+    share_on,
+)
+from helpers.methods.profiles import LEAST_RESPONSE
 from helpers.methods.statistics import (
+    RESAMPLES,
     Comparison,
     at_equal_length,
     compare_independent,
@@ -23,13 +35,14 @@ from helpers.models.roles import ROLES
 from helpers.pages.tables import show_difference, show_p
 from helpers.store.store import Store
 
-NO_DIFFERENCE = "the tuned model's mean score equals the base's"
+NEAR = 0.3  # of log lengths, to count as equally long
 
 
 def paired(table: pd.DataFrame, *, column: str = "score", by: str = "model") -> pd.DataFrame:
     """Base and tuned side by side, prompts that lack one of them left out."""
-    wide = table.pivot(index="id", columns=by, values=column)
-    labels = table.drop_duplicates("id").set_index("id")[["kind", "place"]]
+    wide = table.pivot(index="id", columns=by, values=column).reindex(columns=list(ROLES))
+    labels = table.drop_duplicates("id").set_index("id")
+    labels = labels[[name for name in ("kind", "place") if name in labels]]
     return wide.join(labels).dropna(subset=list(ROLES))
 
 
@@ -38,56 +51,75 @@ def own(table: pd.DataFrame, setting: str = "template") -> pd.DataFrame:
     return table[(table["setting"] == setting) & (table["model"] == table["author"])]
 
 
-def compare(wide: pd.DataFrame, label: str) -> Comparison:
+def sides(
+    table: pd.DataFrame, setting: str, response: str, column: str = "score", least: int = 1
+) -> pd.DataFrame:
+    """Both models on responses of `least` tokens or more: "own" ones, or one that both read, by its
+    author."""
+    written_by = table["model"] if response == "own" else response
+    rows = table[(table["setting"] == setting) & (table["author"] == written_by)]
+    return paired(rows[rows["response_tokens"] >= least], column=column)
+
+
+def compare(wide: pd.DataFrame, label: str, what: str = "score") -> Comparison:
+    null = f"the tuned model's mean {what} equals the base's"
     return compare_paired(
-        wide["base"].to_numpy(float),
-        wide["tuned"].to_numpy(float),
-        label=label,
-        null_hypothesis=NO_DIFFERENCE,
+        *(wide[r].to_numpy(float) for r in ROLES), label=label, null_hypothesis=null
     )
 
 
-def by_group(wide: pd.DataFrame, group: str) -> list[Comparison]:
-    """One paired comparison a group, Holm-corrected together."""
-    return holm([compare(part, f"{group}: {name}") for name, part in wide.groupby(group)])
+def by_group(wide: pd.DataFrame, group: str, response: str) -> list[Comparison]:
+    """One paired comparison a group, Holm-corrected together; `response` is a key of WHOSE."""
+    parts = wide.groupby(group)
+    return holm([compare(part, f"{group}: {name}, {WHOSE[response]}") for name, part in parts])
 
 
 def shared_response(table: pd.DataFrame, setting: str = "template") -> list[Comparison]:
     """Both models explained on one and the same response."""
-    rows = table[table["setting"] == setting]
-    wides = {author: paired(rows[rows["author"] == author]) for author in ROLES}
-    return holm([compare(wide, f"on the {author}'s response") for author, wide in wides.items()])
+    return holm([compare(sides(table, setting, a), f"on {WHOSE[a]}") for a in ROLES])
 
 
-def shared_family(table: pd.DataFrame, least: int = 5) -> list[Comparison]:
+def shared_family(table: pd.DataFrame, least: int = LEAST_RESPONSE) -> list[Comparison]:
     """Both models on one response: in the template, on responses of some length, and in plain text."""
     found = []
-    for setting, author in product(("template", "plain"), ROLES):
-        rows = table[(table["setting"] == setting) & (table["author"] == author)]
-        if rows.empty:  # a store that does not hold plain text
-            continue
-        name = "in the template" if setting == "template" else "in plain text"
-        found.append(compare(paired(rows), f"{name}, on the {author}'s response"))
-        long = rows[rows["response_tokens"] >= least]
-        label = f"{name}, on the {author}'s, {least} tokens or more"
-        found.append(compare(paired(long), label))
+    for setting, author, length in product(WHERE, ROLES, (1, least)):
+        if (table["setting"] == setting).any():  # a store need not hold plain text
+            more = f", {length} tokens or more" if length > 1 else ""
+            label = f"{WHERE[setting]}, on {WHOSE[author]}{more}"
+            found.append(compare(sides(table, setting, author, least=length), label))
     return holm(found)
 
 
-def matched_scores(store: Store, setting: str = "template") -> pd.DataFrame:
-    """Scores on the first k response tokens of both models, k the shorter length.
+def alternatives(store: Store) -> list[Comparison]:
+    """Score of own responses: the main comparison, and what might explain it; one family."""
+    table = scores(store)
+    long = sides(table, "template", "own", least=LEAST_RESPONSE)
+    first = f"own responses, first k tokens of both, k of {LEAST_RESPONSE} or more"
+    return holm(
+        [
+            compare(sides(table, "template", "own"), "own responses, in the template"),
+            *in_plain_text(table),
+            compare(paired(matched_scores(store)), first),
+            equal_length(table),
+            compare(long, f"own responses, both {LEAST_RESPONSE} tokens or more"),
+        ]
+    )
+
+
+def matched_scores(
+    store: Store, setting: str = "template", least: int = LEAST_RESPONSE
+) -> pd.DataFrame:
+    """Scores on the first k response tokens of both models, k the shorter length, `least` or more.
 
     Columns of S are normalised one by one, so leaving columns out is exact.
     """
-    labels = store.read("recognition/prompts").query("setting == @setting")
-    pairs = zip(*(matrices(store, setting, role, role) for role in ROLES), strict=True)
     rows = []
-    for label, both in zip(labels.itertuples(), pairs, strict=True):
-        length = min(normalised.shape[1] for _, normalised in both)
-        for role, (_, normalised) in zip(ROLES, both, strict=True):
-            found = score(normalised[:, :length], np.array(label.roles))
-            rows.append(dict(id=label.id, kind=label.kind, place=label.place, model=role) | found)
-    return pd.DataFrame(rows)
+    for both in zip(*(explained(store, setting, role, role) for role in ROLES), strict=True):
+        k = min(len(one.response) for one in both)
+        for role, one in zip(ROLES, both, strict=True):
+            labels = dict(id=one.id, kind=one.kind, place=one.place, model=role)
+            rows.append(labels | score(one.importance[:, :k], one.roles))
+    return pd.DataFrame(rows).query("response_tokens >= @least")
 
 
 def followed_against_not(table: pd.DataFrame) -> list[Comparison]:
@@ -100,42 +132,47 @@ def followed_against_not(table: pd.DataFrame) -> list[Comparison]:
             compare_independent(
                 rows.loc[~kept, "score"].to_numpy(float),
                 rows.loc[kept, "score"].to_numpy(float),
-                label=f"{role}: not followed against followed",
+                label=f"{role}: not followed against followed, own responses",
                 null_hypothesis="followed and not followed prompts have the same mean score",
             )
         )
     return holm(found)
 
 
-def instruction_share(item: Explained, measure: str) -> float:
-    """Share of a measure that lies on instruction tokens: importance, normalised or density."""
+STEPS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "importance": lambda found: found,
+    "normalised importance": normalise,
+    "density": lambda found: density(normalise(found), P, threshold=THRESHOLD)[:, None],
+}
+
+
+def instruction_share(item: Explained, step: str) -> float:
+    """Share of a measure on instruction tokens, of that on all segments: the template is left out."""
     if not item.importance.size:
         return float("nan")
-    if measure == "importance":
-        values = np.clip(item.importance, 0, None).sum(1)
-    elif measure == "normalised":
-        values = normalise(item.importance).sum(1).astype(float)
-    else:
-        values = density(normalise(item.importance, threshold=THRESHOLD), P)
-    total = values.sum()
-    return float(values[item.mask].sum() / total) if total > 0 else float("nan")
+    inside = np.array(item.roles) != TEMPLATE
+    return share_on(STEPS[step](item.importance)[inside], item.mask[inside])
 
 
 def measures(store: Store, setting: str = "template") -> list[Comparison]:
-    """The same question asked of I, S and a: what share of it lies on the instruction?"""
-    items = {role: explained(store, setting, role, role) for role in ROLES}
+    """The same question asked of I, S and a, on own and on shared responses: what share of it lies on
+    the instruction?"""
+    items = {(m, a): explained(store, setting, m, a) for m, a in product(ROLES, ROLES)}
     found = []
-    for measure in ("importance", "normalised", "density"):
-        shares = {r: [instruction_share(item, measure) for item in items[r]] for r in ROLES}
-        wide = pd.DataFrame(shares).dropna()
-        name = "normalised importance" if measure == "normalised" else measure
-        found.append(compare(wide, f"share of {name} on the instruction"))
+    for response, step in product(WHOSE, STEPS):
+        authors = {role: role if response == "own" else response for role in ROLES}
+        shares = {
+            role: [instruction_share(item, step) for item in items[role, author]]
+            for role, author in authors.items()
+        }
+        label = f"share of {step} on the instruction, {WHOSE[response]}"
+        found.append(compare(pd.DataFrame(shares).dropna(), label, "share"))
     return holm(found)
 
 
 def token_density(item: Explained) -> np.ndarray:
     """Relative density a_n / max a of every prompt token."""
-    return relative_density(density(normalise(item.importance, threshold=THRESHOLD), P))
+    return relative_density(STEPS["density"](item.importance)[:, 0])
 
 
 def lengths(table: pd.DataFrame) -> pd.DataFrame:
@@ -172,38 +209,60 @@ def judged(table: pd.DataFrame, setting: str = "template") -> pd.DataFrame:
 
 def following(table: pd.DataFrame, setting: str = "template") -> Comparison:
     """Share of prompts with a rule that each model followed (exact McNemar)."""
-    about = {"label": "share that followed", "null_hypothesis": "both models follow equally often"}
-    wide = judged(table, setting)
+    wide, label = judged(table, setting), "share that followed, own responses"
+    null = "both models follow equally often"
     if wide.empty:
-        return untested(why="no prompt has a rule that tells what following it is", **about)
-    return mcnemar(wide["base"], wide["tuned"], **about)
+        why = "no prompt has a rule that tells what following it is"
+        return untested(label, why, null_hypothesis=null)
+    return mcnemar(wide["base"], wide["tuned"], label=label, null_hypothesis=null)
+
+
+def own_lengths(
+    table: pd.DataFrame, setting: str = "template"
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Scores of both models on their own responses, and the lengths of these."""
+    wide = sides(table, setting, "own")
+    return wide, sides(table, setting, "own", "response_tokens").loc[wide.index]
 
 
 def equal_length(table: pd.DataFrame, setting: str = "template") -> Comparison:
     """The paired difference that remains at equal response length (covariate analysis)."""
-    rows = own(table, setting)
-    wide, length = paired(rows), paired(rows, column="response_tokens")
-    length = length.loc[wide.index]
+    wide, length = own_lengths(table, setting)
     return at_equal_length(
         wide["base"], wide["tuned"], length["base"], length["tuned"],
-        label="at equal length (covariate)",
+        label="own responses, at equal length (covariate)",
         null_hypothesis="no difference where both responses are equally long",
     )  # fmt: skip
 
 
+def near_equal(table: pd.DataFrame, setting: str = "template") -> tuple[int, int]:
+    """How many prompts the covariate's intercept rests on: log lengths within NEAR, and of how many."""
+    _, length = own_lengths(table, setting)
+    ratio = np.log(length["tuned"].astype(float) / length["base"].astype(float))
+    return int((ratio.abs() <= NEAR).sum()), len(ratio)
+
+
+def correlation(a: Sequence[float], b: Sequence[float]) -> tuple[float, float, float]:
+    """Spearman's rho with a 95 % bootstrap interval over items, which keep the ranks that they have."""
+    found = pearsonr(rankdata(a), rankdata(b))
+    resampled = BootstrapMethod(n_resamples=RESAMPLES, rng=np.random.default_rng(0))
+    return float(found.statistic), *map(float, found.confidence_interval(method=resampled))
+
+
+def score_and_length(table: pd.DataFrame, setting: str = "template") -> pd.DataFrame:
+    """How far the score goes with the length of a model's own response: rank correlation over prompts."""
+    wide, length = own_lengths(table, setting)
+    rows = {
+        role: dict(zip(("rho", "low", "high"), correlation(wide[role], length[role]), strict=True))
+        for role in ROLES
+    }
+    return pd.DataFrame.from_dict(rows, orient="index").assign(n=len(wide), response=WHOSE["own"])
+
+
 def in_plain_text(table: pd.DataFrame) -> list[Comparison]:
     """The main comparison without the template; empty while the store does not hold it."""
-    rows = own(table, "plain")
-    return (
-        [compare(paired(rows), "own responses, plain text")] if rows["model"].nunique() == 2 else []
-    )
-
-
-def at_least(wide: pd.DataFrame, table: pd.DataFrame, tokens: int) -> pd.DataFrame:
-    """Prompts on which both models' responses have `tokens` tokens or more."""
-    length = paired(own(table), column="response_tokens")
-    enough = length[list(ROLES)].min(axis=1) >= tokens
-    return wide.loc[wide.index.intersection(length.index[enough])]
+    wide = sides(table, "plain", "own")
+    return [compare(wide, "own responses, plain text")] if len(wide) else []
 
 
 def paper_table(

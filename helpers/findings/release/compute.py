@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -30,26 +31,13 @@ from helpers.findings.release import spans as text_spans
 from helpers.findings.release.read import KINDS, REASONS
 from helpers.findings.release.spans import Found
 from helpers.methods.density import LEVELS, THRESHOLD, P, density, instruction_score
-from helpers.methods.profiles import (
-    BINS,
-    LEAST_PROMPT,
-    LEAST_RESPONSE,
-    POWERS,
-    THRESHOLDS,
-    profile_of,
-)
+from helpers.methods.profiles import GRID, LEAST_PROMPT, LEAST_RESPONSE, POWERS, profile_of
 from helpers.models.roles import ROLES
-from helpers.store.release import (
-    COMMIT,
-    RefusedFile,
-    Release,
-    Released,
-    fetch,
-    open_release,
-)
+from helpers.store.release import COMMIT, RefusedFile, Release, Released, fetch, open_release
 from helpers.store.store import Store
 
 FIRST = (5, 10, 20, 40, 80, 160)
+CELLS = list(product((0, 5, THRESHOLD, 9), POWERS))  # (b, p) of the grid of scores
 
 
 @dataclass(frozen=True)
@@ -109,7 +97,7 @@ def score_of(
     """Instruction score of a matrix; NaN without a response or without an instruction token."""
     if not normalised.size or not mask.any():
         return float("nan")
-    return instruction_score(density(np.where(normalised > threshold, normalised, 0), p), mask)
+    return instruction_score(density(normalised, p, threshold=threshold), mask)
 
 
 def _profile_rows(released: Released, shorter: int) -> list[dict]:
@@ -118,8 +106,7 @@ def _profile_rows(released: Released, shorter: int) -> list[dict]:
         return []
     normalised, kept = released.normalised, ~text_spans.labels(released.prompt)
     everything = np.ones(len(kept), dtype=bool)
-    settings = [(bins, THRESHOLD, p, "own", "all") for bins in BINS for p in POWERS]
-    settings += [(10, b, p, "own", "all") for b in THRESHOLDS for p in POWERS if b != THRESHOLD]
+    settings = [(*cell, "own", "all") for cell in dict.fromkeys(GRID + [(10, *c) for c in CELLS])]
     if shorter >= LEAST_RESPONSE:
         settings.append((10, THRESHOLD, P, "matched", "all"))
     if kept.sum() >= LEAST_PROMPT:
@@ -177,7 +164,7 @@ def _prompt_rows(release: Release, id: str, digest) -> dict[str, list[dict]]:
         rows["matched"].append(label | dict(model=role) | matched)
         for k in (k for k in FIRST if k <= len(released.response)):
             rows["first"].append(short | dict(k=k, score=score_of(normalised[:, :k], mask)))
-        for b, p in ((b, p) for b in THRESHOLDS for p in POWERS):
+        for b, p in CELLS:
             found = score_of(normalised, mask, b, p)
             rows["grid"].append(short | dict(threshold=b, p=p, score=found))
         rows["profiles"] += [label | dict(model=role) | r for r in _profile_rows(released, shorter)]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pandas as pd
 
+from helpers.findings.parts import encoded, responses
 from helpers.findings.retrieval.compute import MAX_TOKENS, explain_document, one_line
 from helpers.findings.retrieval.tables import SCORES, overlap, scores_of
 from helpers.models.pair import Pair
-from helpers.models.responses import respond
 from helpers.models.roles import ROLES
 from helpers.pages import live
-from helpers.prompts.prompt import Prompt, Segment, encode
+from helpers.prompts.prompt import Prompt, Segment
 from helpers.store.store import open_store
 
 SHOWN = ("score", "importance share", "gain", "overlap")
@@ -22,19 +22,13 @@ def read_document(
     """Both models' response to a question under a document, and how much it rests on it."""
     asked = (Segment("instruction", question),)
     prompt = Prompt("own", "retrieval", (Segment("context", document), *asked))
-    codes = [
-        encode(one, pair.tokenizer, pair.template)
-        for one in (prompt, Prompt("own", "retrieval", asked))
-    ]
-    rows = {}
+    codes, rows = encoded((prompt, Prompt("own", "retrieval", asked)), pair), {}
+    template = one_line(pair.template)
     for role in ROLES:
-        (answer,) = respond(
-            pair.model(role), pair.tokenizer, [codes[0].ids], one_line(pair.template),
-            max_tokens=max_tokens,
-        )  # fmt: skip
-        found = scores_of(explain_document(pair, role, *codes, list(answer.ids)), codes[0].roles)
-        found["overlap"] = overlap(answer.text, question, document)
-        rows[role] = {"response": answer.text} | {SCORES[key]: found[key] for key in SHOWN}
+        [answer] = responses(pair, role, codes[:1], max_tokens=max_tokens, template=template)
+        found = scores_of(explain_document(pair, role, *codes, answer["ids"]), codes[0].roles)
+        found["overlap"] = overlap(answer["text"], question, document)
+        rows[role] = {"response": answer["text"]} | {SCORES[key]: found[key] for key in SHOWN}
     return pd.DataFrame.from_dict(rows, orient="index")
 
 

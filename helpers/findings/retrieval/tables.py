@@ -12,7 +12,7 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
-from helpers.findings.retrieval.compute import blocks, read_block
+from helpers.findings.retrieval.compute import RETRIEVAL
 from helpers.methods.density import THRESHOLD, P, density, instruction_score, share_on
 from helpers.methods.roc import Area, Cases, compare_areas, measured
 from helpers.methods.statistics import BadSample, Comparison, holm
@@ -33,7 +33,6 @@ SCORES = {
     "document share": "document's share of the prompt",
 }
 OURS = ("score", "density share", "importance share")
-BASELINES = ("gain", "overlap", "response tokens", "document share")
 SUBSETS = {
     "all documents": "condition == condition",
     "document names an answer": "condition != 'absent'",
@@ -59,7 +58,7 @@ def scores_of(
     row |= {"importance share": found["share"], "gain": found["with_document"] - found["alone"]}
     if not levels.size:
         return row | {"score": np.nan, "density share": np.nan}
-    values = density(np.where(levels > threshold, levels, 0), p)
+    values = density(levels, p, threshold=threshold)
     share = share_on(values[:, None], mask)
     # No token above the threshold: nothing lies on the document.
     return row | {"score": instruction_score(values, mask), "density share": np.nan_to_num(share)}
@@ -73,10 +72,10 @@ def measures(store: Store, *, threshold: int = THRESHOLD, p: float = P) -> pd.Da
     items = store.read("retrieval/items").set_index(["id", "condition"])
     ids, rows = list(dict.fromkeys(items.index.get_level_values("id"))), []
     for role in ROLES:
-        answers = store.read(f"retrieval/responses-{role}").set_index(["id", "condition"])
-        for number, block in enumerate(blocks(ids)):
-            cells = product(block, DOCUMENTS)
-            for cell, found in zip(cells, read_block(store, role, number), strict=True):
+        answers = RETRIEVAL.answers(store, role)
+        for number, block in enumerate(RETRIEVAL.blocks(ids)):
+            explained = RETRIEVAL.read_block(store, role, number)
+            for cell, found in zip(product(block, DOCUMENTS), explained, strict=True):
                 answer, item = answers.loc[cell], items.loc[cell]
                 alone = answers.loc[(cell[0], "none")]
                 row = dict(id=cell[0], condition=cell[1], model=role)
