@@ -11,6 +11,7 @@ head as it is but change its dimensions. `head_activations(..., form="bilinear")
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +23,7 @@ from torch import Tensor
 TOP_K = 100
 REFERENCE = 3000  # most frequent words that set a word's threshold
 DEVIATIONS = 1.96
+LEAST = 2  # dimensions that make a pair knowledge
 
 
 @dataclass(frozen=True)
@@ -137,6 +139,8 @@ def _checked_pairs(query: Tensor, key: Tensor, space: WordSpace, top_k: int) -> 
 
 def _strongest(activation: Float[Tensor, "dimension word"], top_k: int) -> tuple[Tensor, Tensor]:
     """The words with the largest activations by absolute value, and these activations."""
+    if not torch.isfinite(activation).all():
+        raise ValueError("query or key hold NaN or infinite activations: load it in float32.")
     if activation.device.type == "cpu" and top_k < activation.shape[1]:
         # A partition is all that is needed, and takes half the time of torch's topk on a CPU.
         place = np.argpartition(activation.abs().numpy(), -top_k, axis=1)[:, -top_k:]
@@ -185,8 +189,6 @@ def word_pairs(
     _checked_pairs(*sides, space, top_k)
     sides = [side.T.contiguous() for side in sides]
     norms = sum(torch.linalg.vector_norm(side, dim=1).square() for side in sides)
-    if not torch.isfinite(norms).all():
-        raise ValueError("query or key hold NaN or infinite activations: load it in float32.")
     order = norms.argsort(descending=True, stable=True)
     strongest = [_strongest(side, top_k) for side in sides]
     blocks = zip(*(part[order].split(block) for side in strongest for part in side), strict=True)
@@ -201,7 +203,7 @@ def word_pairs(
 # --- knowledge
 
 
-def head_knowledge(pairs: WordPairs, *, least: int = 2, directed: bool = False) -> Knowledge:
+def head_knowledge(pairs: WordPairs, *, least: int = LEAST, directed: bool = False) -> Knowledge:
     """Pairs found in `least` dimensions or more of a head.
 
     A pair counts once a dimension, whichever of its words is the query; `directed` keeps (query,
@@ -235,12 +237,54 @@ def compare_knowledge(base: Knowledge, tuned: Knowledge) -> KnowledgeChange:
     return KnowledgeChange(tuned.where(~known), base.where(lost), tuned.where(known))
 
 
-def verb_counts(knowledge: Knowledge, verbs: Int[ndarray, " verb"]) -> Int[ndarray, " verb"]:
-    """In how many pairs of a head's knowledge each verb (a place in the vocabulary) occurs."""
-    uses = np.bincount(
-        np.concatenate([knowledge.first, knowledge.second]), minlength=knowledge.n_words
+@dataclass(frozen=True)
+class VerbSpace:
+    """Verbs of a vocabulary by number, and which words each of them co-occurs with."""
+
+    number: Int[Tensor, " word"]  # -1: no verb
+    together: Bool[Tensor, "verb word"]
+
+
+def verb_space(space: WordSpace, verbs: Int[ndarray, " verb"]) -> VerbSpace:
+    """What `verb_counts` needs of the words, once for all heads; `verbs` are places of words."""
+    places = torch.as_tensor(verbs, device=space.unit.device)
+    number = torch.full((len(space.unit),), -1, device=places.device)
+    number[places] = torch.arange(len(places), device=places.device)
+    limit = torch.maximum(space.threshold[places][:, None], space.threshold)
+    together = space.unit[places] @ space.unit.T > limit
+    together[number[places], places] = False
+    return VerbSpace(number, together)
+
+
+def verb_counts(
+    query: Float[Tensor, "word dimension"],
+    key: Float[Tensor, "word dimension"],
+    space: VerbSpace,
+    *,
+    least: Sequence[int] = (LEAST,),
+    top_k: int = TOP_K,
+) -> Int[ndarray, "least verb"]:
+    """In how many pairs of one head's knowledge each verb occurs, for every number of dimensions.
+
+    The same as counting in `head_knowledge(word_pairs(query, key))`, of which it makes only the
+    pairs with a verb on one side.
+    """
+    (n_words, n_dimensions), n_verbs = query.shape, len(space.together)
+    sides = [_strongest(side.T.contiguous(), top_k) for side in (query, key)]
+    found = []
+    for (words, values), (others, other_values) in (sides, sides[::-1]):
+        verb = space.number[words]
+        row, at = (verb >= 0).nonzero(as_tuple=True)
+        keep = space.together[verb[row, at][:, None], others[row]]
+        keep &= values[row, at].sign()[:, None] * other_values[row].sign() > 0
+        i, j = keep.nonzero(as_tuple=True)
+        pair = verb[row, at][i] * n_words + others[row[i], j]
+        found.append(pair * n_dimensions + row[i])
+    pair, counts = (torch.cat(found).unique() // n_dimensions).unique_consecutive(
+        return_counts=True
     )
-    return uses[verbs]
+    known = [(pair // n_words)[counts >= one] for one in least]
+    return torch.stack([one.bincount(minlength=n_verbs) for one in known]).numpy(force=True)
 
 
 def layer_groups(n_layers: int, groups: int = 4) -> Int[ndarray, " layer"]:
@@ -251,19 +295,19 @@ def layer_groups(n_layers: int, groups: int = 4) -> Int[ndarray, " layer"]:
 
 
 def verb_lift(
-    base: Int[ndarray, "head verb"], tuned: Int[ndarray, "head verb"]
+    rose: Float[ndarray, " verb"], fell: Float[ndarray, " verb"]
 ) -> Float[ndarray, " verb"]:
-    """Share, among heads where a verb's counts differ, of heads where the tuned model counts more.
+    """Share, among heads where a verb's count differs, of heads where the tuned model counts more.
 
-    Give the `verb_counts` of all heads of a group of layers. NaN where no head differs: such a verb
-    has no lift, neither 0 nor one half.
+    `rose` and `fell` are numbers of heads, over a group of layers: (tuned > base).sum(axis=0) of the
+    `verb_counts` by head, and (tuned < base).sum(axis=0). NaN where no head differs: such a verb has
+    no lift, neither 0 nor one half.
     """
-    base, tuned = np.asarray(base), np.asarray(tuned)
-    if base.shape != tuned.shape or base.ndim != 2:
+    rose, fell = np.asarray(rose, float), np.asarray(fell, float)
+    if rose.shape != fell.shape or min(rose.min(initial=0), fell.min(initial=0)) < 0:
         raise ValueError(
-            f"base has shape {base.shape}, tuned {tuned.shape}: expected (head, verb) for both, of "
-            "the same heads and verbs."
+            f"rose has shape {rose.shape}, fell {fell.shape}: expected numbers of heads, 0 or more, "
+            "for the same verbs."
         )
-    differs = (base != tuned).sum(axis=0)
-    more = (tuned > base).sum(axis=0)
-    return np.divide(more, differs, out=np.full(base.shape[1], np.nan), where=differs > 0)
+    differs = rose + fell
+    return np.divide(rose, differs, out=np.full(rose.shape, np.nan), where=differs > 0)

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from living import Living
 from scipy import stats
 from tiny import SMALL, byte_tokenizer
 from transformers import LlamaConfig, LlamaForCausalLM
@@ -21,8 +22,8 @@ from helpers.findings.attention.readings import READINGS
 from helpers.methods.heads import each_head
 from helpers.methods.weights import weights
 from helpers.methods.word_pairs import (
+    Knowledge,
     head_knowledge,
-    verb_counts,
     verb_lift,
     word_pairs,
     word_space,
@@ -113,6 +114,12 @@ def pairs_of(pair: Pair, role: str) -> dict:
     }
 
 
+def uses(known: Knowledge) -> np.ndarray:
+    """In how many pairs each verb occurs."""
+    ends = np.concatenate([known.first, known.second])
+    return np.bincount(ends, minlength=N_WORDS)[LEXICON.places]
+
+
 # --- the store
 
 
@@ -133,21 +140,22 @@ def test_norms_and_numbers_of_pairs_are_by_the_heads_own_dimensions(pair, store)
     np.testing.assert_array_equal(counts[1, HEAD[1]][pairs.dimensions], np.diff(pairs.start))
 
 
-def test_lifts_of_the_stored_changes_are_verb_lift_of_the_counts(pair, store):
+def test_lifts_of_the_stored_changes_are_verb_lift_of_the_knowledge(pair, store):
     changes = store.read("attention/readings/main")
     for least, counted in ((2, ""), (1, "_any")):
-        counts = [
+        base, tuned = (
             np.stack(
                 [
-                    verb_counts(head_knowledge(pairs, least=least), LEXICON.places)
+                    uses(head_knowledge(pairs, least=least))
                     for place, pairs in pairs_of(pair, role).items()
                     if place[0] == 1
                 ]
             )
             for role in ("base", "tuned")
-        ]
+        )
+        expected = verb_lift((tuned > base).sum(axis=0), (tuned < base).sum(axis=0))
         found = view.lifts(changes, N_VERBS, counted, [1])
-        np.testing.assert_allclose(found, verb_lift(*counts))
+        np.testing.assert_allclose(found, expected)
         assert np.isfinite(found).sum() >= 5
 
 
@@ -156,8 +164,8 @@ def test_a_second_run_computes_nothing_and_other_words_everything(pair, store, m
         raise AssertionError("computed again")
 
     monkeypatch.setattr(attention_readings, "BLOCK", 2)
-    for module in (attention_pairs, attention_readings):
-        monkeypatch.setattr(module, "word_pairs", fail)
+    monkeypatch.setattr(attention_pairs, "word_pairs", fail)
+    monkeypatch.setattr(attention_readings, "verb_counts", fail)
     monkeypatch.setattr(attention_causal, "respond", fail)
     attention.compute(pair, store, **OPTIONS)
     other = replace(LEXICON, vectors=LEXICON.vectors + 1)
@@ -168,16 +176,30 @@ def test_a_second_run_computes_nothing_and_other_words_everything(pair, store, m
 def test_every_reading_changes_what_it_says(pair):
     prepared = {
         name: attention_readings.prepare(pair, LEXICON, READINGS[name])
-        for name in ("main", "lemmas", "unit", "own-vectors")
+        for name in ("main", "lemmas", "own-vectors")
     }
-    assert len(prepared["lemmas"].space.unit) < N_WORDS == len(prepared["main"].space.unit)
-    kept = [LEXICON.vocabulary.words[i] for i in LEXICON.places]
-    lemmas = np.array(LEXICON.vocabulary.words)[
-        np.union1d(np.flatnonzero(LEXICON.vocabulary.is_lemma), LEXICON.places)
+    sizes = {name: len(one.space.number) for name, one in prepared.items()}
+    assert sizes["lemmas"] < N_WORDS == sizes["main"]
+    kept = np.union1d(np.flatnonzero(LEXICON.vocabulary.is_lemma), LEXICON.places)
+    numbered = prepared["lemmas"].space.number.numpy()
+    assert kept[np.argsort(numbered)][-N_VERBS:].tolist() == LEXICON.places.tolist()
+    same = prepared["own-vectors"].space.together == prepared["main"].space.together
+    assert not same.all()
+    unit = replace(READINGS["unit"], top_k=TOP_K)
+    counts = [
+        attention_readings.count_verbs(pair, "base", prepared["main"], one)
+        for one in (unit, replace(unit, unit=False))
     ]
-    assert lemmas[prepared["lemmas"].verbs].tolist() == kept
-    torch.testing.assert_close(prepared["unit"].embeddings["base"].norm(dim=1), torch.ones(N_WORDS))
-    assert prepared["own-vectors"].space.unit.shape[1] == SMALL["hidden_size"]
+    assert (counts[0] != counts[1]).any()
+
+
+def test_one_model_is_in_memory_at_a_time_where_two_do_not_fit(pair, tmp_path):
+    loaders = {"base": lambda: tiny(0), "tuned": lambda: tiny(1)}
+    turns = Pair("turns", loaders, pair.configs, pair.tokenizer, alone=True)
+    living = Living(turns)
+    few = {"readings": {"main": OPTIONS["readings"]["main"]}, "draws": 1, "control_draws": 1}
+    attention.compute(turns, Store(tmp_path), **(OPTIONS | few))
+    assert living.most == 1 and living.loads > 2
 
 
 # --- random updates
@@ -491,6 +513,8 @@ def test_following_is_laid_beside_that_of_longer_responses(tmp_path):
     short = [True, True, False, False]
     assert set(heads_view.beside_longer_responses(own, short).values()) == {"not computed"}
     rows = pd.DataFrame({"id": ["a", "b", "c", "other"], "followed": [True, False, True, None]})
+    texts = dict.fromkeys(("setting", "model", "text", "ended"), "x")
+    rows = rows.assign(**texts, ids=[[1]] * 4, tokens=[["x"]] * 4)
     own.write("recognition/template/responses-tuned", rows, max_tokens=9)
     found = heads_view.beside_longer_responses(own, short, ["a", "b", "c", "d"])
     assert found == {"followed_long": pytest.approx(2 / 3), "tokens_long": 9,

@@ -19,6 +19,7 @@ from helpers.methods.word_pairs import (
     layer_groups,
     verb_counts,
     verb_lift,
+    verb_space,
     word_pairs,
     word_space,
 )
@@ -180,15 +181,25 @@ def test_gained_lost_and_kept_pairs_are_told_apart():
     assert listed(change.kept) == [(3, 4)]
 
 
-def test_a_verb_is_counted_on_both_sides_of_pairs():
-    counts = verb_counts(knowledge((1, 2), (2, 3), (4, 5)), np.array([2, 5, 9]))
-    np.testing.assert_array_equal(counts, [2, 1, 0])
+@settings(max_examples=25, deadline=None)
+@given(top_k=st.integers(1, 30), seed=st.integers(0, 50))
+def test_verbs_are_counted_as_in_all_of_a_heads_knowledge(top_k, seed):
+    rng = np.random.default_rng(seed)
+    query, key = torch.from_numpy(rng.standard_normal((2, 30, 8)))
+    space = word_space(rng.standard_normal((30, 3)))  # few dimensions: many words are alike
+    verbs = rng.permutation(30)[:12]
+    pairs = word_pairs(query, key, space, top_k=top_k)
+    found = verb_counts(query, key, verb_space(space, verbs), least=(2, 1), top_k=top_k)
+    for counts, least in zip(found, (2, 1), strict=True):
+        known = head_knowledge(pairs, least=least)
+        ends = np.concatenate([known.first, known.second])
+        np.testing.assert_array_equal(counts, [(ends == verb).sum() for verb in verbs])
 
 
 def test_lift_is_the_share_of_gaining_heads_among_those_that_changed():
     base = np.array([[1, 4, 2], [1, 4, 0], [3, 4, 1], [0, 4, 1]])
     tuned = np.array([[2, 4, 2], [5, 4, 1], [1, 4, 0], [0, 4, 0]])
-    lift = verb_lift(base, tuned)
+    lift = verb_lift((tuned > base).sum(axis=0), (tuned < base).sum(axis=0))
     np.testing.assert_allclose(lift, [2 / 3, np.nan, 1 / 3])
 
 
@@ -318,8 +329,8 @@ def test_wrong_heads_and_forms_are_named(embeddings):
 
 
 def test_counts_and_knowledge_that_do_not_fit_are_named():
-    with pytest.raises(ValueError, match=r"base has shape \(2, 3\), tuned \(2, 2\)"):
-        verb_lift(np.zeros((2, 3)), np.zeros((2, 2)))
+    with pytest.raises(ValueError, match=r"rose has shape \(3,\), fell \(2,\)"):
+        verb_lift(np.zeros(3), np.zeros(2))
     with pytest.raises(ValueError, match="base has pairs of 10 words, tuned of 11"):
         compare_knowledge(knowledge((1, 2)), knowledge((1, 2), n_words=11))
     with pytest.raises(ValueError, match="least=0"):

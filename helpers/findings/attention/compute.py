@@ -1,4 +1,4 @@
-"""Finding 2, attention: word pairs of every head in both models, and what silencing heads does.
+"""Attention: word pairs of every head in both models, and what silencing heads does.
 
 Per layer the store holds `attention/pairs/LL`: the pairs that some head of either model knows, with
 the dimensions that hold them in each (helpers.findings.attention.pairs). `attention/readings/NAME`
@@ -19,7 +19,7 @@ from helpers.models.pair import Pair
 from helpers.store.store import Store
 from helpers.words.verbs import Lexicon, read_lexicon
 
-DRAWS = 20  # random updates of each kind
+DRAWS = 100  # random updates of each kind
 
 
 def compute(

@@ -21,7 +21,7 @@ from scipy import stats
 from helpers.findings.attention.pairs import n_layers
 from helpers.findings.attention.readings import NULLS, READINGS
 from helpers.methods.statistics import Comparison, compare_independent, holm, untested
-from helpers.methods.word_pairs import layer_groups
+from helpers.methods.word_pairs import layer_groups, verb_lift
 from helpers.pages.tables import Captioned, show_difference, show_p
 from helpers.store.store import MissingResult, Store
 from helpers.words.verbs import Lexicon
@@ -132,9 +132,8 @@ def lifts(
     if layers is not None:
         changes = changes[changes["layer"].isin(layers)]
     columns = [f"rose{counted}", f"fell{counted}"]
-    rose, fell = changes.groupby("verb")[columns].sum().reindex(range(n_verbs)).to_numpy(float).T
-    changed = rose + fell
-    return np.divide(rose, changed, out=np.full(n_verbs, np.nan), where=changed > 0)
+    sums = changes.groupby("verb")[columns].sum().reindex(range(n_verbs), fill_value=0)
+    return verb_lift(*sums.to_numpy(float).T)
 
 
 def quarters(store: Store) -> dict[str, list[int]]:

@@ -11,8 +11,6 @@ from helpers.pages import live
 from helpers.store.store import Store
 from helpers.words.verbs import read_lexicon
 
-# --- the chapter's end
-
 
 def live_check(name: str, store: Store, *, layer: int, head: int) -> pd.DataFrame | str:
     """Knowledge of one head computed from the weights now, beside what the store holds.
@@ -21,7 +19,7 @@ def live_check(name: str, store: Store, *, layer: int, head: int) -> pd.DataFram
     """
     from helpers.methods.heads import head_activations
     from helpers.methods.weights import weights
-    from helpers.methods.word_pairs import head_knowledge, word_pairs, word_space
+    from helpers.methods.word_pairs import Knowledge, head_knowledge, word_pairs, word_space
     from helpers.words.vocabulary import word_embeddings
 
     pair = live.models(name, store)
@@ -30,14 +28,16 @@ def live_check(name: str, store: Store, *, layer: int, head: int) -> pd.DataFram
     layer, lexicon = min(layer, n_layers(store) - 1), read_lexicon()
     heads = read_layer(store, layer)[0]
     head = min(head, len(heads) - 1)
-    space, stored = word_space(lexicon.vectors), heads[head]
-    rows = {}
-    for role in ROLES:
+    space, rows = word_space(lexicon.vectors), {}
+
+    def knowledge(role: str) -> Knowledge:  # no model is kept while the other is asked for
         of_model = weights(pair.model(role))
         embeddings = word_embeddings(of_model, pair.tokenizer, lexicon.vocabulary.words)
         own = head_activations(of_model, layer, head, embeddings)
-        now = head_knowledge(word_pairs(own.query, own.key, space))
-        kept = stored.knowledge(role)
+        return head_knowledge(word_pairs(own.query, own.key, space))
+
+    for role in ROLES:
+        now, kept = knowledge(role), heads[head].knowledge(role)
         common = len(np.intersect1d(now.code, kept.code))
         rows[role] = {"pairs now": len(now), "pairs stored": len(kept), "in common": common}
     return pd.DataFrame(rows).T

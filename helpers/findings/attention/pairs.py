@@ -18,15 +18,20 @@ from torch import Tensor
 
 from helpers.methods.heads import each_head
 from helpers.methods.weights import weights
-from helpers.methods.word_pairs import Knowledge, WordPairs, WordSpace, word_pairs, word_space
+from helpers.methods.word_pairs import (
+    LEAST,
+    Knowledge,
+    WordPairs,
+    WordSpace,
+    word_pairs,
+    word_space,
+)
 from helpers.models.pair import Pair
 from helpers.models.roles import ROLES
 from helpers.store.origin import inputs_hash
 from helpers.store.store import Part, Store
 from helpers.words.verbs import Lexicon
 from helpers.words.vocabulary import word_embeddings
-
-LEAST = 2  # dimensions that make a pair knowledge (method.md, section 3)
 
 
 @dataclass(frozen=True)

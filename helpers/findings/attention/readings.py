@@ -8,7 +8,7 @@ many. Chance is a random update of all query and key projections, as large as th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cache, partial
@@ -21,18 +21,10 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 from torch import Tensor
 
-from helpers.findings.attention.pairs import embedded_words
 from helpers.methods.heads import Form, each_head
 from helpers.methods.rotation import random_updates
 from helpers.methods.weights import Weights, weights
-from helpers.methods.word_pairs import (
-    TOP_K,
-    WordSpace,
-    head_knowledge,
-    verb_counts,
-    word_pairs,
-    word_space,
-)
+from helpers.methods.word_pairs import LEAST, TOP_K, VerbSpace, verb_counts, verb_space, word_space
 from helpers.models.pair import Pair
 from helpers.models.roles import ROLES
 from helpers.store.origin import inputs_hash
@@ -40,7 +32,7 @@ from helpers.store.store import Part, Store
 from helpers.words.verbs import Lexicon
 from helpers.words.vocabulary import word_embeddings
 
-COUNTED_FROM = (2, 1)  # dimensions that a pair must be found in, to be counted
+COUNTED_FROM = (LEAST, 1)  # dimensions that a pair must be found in, to be counted
 NULLS = ("norm", "spectrum")
 BLOCK = 5  # random updates in a part of the store
 SIDES = ("query", "key")
@@ -72,11 +64,10 @@ READINGS = {
 
 @dataclass(frozen=True)
 class Prepared:
-    """What a reading needs, made once: word space, embeddings by model, verbs as places."""
+    """What a reading needs of the words, made once: their spellings, and the verbs among them."""
 
-    space: WordSpace
-    embeddings: dict[str, Float[Tensor, "word hidden"]]
-    verbs: Int[ndarray, " verb"]
+    words: Sequence[str]
+    space: VerbSpace
 
 
 def prepare(pair: Pair, lexicon: Lexicon, reading: Reading) -> Prepared:
@@ -84,27 +75,26 @@ def prepare(pair: Pair, lexicon: Lexicon, reading: Reading) -> Prepared:
     kept = np.arange(len(vocabulary))
     if reading.lemmas:  # verbs stay, whatever their most frequent part of speech makes their lemma
         kept = np.union1d(kept[vocabulary.is_lemma], lexicon.places)
-    words = [vocabulary.words[i] for i in kept]
-    embeddings = embedded_words(pair, words)
+    words, of_model = [vocabulary.words[i] for i in kept], weights(pair.model("base"))
     vectors = lexicon.vectors[kept]
     if reading.vectors == "own":
-        vectors = word_embeddings(weights(pair.model("base")), pair.tokenizer, words, output=True)
-    if reading.unit:
-        embeddings = {r: rows / rows.norm(dim=1, keepdim=True) for r, rows in embeddings.items()}
-    space = word_space(vectors).to(embeddings["base"].device)
-    return Prepared(space, embeddings, np.searchsorted(kept, lexicon.places))
+        vectors = word_embeddings(of_model, pair.tokenizer, words, output=True)
+    space = word_space(vectors).to(of_model.input_embedding.device)
+    return Prepared(words, verb_space(space, np.searchsorted(kept, lexicon.places)))
 
 
 def count_verbs(
-    of_model: Weights, prepared: Prepared, role: str, reading: Reading
+    pair: Pair, role: str, prepared: Prepared, reading: Reading
 ) -> Int[ndarray, "least head verb"]:
     """In how many pairs of each head each verb occurs: pairs of 2 dimensions or more, of 1 or more."""
-    counts = []
-    for _, _, own in each_head(of_model, prepared.embeddings[role], form=reading.form):
-        pairs = word_pairs(own.query, own.key, prepared.space, top_k=reading.top_k)
-        known = [head_knowledge(pairs, least=least) for least in COUNTED_FROM]
-        counts.append([verb_counts(one, prepared.verbs) for one in known])
-    return np.array(counts).transpose(1, 0, 2)
+    of_model = weights(pair.model(role))
+    rows = word_embeddings(of_model, pair.tokenizer, prepared.words)
+    if reading.unit:
+        rows = rows / rows.norm(dim=1, keepdim=True)
+    options = {"least": COUNTED_FROM, "top_k": reading.top_k}
+    heads = each_head(of_model, rows, form=reading.form)
+    counts = [verb_counts(own.query, own.key, prepared.space, **options) for _, _, own in heads]
+    return np.stack(counts, axis=1)
 
 
 def verb_changes(
@@ -128,9 +118,8 @@ def verb_changes(
 
 def make_reading(pair: Pair, lexicon: Lexicon, reading: Reading) -> pd.DataFrame:
     prepared = prepare(pair, lexicon, reading)
-    # No model is kept while the other is asked for: they may take turns in memory.
-    counts = [count_verbs(weights(pair.model(r)), prepared, r, reading) for r in ROLES]
-    return verb_changes(*counts, weights(pair.model("base")).n_layers)
+    counts = [count_verbs(pair, role, prepared, reading) for role in ROLES]
+    return verb_changes(*counts, weights(pair.model("tuned")).n_layers)
 
 
 def make_readings(
@@ -162,16 +151,20 @@ def projections(of_model: Weights, layer: int, side: str) -> list[Float[Tensor, 
 Updates = dict[tuple[int, str], Float[Tensor, "hidden columns"]]
 
 
+def all_projections(pair: Pair, role: str) -> Updates:
+    """Copies of all query and key projections of one model, on the CPU: it may go meanwhile."""
+    of_model = weights(pair.model(role))
+    return {
+        (layer, side): torch.cat(projections(of_model, layer, side), dim=1).float().cpu()
+        for layer in range(of_model.n_layers)
+        for side in SIDES
+    }
+
+
 def real_updates(pair: Pair) -> Updates:
     """What tuning added to all query and key projections; one model is asked for after the other."""
-    sums: Updates = {}
-    for role, sign in (("base", -1), ("tuned", 1)):
-        of_model = weights(pair.model(role))
-        for layer in range(of_model.n_layers):
-            for side in SIDES:
-                own = torch.cat(projections(of_model, layer, side), dim=1).float().cpu()
-                sums[layer, side] = sums.get((layer, side), 0) + sign * own
-    return sums
+    base, tuned = (all_projections(pair, role) for role in ROLES)
+    return {key: tuned[key] - base[key] for key in base}
 
 
 def drawn_updates(real: Updates, *, draws: int, seed: int, null: str) -> Iterator[Updates]:
@@ -214,14 +207,14 @@ def make_null(
     @cache  # only if some block is left to make
     def shared() -> tuple[Updates, Prepared, ndarray]:
         real, prepared = real_updates(pair), prepare(pair, lexicon, reading)
-        return real, prepared, count_verbs(weights(pair.model("base")), prepared, "base", reading)
+        return real, prepared, count_verbs(pair, "base", prepared, reading)
 
     def make_block(null: str, block: int) -> pd.DataFrame:
         (real, prepared, base), of_model = shared(), weights(pair.model("base"))
         tables = []
         for number, updates in enumerate(drawn_updates(real, draws=BLOCK, seed=block, null=null)):
             with updated(of_model, updates):
-                counts = count_verbs(of_model, prepared, "base", reading)
+                counts = count_verbs(pair, "base", prepared, reading)
             table = verb_changes(base, counts, of_model.n_layers)
             tables.append(table.assign(draw=np.uint8(BLOCK * block + number)))
         return pd.concat(tables, ignore_index=True)

@@ -33,10 +33,8 @@ from helpers.store.store import Part, Store
 from helpers.words.verbs import Lexicon
 
 Head = tuple[int, int]  # layer, head
-
-
 N_HEADS = 6
-CONTROL_DRAWS = 20
+CONTROL_DRAWS = 40
 MAX_TOKENS = 16
 BATCH = 52
 N_TEXTS = 40
