@@ -14,7 +14,13 @@ import numpy as np
 from jaxtyping import Bool, Float
 from sklearn.metrics import roc_curve
 
-from helpers.methods.statistics import RESAMPLES, BadSample, Comparison, from_draws
+from helpers.methods.statistics import (
+    RESAMPLES,
+    BadSample,
+    Comparison,
+    from_draws,
+    resamples,
+)
 
 FALSE_RATES = np.linspace(0, 1, 101)
 BAND_DRAWS = 500
@@ -64,8 +70,7 @@ class Cases:
     def weights(self, draws: int, seed: int) -> Float[np.ndarray, "draws cases"]:
         """How often each case is in each resample of the items."""
         known, number = np.unique(np.asarray(self.items), return_inverse=True)
-        equal = np.full(len(known), 1 / len(known))
-        return np.random.default_rng(seed).multinomial(len(known), equal, draws)[:, number]
+        return resamples(len(known), np.random.default_rng(seed), draws)[:, number]
 
 
 def _scores(scores: Sequence[float], cases: Cases) -> Float[np.ndarray, " cases"]:
@@ -105,40 +110,26 @@ def measured(scores: Sequence[float], cases: Cases) -> Area:
     """The area with its 95 % percentile interval over items."""
     low, high = np.nanpercentile(area_draws(scores, cases), [2.5, 97.5])
     positive = int(cases.positive.sum())
-    return Area(
-        area=area(scores, cases),
-        low=float(low),
-        high=float(high),
-        positive=positive,
-        negative=len(cases.positive) - positive,
-        items=len(set(cases.items)),
-    )
+    counts = positive, len(cases.positive) - positive, len(set(cases.items))
+    return Area(area(scores, cases), float(low), float(high), *counts)
 
 
 def compare_areas(
     other: Sequence[float] | None,
     scores: Sequence[float],
     cases: Cases,
-    *,
-    label: str,
-    null_hypothesis: str,
+    **about,
 ) -> Comparison:
     """Area of `scores` against that of another score, or against chance when `other` is None.
 
-    The p-value is two-sided: twice the share of resamples on the other side of no difference.
+    `about`: label and null hypothesis. The p-value is two-sided: twice the share of resamples on the
+    other side of no difference.
     """
     reference = 0.5 if other is None else area(other, cases)
     draws = area_draws(scores, cases) - (0.5 if other is None else area_draws(other, cases))
     draws = draws[np.isfinite(draws)]
-    return from_draws(
-        reference,
-        area(scores, cases),
-        draws,
-        label=label,
-        n=len(cases.positive),
-        test="bootstrap by item, two-sided",
-        null_hypothesis=null_hypothesis,
-    )
+    test, n = "bootstrap by item, two-sided", len(cases.positive)
+    return from_draws(reference, area(scores, cases), draws, n=n, test=test, **about)
 
 
 def curve(scores: Sequence[float], cases: Cases) -> tuple[np.ndarray, np.ndarray]:

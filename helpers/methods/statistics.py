@@ -11,15 +11,14 @@ from dataclasses import dataclass, replace
 from functools import wraps
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from scipy import special, stats
 
+from helpers.methods.chance import POWER, detectable
 from helpers.methods.errors import Mendable
 
 RESAMPLES = 10_000
 LEAST = 3  # values that a sample must have to be compared
-
-
 Values = Float[np.ndarray, " n"]
 
 
@@ -52,11 +51,28 @@ class Comparison:
     null_hypothesis: str
     p_holm: float | None = None
     sizes: tuple[int, int] | None = None  # of a and b, where they are different items
+    error: float = np.nan  # standard error of the difference, and its degrees of freedom
+    degrees: float = np.inf
 
     @property
     def possible(self) -> bool:
         """Whether the samples allowed a test; if not, `test` says why and all numbers are NaN."""
         return not np.isnan(self.p_value)
+
+    def detectable(self, power: float = POWER) -> float:
+        """The difference that such samples would show as significant (5 %) with this power."""
+        return detectable(self.error, power=power, degrees=self.degrees)
+
+
+def _compared(
+    a: float, b: float, interval: Sequence[float], p_value: float,
+    *, difference: float | None = None, effect_size: float = np.nan, **about,
+) -> Comparison:  # fmt: skip
+    low, high = interval
+    difference = b - a if difference is None else difference
+    numbers = (a, b, difference, effect_size, low, high, p_value)
+    names = ("mean_a", "mean_b", "difference", "effect_size", "low", "high", "p_value")
+    return Comparison(**dict(zip(names, map(float, numbers), strict=True)), **about)
 
 
 def untested(label: str, why: str, *, n: int = 0, null_hypothesis: str = "") -> Comparison:
@@ -114,10 +130,15 @@ def _standardised(difference: float, spread: float, degrees: float) -> float:
     return difference / spread * _small_sample(degrees) if spread > 0 else float("nan")
 
 
+def resamples(
+    n: int, generator: np.random.Generator, draws: int | None = None
+) -> Int[np.ndarray, "draw n"]:
+    """How often each of n items is in each of 10,000 resamples: counts, so that memory stays small."""
+    return generator.multinomial(n, np.full(n, 1 / n), draws or RESAMPLES)
+
+
 def _resampled_means(values: Values, generator: np.random.Generator) -> Float[np.ndarray, " draws"]:
-    """Means of 10,000 resamples, drawn as counts so that memory stays small."""
-    draws = generator.multinomial(len(values), np.full(len(values), 1 / len(values)), RESAMPLES)
-    return draws @ values / len(values)
+    return resamples(len(values), generator) @ values / len(values)
 
 
 def bootstrap_interval(values: Sequence[float], *, seed: int = 0) -> tuple[float, float]:
@@ -142,23 +163,16 @@ def compare_paired(
     """Paired t-test of b against a; g is the mean difference over the average sd (g_av)."""
     first, second = _pair(a, b, label)
     difference = second - first
-    low, high = bootstrap_interval(difference, seed=seed)
+    interval = bootstrap_interval(difference, seed=seed)
     spread = np.sqrt((first.var(ddof=1) + second.var(ddof=1)) / 2)
     constant = difference.std() == 0
     p_value = 1.0 if constant else stats.ttest_rel(second, first, alternative=alternative).pvalue
-    return Comparison(
-        label=label,
-        n=len(first),
-        mean_a=float(first.mean()),
-        mean_b=float(second.mean()),
-        difference=float(difference.mean()),
+    return _compared(
+        first.mean(), second.mean(), interval, p_value,
         effect_size=_standardised(difference.mean(), spread, len(first) - 1),
-        low=low,
-        high=high,
-        p_value=float(p_value),
-        test=f"paired t, {alternative}",
-        null_hypothesis=null_hypothesis,
-    )
+        error=stats.sem(difference), degrees=len(first) - 1, n=len(first), label=label,
+        test=f"paired t, {alternative}", null_hypothesis=null_hypothesis,
+    )  # fmt: skip
 
 
 @_or_untested
@@ -179,24 +193,16 @@ def compare_independent(
         raise TooFew("all values of either group are equal", total)
     generator = np.random.default_rng(seed)
     draws = _resampled_means(second, generator) - _resampled_means(first, generator)
-    low, high = np.percentile(draws, [2.5, 97.5])
-    spread = np.sqrt(sizes @ [first.var(ddof=1), second.var(ddof=1)] / sizes.sum())
+    variances = first.var(ddof=1), second.var(ddof=1)
+    spread = np.sqrt(sizes @ variances / sizes.sum())
     found = stats.ttest_ind(second, first, equal_var=False, alternative=alternative)
-    difference = float(second.mean() - first.mean())
-    return Comparison(
-        label=label,
-        n=total,
-        mean_a=float(first.mean()),
-        mean_b=float(second.mean()),
-        difference=difference,
-        effect_size=_standardised(difference, spread, sizes.sum()),
-        low=float(low),
-        high=float(high),
-        p_value=float(found.pvalue),
-        test=f"Welch's t, {alternative}",
-        null_hypothesis=null_hypothesis,
-        sizes=(len(first), len(second)),
-    )
+    return _compared(
+        first.mean(), second.mean(), np.percentile(draws, [2.5, 97.5]), found.pvalue,
+        effect_size=_standardised(second.mean() - first.mean(), spread, sizes.sum()),
+        error=np.sqrt(variances @ (1 / (sizes + 1))), degrees=found.df,
+        n=total, sizes=(len(first), len(second)), label=label,
+        test=f"Welch's t, {alternative}", null_hypothesis=null_hypothesis,
+    )  # fmt: skip
 
 
 @_or_untested
@@ -208,20 +214,9 @@ def mcnemar(
     gained = int(((second == 1) & (first == 0)).sum())
     lost = int(((second == 0) & (first == 1)).sum())
     p_value = stats.binomtest(gained, gained + lost).pvalue if gained + lost else 1.0
-    low, high = bootstrap_interval(second - first, seed=seed)
-    return Comparison(
-        label=label,
-        n=len(first),
-        mean_a=float(first.mean()),
-        mean_b=float(second.mean()),
-        difference=float((second - first).mean()),
-        effect_size=float("nan"),
-        low=low,
-        high=high,
-        p_value=float(p_value),
-        test="exact McNemar",
-        null_hypothesis=null_hypothesis,
-    )
+    interval = bootstrap_interval(second - first, seed=seed)
+    about = {"n": len(first), "label": label, "null_hypothesis": null_hypothesis}
+    return _compared(first.mean(), second.mean(), interval, p_value, test="exact McNemar", **about)
 
 
 def _rests_on_one(values: Values) -> bool:
@@ -260,45 +255,27 @@ def at_equal_length(
             len(first),
         )
     fit = sm.OLS(second - first, sm.add_constant(log_ratio)).fit(cov_type="HC3")
-    low, high = fit.conf_int()[0]
     spread = np.sqrt((first.var(ddof=1) + second.var(ddof=1)) / 2)
-    return Comparison(
-        label=label,
-        n=len(first),
-        mean_a=float("nan"),
-        mean_b=float("nan"),
-        difference=float(fit.params[0]),
+    return _compared(
+        np.nan, np.nan, fit.conf_int()[0], fit.pvalues[0], difference=fit.params[0],
         effect_size=_standardised(fit.params[0], spread, len(first) - 2),
-        low=float(low),
-        high=float(high),
-        p_value=float(fit.pvalues[0]),
+        n=len(first), label=label, null_hypothesis=null_hypothesis,
         test="intercept of a regression on the log length ratio",
-        null_hypothesis=null_hypothesis,
-    )
+    )  # fmt: skip
 
 
 def from_draws(
-    a: float, b: float, draws: Values, *, label: str, n: int, null_hypothesis: str, test: str
+    a: float, b: float, draws: Values, *, p_value: float | None = None, **about
 ) -> Comparison:
-    """b against a where resamples give the differences (`draws`): percentile interval, two-sided p.
+    """b against a where resamples give the differences (`draws`): percentile interval.
 
-    The p-value is twice the share of resamples on the other side of no difference; never 0.
+    `about`: label, n, test and null hypothesis. Without a p-value of the test's own it is twice the
+    share of resamples on the other side of no difference; never 0.
     """
-    low, high = np.percentile(draws, [2.5, 97.5])
     side = min((draws <= 0).sum(), (draws >= 0).sum())
-    return Comparison(
-        label=label,
-        n=n,
-        mean_a=a,
-        mean_b=b,
-        difference=b - a,
-        effect_size=float("nan"),
-        low=float(low),
-        high=float(high),
-        p_value=float(min(1.0, 2 * (side + 1) / (len(draws) + 1))),
-        test=test,
-        null_hypothesis=null_hypothesis,
-    )
+    by_draws = min(1.0, 2 * (side + 1) / (len(draws) + 1))
+    p_value = by_draws if p_value is None else p_value
+    return _compared(a, b, np.percentile(draws, [2.5, 97.5]), p_value, **about)
 
 
 def holm(comparisons: Sequence[Comparison]) -> list[Comparison]:
