@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import scipy.linalg
 import torch
 from jaxtyping import Float, Int
 from numpy import ndarray
+from sklearn.decomposition import PCA
 from torch import Tensor
 
 from helpers.methods.errors import Mendable
@@ -30,12 +30,7 @@ MAX_COMPONENTS = 300  # the paper's number
 
 
 Pole = Literal["both", "absolute"]
-
-
 POSITIVE, NEGATIVE = 0, 1
-
-
-Spectrum = tuple[float, ndarray, ndarray]  # total variance; variances (falling); directions (rows)
 
 
 class DegenerateWeights(Mendable, ValueError):
@@ -95,68 +90,36 @@ def _finite_mean(matrix: Tensor) -> Float[Tensor, " hidden"]:
     return mean.to(matrix.dtype)
 
 
-def _leading_on_cpu(matrix: Tensor, mean: Tensor, n: int, block: int = 2048) -> Spectrum:
-    """The triangle of the covariance that LAPACK reads (half the work), then n eigenvectors of it.
-
-    Blocks of rows keep the centred copy small. The driver of relatively robust representations
-    computes only the eigenvectors asked for; benchmarks/ffn.py compares it with other solvers.
-    """
-    (rank_k_update,) = scipy.linalg.get_blas_funcs(("syrk",), dtype=mean.numpy().dtype)
-    size = matrix.shape[1]
-    covariance = np.zeros((size, size), dtype=mean.numpy().dtype, order="F")
-    for rows in matrix.split(block):
-        centred = (rows - mean).numpy().T
-        rank_k_update(1 / (len(matrix) - 1), centred, beta=1, c=covariance, lower=1, overwrite_c=1)
-    total = float(np.trace(covariance, dtype=np.float64))
-    values, vectors = scipy.linalg.eigh(
-        covariance,
-        lower=True,
-        subset_by_index=[size - n, size - 1],
-        driver="evr",
-        overwrite_a=True,
-        check_finite=False,
-    )
-    return total, values[::-1], vectors.T[::-1]
-
-
-def _leading_on_accelerator(matrix: Tensor, mean: Tensor, n: int) -> Spectrum:
-    """The same by a full decomposition, which a device does faster than the CPU does a part."""
-    centred = matrix - mean
-    covariance = centred.T @ centred / (len(matrix) - 1)
-    total = float(torch.diagonal(covariance).sum(dtype=torch.float64))
-    values, vectors = (part[..., -n:].cpu().numpy() for part in torch.linalg.eigh(covariance))
-    return total, values[::-1], vectors.T[::-1]
-
-
 def components(
     value_vectors: Float[Tensor, "intermediate hidden"], n: int = MAX_COMPONENTS
 ) -> Components:
-    """The first `n` principal components of centred value vectors.
+    """The first `n` principal components of centred value vectors, by scikit-learn.
 
-    Computed from the covariance, in the precision of the input (float64 stays, all else is
-    float32): one pass over the weights and about hidden^2 numbers of memory, where a singular value
-    decomposition needs several copies of the weights. DegenerateWeights names what is wrong where
-    n directions of variance do not exist.
+    From the covariance, in the precision of the input (float64 stays, all else is float32): one
+    centred copy of the weights and about hidden^2 numbers of memory, where a singular value
+    decomposition needs several copies. DegenerateWeights names what is wrong where n directions of
+    variance do not exist.
     """
     matrix = _checked(value_vectors, n)
-    mean = _finite_mean(matrix)
-    leading = _leading_on_cpu if matrix.device.type == "cpu" else _leading_on_accelerator
-    total, values, directions = leading(matrix, mean, n)
+    mean, (rows, hidden) = _finite_mean(matrix), matrix.shape
+    # Centred here: the solver would take the mean away from the covariance, which costs digits.
+    centred = (matrix - mean).numpy(force=True)
+    eps = np.finfo(centred.dtype).eps
+    total = float(np.vdot(centred, centred)) / (rows - 1)
     # A matrix of equal rows leaves only the rounding error of its mean.
-    if total <= torch.finfo(matrix.dtype).eps * (float(mean.square().sum()) + total):
+    if total <= eps * (float(mean.square().sum()) + total):
         raise DegenerateWeights(
             "value_vectors are constant: all rows are equal, so no direction has variance. "
             "The layer was probably never initialised; check the checkpoint."
         )
-    rank = int((values > torch.finfo(matrix.dtype).eps * values[0] * len(directions.T)).sum())
+    found = PCA(n, svd_solver="covariance_eigh").fit(centred)
+    rank = int((found.explained_variance_ > eps * found.explained_variance_[0] * hidden).sum())
     if rank < n:
         raise DegenerateWeights(
             f"n={n} components were asked, but value_vectors vary in only about {rank} "
             f"directions; the rest would be rounding error: ask for n={rank} or fewer."
         )
-    largest = np.abs(directions).argmax(axis=1)
-    signs = np.sign(directions[np.arange(n), largest])
-    return Components(directions * signs[:, None], values / total, mean.cpu().numpy())
+    return Components(found.components_, found.explained_variance_ratio_, mean.numpy(force=True))
 
 
 def layer_value_vectors(

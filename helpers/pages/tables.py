@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
+from helpers.methods.chance import Ranked
 from helpers.methods.statistics import Comparison
 
 
@@ -43,10 +44,11 @@ _COLUMNS: dict[str, Callable[[Comparison], object]] = {
 
 
 class Captioned(pd.DataFrame):
-    """A table for display with a caption, where HTML is shown."""
+    """A table for display with a caption, where HTML is shown; `comparisons` are what it shows."""
 
-    _metadata = ["caption"]
+    _metadata = ["caption", "comparisons"]
     caption = ""
+    comparisons: Sequence[Comparison] = ()
 
     @property
     def _constructor(self):
@@ -70,9 +72,22 @@ def comparison_table(
     shown = Captioned(rows, index=[found.label for found in comparisons])
     shown = shown.loc[:, (shown != "").any()]
     shown = shown.rename(columns=dict(zip(("base", "tuned"), names, strict=True)))
+    shown.comparisons = tuple(comparisons)
     said = set(shown.get(NULL, ())) - {""}
     if len(said) == 1:
         shared = f"Null hypothesis and test: {said.pop()}."
         shown = shown.drop(columns=NULL)
         shown.caption = shared
     return shown
+
+
+def ranked_table(found: Mapping[tuple[str, str], Ranked]) -> Captioned:
+    """Values beside the random draws that they are ranked among; the keys name the rows."""
+    rows = [
+        {"tuning": f"{one.value:.3f}",
+         "random, mean (range)": f"{one.mean:.3f} ({one.low:.3f} to {one.high:.3f})",
+         "draws": one.draws, "tuning is": one.said, "p": show_p(one.p_value),
+         "detectable": f"{one.detectable:.3f}"}
+        for one in found.values()
+    ]  # fmt: skip
+    return Captioned(rows, index=pd.MultiIndex.from_tuples(list(found)))

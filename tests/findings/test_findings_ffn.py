@@ -82,7 +82,69 @@ def test_a_low_rank_update_is_seen_with_its_rank_and_its_null(store):
         assert comparison.n == 3 and comparison.null_hypothesis
 
 
+def turned(angle: float, drawn: np.ndarray) -> ffn_view.Rotation:
+    """Three layers turned by `angle`, and random updates by the angles `drawn`, of four components."""
+    ones, null = np.ones((3, 2)), {n: np.stack([drawn] * 3) for n in ffn.NULLS}
+    whole = {n: np.stack([x] * 2, axis=-1) for n, x in null.items()}
+    return ffn_view.Rotation(
+        np.array([3, 12]), angle * ones, whole, angle * np.ones((3, 4)), null,
+        np.zeros((3, 4), int), null, np.ones(3), np.ones(3, int),
+    )  # fmt: skip
+
+
+def test_a_turn_below_every_draw_is_said_with_its_p_value():
+    drawn = np.linspace(16.3, 16.9, 200)
+    found = ffn_view.among_random(turned(15.8, drawn))
+    for name in ("angle, first 12", ffn_view.MATCHED):
+        one = found[name, "norm"]
+        assert one.said == "less than every one of 200 draws" and one.p_value == 2 / 201
+        assert (one.low, one.high) == (pytest.approx(16.3), pytest.approx(16.9))
+    shown = ffn_view.matched_table(turned(15.8, drawn))
+    assert shown.loc[(ffn_view.MATCHED, "equal norm and rank"), "p"] == "0.0100"
+    inside = ffn_view.among_random(turned(16.6, drawn))[ffn_view.MATCHED, "norm"]
+    assert inside.p_value > 0.9
+
+
+def test_parts_with_every_component_of_every_draw_are_still_read(store, tmp_path):
+    """As they were stored with 20 draws."""
+    before, older = ffn_view.read_rotation(store), Store(tmp_path)
+    older.write("ffn/annotations", store.read("ffn/annotations"))
+    rng = np.random.default_rng(0)
+    for layer in range(3):
+        part = store.read(f"ffn/rotation/{layer:02d}")
+        for null in ffn.NULLS:
+            del part[f"{null}_median_angle"], part[f"{null}_mean_rank_change"]
+            part[f"{null}_matched_angle"] = rng.random((3, 12)).astype(np.float32)
+            part[f"{null}_rank_change"] = rng.integers(5, size=(3, 12)).astype(np.uint16)
+        older.write(f"ffn/rotation/{layer:02d}", part)
+    found = ffn_view.read_rotation(older)
+    last = np.median(part["norm_matched_angle"], axis=1)
+    np.testing.assert_allclose(found.null_median_angle["norm"][2], last)
+    assert found.null_mean_rank_change["norm"].shape == before.null_mean_rank_change["norm"].shape
+
+
+def test_the_smallest_rotation_that_would_be_found_stands_beside_the_difference(store):
+    compared = ffn_view.compare_rotation(ffn_view.read_rotation(store), ks=(3, 8))
+    shown = ffn_view.rotation_table(compared)
+    assert list(shown[ffn_view.DETECTABLE]) == [f"{x.detectable():.3f}" for x in compared]
+    assert shown.caption
+
+
+def test_where_the_update_points_is_read_among_random_updates(pair, store):
+    found = ffn_view.read_update(store)
+    assert {one.draws for one in found.values()} == {3}
+    assert found["components", 12].value == pytest.approx(1)  # all directions there are
+    base, tuned = (pair.model(r).model.layers[0].mlp.down_proj.weight.T for r in ("base", "tuned"))
+    first = torch.linalg.svd(base - base.mean(dim=0)).Vh[0]
+    update = tuned - base
+    expected = float((update @ first).square().sum() / update.square().sum())
+    assert store.read("ffn/update")["components"][0, 0] == pytest.approx(expected, rel=1e-3)
+    assert "first 12" in ffn_view.update_table(store).index.get_level_values(1)
+
+
 def test_a_second_run_computes_nothing(pair, store, monkeypatch):
+    monkeypatch.setattr(ffn, "DRAWS", 3)
+
     def fail(*_, **__):
         raise AssertionError("computed again")
 
@@ -242,7 +304,8 @@ def test_tables_of_the_chapter_count_in_whole_numbers_and_say_what_they_are(stor
     assert folding["lists"].dtype.kind in "iu" and "Base model" in folding.caption
     assert folding.iloc[0]["words kept"] == 1.0
     matched = ffn_view.matched_table(ffn_view.read_rotation(store))
-    assert len(matched) == 3 and " to " in matched.iloc[1, 0] and " to " not in matched.iloc[0, 0]
+    assert (matched["draws"] == 3).all() and "Null hypothesis" in matched.caption
+    assert {ffn_view.MATCHED, ffn_view.MOVED} <= set(matched.index.get_level_values(0))
     assert ffn_view.explained_variance(store).shape == (3, 2)
     assert (ffn_view.explained_variance(store, 2) < ffn_view.explained_variance(store)).all().all()
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.linalg import subspace_angles
 from sklearn.decomposition import PCA
 
 from helpers.methods.components import (
@@ -17,7 +18,14 @@ from helpers.methods.components import (
     concept_words,
     word_outputs,
 )
-from helpers.methods.rotation import match, principal_angles, random_updates, update_rank
+from helpers.methods.rotation import (
+    match,
+    principal_angles,
+    random_updates,
+    share_in_span,
+    update_rank,
+    update_size,
+)
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "ffn.npz"
 
@@ -111,6 +119,38 @@ def test_an_update_in_one_direction_rotates_less_than_chance_only_where_it_is_al
         for drawn in random_updates(aligned, draws=5)
     ]
     assert real.mean[0] < 0.1 < min(null)
+
+
+def test_angles_are_those_of_scipy_for_spans_given_by_any_directions():
+    base, tuned = np.random.default_rng(5).standard_normal((2, 6, 20))
+    angles = principal_angles(base, tuned)
+    expected = [np.degrees(subspace_angles(base[:k].T, tuned[:k].T)) for k in range(1, 7)]
+    np.testing.assert_allclose(angles.mean, [one.mean() for one in expected])
+    np.testing.assert_allclose(angles.largest, [one.max() for one in expected])
+
+
+def test_an_update_along_known_directions_has_its_share_in_their_span():
+    rng = np.random.default_rng(6)
+    basis = np.linalg.qr(rng.standard_normal((12, 5)))[0].T
+    left = np.linalg.qr(rng.standard_normal((30, 2)))[0]
+    update = torch.from_numpy(left * [2.0, 1.0] @ basis[[1, 4]])  # squared sizes 4 and 1
+    np.testing.assert_allclose(share_in_span(update, basis), [0, 0.8, 0.8, 0.8, 1], atol=1e-12)
+    triangle = torch.linalg.qr(update, mode="r").R
+    whole = share_in_span(update, basis)
+    np.testing.assert_allclose(share_in_span(triangle, basis), whole, atol=1e-12)
+    assert np.isnan(share_in_span(torch.zeros(3, 12), basis)).all()
+
+
+def test_a_random_update_has_no_preference():
+    update = torch.from_numpy(np.random.default_rng(7).standard_normal((30, 3)) @ np.eye(3, 20))
+    drawn = random_updates(update, draws=300, null="spectrum")
+    shares = [share_in_span(one, np.eye(8, 20)) for one in drawn]
+    np.testing.assert_allclose(np.mean(shares, axis=0), np.arange(1, 9) / 20, atol=0.02)
+
+
+def test_the_size_of_an_update_is_relative_to_the_matrix():
+    base = torch.full((3, 4), 2.0)
+    assert update_size(base, base * 1.1) == pytest.approx(0.1)
 
 
 def test_no_update_has_rank_zero_and_a_null_of_nothing():
@@ -216,4 +256,4 @@ def test_other_wrong_arguments_are_named(vocabulary):
     with pytest.raises(ValueError, match="between 1 and 3"):
         principal_angles(vocabulary[:3], vocabulary[:3], [4])
     with pytest.raises(ValueError, match="null='sign'"):
-        list(random_updates(torch.ones(2, 2), null="sign"))
+        list(random_updates(torch.ones(2, 2), draws=1, null="sign"))

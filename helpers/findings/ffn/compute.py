@@ -1,16 +1,17 @@
-"""Finding 3, feed-forward knowledge: components, concepts and rotation of a pair.
+"""Feed-forward knowledge: components, concepts and rotation of a pair.
 
 Per layer and model the store holds `ffn/components/LL-ROLE` (words, scores, variance) and
 `ffn/rotation/LL` (angles, matches, nulls); over all layers `ffn/annotations`, `ffn/baseline`
-(random directions) and `ffn/folding` (what norms would change). Each part is written as soon as it
-is there, so an interrupted run loses one layer at most. Words are indices into the vocabulary of
-`helpers.words.classes`; scores are kept as bytes on a scale per list.
+(random directions), `ffn/folding` (what norms would change) and `ffn/update` (where the update
+points). Each part is written as soon as it is there, so an interrupted run loses one layer at most.
+Words are indices into the vocabulary of `helpers.words.classes`; scores are kept as bytes on a scale
+per list. One model is asked for at a time: a pair may hold no more than one (`Pair.alone`).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import cache, partial
 
 import numpy as np
 import pandas as pd
@@ -26,10 +27,18 @@ from helpers.methods.components import (
     layer_value_vectors,
     word_outputs,
 )
-from helpers.methods.rotation import match, principal_angles, random_updates, update_rank
+from helpers.methods.rotation import (
+    match,
+    principal_angles,
+    random_updates,
+    share_in_span,
+    update_rank,
+    update_size,
+)
 from helpers.methods.weights import Weights, weights
 from helpers.models.pair import Pair
 from helpers.models.roles import ROLES
+from helpers.store.origin import inputs_hash
 from helpers.store.store import Part, Store
 from helpers.words.annotation import LINGUISTIC_LEVELS, NO_LEVEL, TASKS, Annotation
 from helpers.words.annotators import annotator
@@ -37,10 +46,8 @@ from helpers.words.classes import vocabulary
 from helpers.words.vocabulary import word_embeddings
 
 TOP_K = 15
-DRAWS = 20
+DRAWS = 200  # random updates of each kind, a layer: fewer cannot give p under 2 / (draws + 1)
 NULLS = ("norm", "spectrum")
-
-
 # Number of components whose span is compared with the null; the pair itself is measured at all k.
 KS = (1, 2, 3, 5, 8, 12, 18, 27, 40, 60, 90, 130, 180, 240, 300)
 LEVEL_NAMES = (NO_LEVEL, *LINGUISTIC_LEVELS)
@@ -56,10 +63,9 @@ class LayerConcepts:
 
 
 def embedded_words(pair: Pair, role: str) -> Float[np.ndarray, "word hidden"]:
-    """Output embeddings of the vocabulary in double precision, in which words are ranked."""
-    of_model, double = weights(pair.model(role)), torch.float64
-    found = word_embeddings(of_model, pair.tokenizer, vocabulary(), output=True, dtype=double)
-    return found.cpu().numpy()
+    """Output embeddings of the vocabulary, in double precision."""
+    of_model, double = weights(pair.model(role)), {"output": True, "dtype": torch.float64}
+    return word_embeddings(of_model, pair.tokenizer, vocabulary(), **double).numpy(force=True)
 
 
 def n_components(model_weights: Weights) -> int:
@@ -91,30 +97,30 @@ def _angles_of(base: np.ndarray, changed: np.ndarray, ks) -> np.ndarray:
 
 
 def rotation(base: torch.Tensor, tuned: torch.Tensor, n: int, *, seed: int) -> dict:
-    """Angles, matches and their nulls for one layer's value vectors (float64)."""
+    """Angles, matches and their nulls for one layer's value vectors (float64).
+
+    Of a random update only what is compared is kept: angles at KS, the median angle and the mean
+    change of rank of its matched components.
+    """
     update = tuned - base
     before, after = components(base, n).directions, components(tuned, n).directions
-    matching = match(before, after)
-    ks = [k for k in KS if k <= n]
+    matching, ks = match(before, after), [k for k in KS if k <= n]
     found = {
         "k": np.array(ks, dtype=np.int16),
         "angles": _angles_of(before, after, None).astype(np.float32),
         "partner": matching.partner.astype(np.int16),
         "cosine": matching.cosine.astype(np.float32),
-        "update": np.array([float(torch.linalg.norm(update) / torch.linalg.norm(base)),
-                            update_rank(update)]),
-    }  # fmt: skip
+        "update": np.array([update_size(base, tuned), update_rank(update)]),
+    }
     for null in NULLS:
-        angles, turned, moved = [], [], []
+        angles, matched = [], []
         for drawn in random_updates(update, draws=DRAWS, seed=seed, null=null):
             other = components(base + drawn, n).directions
             chance = match(before, other)
             angles.append(_angles_of(before, other, ks))
-            turned.append(chance.angle)
-            moved.append(np.abs(chance.rank_change))
+            matched.append([np.median(chance.angle), np.abs(chance.rank_change).mean()])
         found[f"{null}_angles"] = np.stack(angles).astype(np.float32)
-        found[f"{null}_matched_angle"] = np.stack(turned).astype(np.float32)
-        found[f"{null}_rank_change"] = np.stack(moved).astype(np.uint16)
+        found[f"{null}_median_angle"], found[f"{null}_mean_rank_change"] = np.transpose(matched)
     return found
 
 
@@ -124,7 +130,7 @@ def random_directions(hidden: int, n: int, seed: int = 0) -> np.ndarray:
     return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
 
-@lru_cache(maxsize=1)
+@cache
 def rules():
     return annotator("wordnet")
 
@@ -151,38 +157,77 @@ def annotate_words(words: Int[np.ndarray, "component pole top_k"], **labels) -> 
     return annotation_table(found, table)
 
 
-def make_components(pair: Pair, store: Store, progress: bool) -> None:
-    for role in ROLES:
-        of_model, units = weights(pair.model(role)), word_outputs(embedded_words(pair, role))
-        n = n_components(of_model)
+def make_components(pair: Pair, store: Store, role: str, progress: bool) -> None:
+    @cache  # only if some layer is left to make
+    def units() -> np.ndarray:
+        return word_outputs(embedded_words(pair, role))
 
-        def make(layer: int, of_model=of_model, units=units, n=n) -> dict:
-            found = components(layer_value_vectors(of_model, layer), n)
-            listed = concept_words(found.directions, units, top_k=TOP_K)
-            return pack(listed, found.explained_variance_ratio)
+    def make(layer: int) -> dict:
+        of_model = weights(pair.model(role))
+        found = components(layer_value_vectors(of_model, layer), n_components(of_model))
+        listed = concept_words(found.directions, units(), top_k=TOP_K)
+        return pack(listed, found.explained_variance_ratio)
 
-        parts = [
-            Part(f"ffn/components/{layer:02d}-{role}", partial(make, layer),
-                 about={"top_k": TOP_K, "n": n})
-            for layer in range(of_model.n_layers)
-        ]  # fmt: skip
-        store.fill(parts, desc=f"components {role}", progress=progress)
+    of_model = weights(pair.model(role))
+    about = {"top_k": TOP_K, "n": n_components(of_model)}
+    parts = [
+        Part(f"ffn/components/{layer:02d}-{role}", partial(make, layer), about=about)
+        for layer in range(of_model.n_layers)
+    ]
+    store.fill(parts, desc=f"components {role}", progress=progress)
+
+
+def _value_vectors(pair: Pair, role: str) -> list[torch.Tensor]:
+    """All layers' value vectors, copied: they stay when the model goes."""
+    of_model = weights(pair.model(role))
+    return [of_model.value_vectors(layer).clone() for layer in range(of_model.n_layers)]
 
 
 def make_rotation(pair: Pair, store: Store, progress: bool) -> None:
-    base, tuned = (weights(pair.model(role)) for role in ROLES)
+    @cache  # only if some layer is left to make
+    def tuned() -> list[torch.Tensor]:
+        return _value_vectors(pair, "tuned")
 
     def make(layer: int) -> dict:
-        both = (layer_value_vectors(side, layer) for side in (base, tuned))
-        return rotation(*both, n_components(base), seed=layer)
+        after = tuned()[layer].double()
+        of_model = weights(pair.model("base"))
+        before = layer_value_vectors(of_model, layer)
+        return rotation(before, after, n_components(of_model), seed=layer)
 
+    made_from = {"inputs": inputs_hash([DRAWS, KS])}
     parts = [
-        Part(
-            f"ffn/rotation/{layer:02d}", partial(make, layer), about={"draws": DRAWS, "seed": layer}
-        )
-        for layer in range(base.n_layers)
-    ]
+        Part(f"ffn/rotation/{layer:02d}", partial(make, layer), made_from,
+             {"draws": DRAWS, "seed": layer})
+        for layer in range(weights(pair.model("base")).n_layers)
+    ]  # fmt: skip
     store.fill(parts, desc="rotation", progress=progress)
+
+
+def make_update(pair: Pair) -> dict[str, np.ndarray]:
+    """Where the update points: its share in two spans, (layer, k); random updates', (layer, draw, k).
+
+    The spans are those of the base's components and of the principal directions of its vocabulary's
+    output embeddings; the random updates have the singular values of the real one.
+    """
+    tuned, of_model = _value_vectors(pair, "tuned"), weights(pair.model("base"))
+    n = n_components(of_model)
+    ks = np.array([k for k in KS if k <= n])
+    words = components(torch.from_numpy(embedded_words(pair, "base")), n).directions
+    found = {name: [] for name in ("components", "embeddings")}
+    for layer, after in enumerate(tuned):
+        before = layer_value_vectors(of_model, layer)
+        # Shares are those of the triangular factor, of which random ones are drawn much faster.
+        real = torch.linalg.qr(after.double() - before, mode="r").R
+        drawn = random_updates(real, draws=DRAWS, seed=layer, null="spectrum")
+        updates = [real, *drawn]
+        for span, directions in zip(found, (components(before, n).directions, words), strict=True):
+            found[span].append([share_in_span(one, directions)[ks - 1] for one in updates])
+    shares = {span: np.array(own, dtype=np.float32) for span, own in found.items()}
+    return {"k": ks} | {
+        name: part
+        for span, own in shares.items()
+        for name, part in ((span, own[:, 0]), (f"{span}_null", own[:, 1:]))
+    }
 
 
 def make_annotations(pair: Pair, store: Store, progress: bool) -> pd.DataFrame:
@@ -232,17 +277,19 @@ def make_folding(pair: Pair, layers: tuple[int, ...], per_layer: int = 100) -> p
 def _overlap(first: np.ndarray, second: np.ndarray) -> float:
     """Mean share of a component's words (both poles) that another reading of it keeps."""
     pairs = zip(first.reshape(len(first), -1), second.reshape(len(second), -1), strict=True)
-    return float(np.mean([len(np.intersect1d(a, b)) / len(a) for a, b in pairs]))
+    return float(np.mean([np.isin(a, b).mean() for a, b in pairs]))
 
 
 def compute(pair: Pair, store: Store, *, progress: bool = True) -> None:
     """Fill the store with everything chapter 4 shows; what is there already is kept."""
-    make_components(pair, store, progress)
+    for role in ROLES:
+        make_components(pair, store, role, progress)
     store.get(
         "ffn/annotations", lambda: make_annotations(pair, store, progress), annotator="wordnet"
     )
     store.get("ffn/baseline", lambda: make_baseline(pair), seed=0)
     make_rotation(pair, store, progress)
+    store.get("ffn/update", lambda: make_update(pair), draws=DRAWS)
     depth = weights(pair.model("base")).n_layers
     layers = tuple(sorted({0, depth // 4, depth // 2, 3 * depth // 4, depth - 1}))
     store.get("ffn/folding", lambda: make_folding(pair, layers), layers=layers)

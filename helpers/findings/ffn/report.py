@@ -22,10 +22,9 @@ def blocks(store: Store) -> list[Block]:
         ),
         Block(
             "Tuning against random updates (degrees)",
-            lambda: comparison_table(
-                tables.compare_rotation(found()), names=("random update", "tuning")
-            ),
+            lambda: tables.rotation_table(tables.compare_rotation(found())),
         ),
+        Block("Tuning among random updates", lambda: tables.matched_table(found())),
         Block(
             "What the components' words share",
             lambda: figures.share_bars(annotations, baseline),
@@ -39,5 +38,6 @@ def blocks(store: Store) -> list[Block]:
         Block(
             "Explore every component",
             lambda: explorer.ComponentExplorer(explorer.from_store(store)),
+            widget=True,
         ),
     ]

@@ -14,9 +14,10 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 
 from helpers.findings.ffn.compute import NULLS, read_concepts
+from helpers.methods.chance import Ranked, among
 from helpers.methods.statistics import Comparison, compare_paired, holm
 from helpers.models.roles import ROLES
-from helpers.pages.tables import Captioned
+from helpers.pages.tables import Captioned, comparison_table, ranked_table
 from helpers.paths import data_folder
 from helpers.store.store import Store
 from helpers.words.annotation import LINGUISTIC_LEVELS, TASKS
@@ -28,19 +29,25 @@ NAMES = {
 }
 KS = (12, 60, 300)  # numbers of components at which spans, and shares by rank, are tested
 PERCENTILE = 0.95  # of random directions: what lies above it is beyond random
+EQUAL = {"norm": "norm and rank", "spectrum": "singular values"}
+MATCHED, MOVED = "median angle of matched components", "mean change of their ranks"
+DETECTABLE = "found in 4 of 5"
 
 
 @dataclass(frozen=True)
 class Rotation:
-    """Angles in degrees over all layers; `null` arrays have one more axis, the 20 draws."""
+    """Angles in degrees over all layers; `null` arrays have one more axis, the random draws.
+
+    Of the components that random updates matched, the median angle and the mean change of rank.
+    """
 
     k: Int[ndarray, " k"]
     angle: Float[ndarray, "layer k"]
     null: dict[str, Float[ndarray, "layer draw k"]]
     matched_angle: Float[ndarray, "layer component"]
-    null_matched_angle: dict[str, Float[ndarray, "layer draw component"]]
+    null_median_angle: dict[str, Float[ndarray, "layer draw"]]
     rank_change: Int[ndarray, "layer component"]
-    null_rank_change: dict[str, Int[ndarray, "layer draw component"]]
+    null_mean_rank_change: dict[str, Float[ndarray, "layer draw"]]
     relative_norm: Float[ndarray, " layer"]
     rank: Int[ndarray, " layer"]
 
@@ -77,20 +84,26 @@ def shares(annotations: pd.DataFrame, *by: str) -> pd.DataFrame:
 def compare_shares(annotations: pd.DataFrame, questions=QUESTIONS) -> list[Comparison]:
     """Base against tuned, paired by layer, with p-values corrected over the questions (Holm)."""
     by_layer = shares(annotations, "role", "layer")
-    return holm(
-        [
-            compare_paired(
-                by_layer.loc["base", question].to_numpy(),
-                by_layer.loc["tuned", question].to_numpy(),
-                label=NAMES.get(question, question),
-                null_hypothesis="tuning leaves the share of lists answered yes unchanged",
-            )
-            for question in questions
-        ]
-    )
+    null = "tuning leaves the share of lists answered yes unchanged"
+    found = []
+    for question in questions:
+        sides, label = (
+            (by_layer.loc[role, question] for role in ROLES),
+            NAMES.get(question, question),
+        )
+        found.append(compare_paired(*sides, label=label, null_hypothesis=null))
+    return holm(found)
 
 
 # --- rotation
+
+
+def _of_matched(part: dict[str, ndarray], null: str) -> dict[str, Float[ndarray, " draw"]]:
+    """What is compared of matched components; older parts hold every component of every draw."""
+    if f"{null}_median_angle" in part:
+        return {name: part[f"{null}_{name}"] for name in ("median_angle", "mean_rank_change")}
+    angle, change = part[f"{null}_matched_angle"], part[f"{null}_rank_change"]
+    return {"median_angle": np.median(angle, axis=1), "mean_rank_change": change.mean(axis=1)}
 
 
 def read_rotation(store: Store) -> Rotation:
@@ -98,14 +111,16 @@ def read_rotation(store: Store) -> Rotation:
     parts = [store.read(f"ffn/rotation/{layer:02d}") for layer in range(n_layers(store))]
     k = parts[0]["k"].astype(int)
     stack = lambda name: np.stack([part[name].astype(float) for part in parts])  # noqa: E731
+    matched = {null: [_of_matched(part, null) for part in parts] for null in NULLS}
+    of_null = lambda name: {n: np.stack([x[name] for x in own]) for n, own in matched.items()}  # noqa: E731
     return Rotation(
         k=k,
         angle=stack("angles")[:, 0, k - 1],
         null={null: stack(f"{null}_angles")[:, :, 0] for null in NULLS},
         matched_angle=np.degrees(np.arccos(np.clip(np.abs(stack("cosine")), 0, 1))),
-        null_matched_angle={null: stack(f"{null}_matched_angle") for null in NULLS},
+        null_median_angle=of_null("median_angle"),
         rank_change=np.stack([p["partner"] - np.arange(len(p["partner"])) for p in parts]),
-        null_rank_change={null: stack(f"{null}_rank_change") for null in NULLS},
+        null_mean_rank_change=of_null("mean_rank_change"),
         relative_norm=stack("update")[:, 0],
         rank=stack("update")[:, 1].astype(int),
     )
@@ -116,46 +131,79 @@ def compare_rotation(found: Rotation, ks=KS) -> list[Comparison]:
 
     A model with fewer components than a k of `ks` is compared at all it has.
     """
-    comparisons = []
+    null_hypothesis, found_k = "tuning turns the span as far as a random update does", list(found.k)
+    compared = []
     for null in NULLS:
-        for k in dict.fromkeys(min(k, int(found.k[-1])) for k in ks):
-            at = int(np.flatnonzero(found.k == k)[0])
-            comparisons.append(
-                compare_paired(
-                    found.null[null][:, :, at].mean(axis=1),
-                    found.angle[:, at],
-                    label=f"first {k} components, null of equal {_equal(null)}",
-                    null_hypothesis="tuning turns the span as far as a random update does",
-                )
-            )
-    return holm(comparisons)
+        for k in dict.fromkeys(min(k, found_k[-1]) for k in ks):
+            at, label = found_k.index(k), f"first {k} components, null of equal {EQUAL[null]}"
+            sides = found.null[null][:, :, at].mean(axis=1), found.angle[:, at]
+            compared.append(compare_paired(*sides, label=label, null_hypothesis=null_hypothesis))
+    return holm(compared)
 
 
-def _equal(null: str) -> str:
-    return "norm and rank" if null == "norm" else "singular values"
+def rotation_table(compared: list[Comparison]) -> pd.DataFrame:
+    """`compare_rotation` for reading, with the difference that 80 % of such tests would find."""
+    shown = comparison_table(compared, names=("random update", "tuning"))
+    shown[DETECTABLE] = [f"{x.detectable():.3f}" if x.possible else "" for x in compared]
+    return shown
+
+
+def among_random(found: Rotation) -> dict[tuple[str, str], Ranked]:
+    """Tuning's angles and changes of rank among random updates, by (quantity, null).
+
+    Means over the layers of a layer's mean angle (the first k components), of its median angle and of
+    its mean change of rank (matched components). `Ranked.said` is the verdict in words.
+    """
+    ranked = {}
+    for null in NULLS:
+        drawn = {
+            f"angle, first {k}": (found.angle[:, i], found.null[null][:, :, i])
+            for i, k in enumerate(found.k)
+            if k in KS
+        } | {
+            MATCHED: (np.median(found.matched_angle, axis=1), found.null_median_angle[null]),
+            MOVED: (np.abs(found.rank_change).mean(axis=1), found.null_mean_rank_change[null]),
+        }
+        for name, (tuning, random) in drawn.items():
+            ranked[name, null] = among(tuning.mean(), random.mean(axis=0))
+    return ranked
 
 
 def matched_table(found: Rotation) -> pd.DataFrame:
-    """Angle and rank change of matched components, beside random updates (mean, range of draws)."""
-    draws = lambda values, of: of(values, axis=(0, 2))  # noqa: E731  # one number a draw
-    rows = {
-        "tuning": {
-            "median angle (degrees)": f"{np.median(found.matched_angle):.2f}",
-            "mean rank change": f"{np.abs(found.rank_change).mean():.2f}",
-        }
-    }
-    for null, angles in found.null_matched_angle.items():
-        own = {
-            "median angle (degrees)": draws(angles, np.median),
-            "mean rank change": draws(found.null_rank_change[null], np.mean),
-        }
-        rows[f"random, equal {_equal(null)}"] = {
-            name: f"{x.mean():.2f} ({x.min():.2f} to {x.max():.2f})" for name, x in own.items()
-        }
-    shown = Captioned(pd.DataFrame(rows).T)
+    """What turned and moved, beside random updates, with the p-value of tuning's rank among them."""
+    shown = ranked_table({
+        (name, f"equal {EQUAL[null]}"): one for (name, null), one in among_random(found).items()
+    })  # fmt: skip
     shown.caption = (
-        "All components of all layers; for random updates the mean over draws, lowest and highest draw "
-        "in brackets. Descriptive: nothing is tested here."
+        "Null hypothesis: tuning is one more random update of the same size. p: two-sided, from its "
+        "rank among the draws (it cannot fall below 2 / (draws + 1)), not corrected. Means over "
+        "layers; in brackets the lowest and highest draw. Detectable: the shift from the draws that "
+        "would be found with a power of 80 %."
+    )
+    return shown
+
+
+def read_update(store: Store) -> dict[tuple[str, int], Ranked]:
+    """The update's share in two spans among random updates, by (span, k): means over layers."""
+    part = store.read("ffn/update")
+    share = lambda span, i: (part[span][:, i].mean(), part[f"{span}_null"][..., i].mean(axis=0))  # noqa: E731
+    return {
+        (span, int(k)): among(*share(span, i))
+        for span in ("components", "embeddings")
+        for i, k in enumerate(part["k"])
+        if k in KS
+    }
+
+
+def update_table(store: Store) -> pd.DataFrame:
+    """Where the update points: `read_update` for reading."""
+    spans = {"components": "the base's components", "embeddings": "its word embeddings' directions"}
+    shown = ranked_table({
+        (spans[span], f"first {k}"): one for (span, k), one in read_update(store).items()
+    })  # fmt: skip
+    shown.caption = (
+        "Share of the update's squared norm, mean over layers. Null hypothesis: the update lies as "
+        "updates of equal singular values in random directions do. p: two-sided, from its rank."
     )
     return shown
 
@@ -169,14 +217,13 @@ def folding_table(store: Store) -> pd.DataFrame:
     }
     for norm in names:
         table[norm] = np.where(table[norm], "folded in", "left out")
-    found = table.groupby(list(names), sort=False).agg(
-        **{
-            "lists": ("n", "sum"),
-            NAMES["interpretable"]: ("interpretable", "mean"),
-            "variance of the first component": ("first_variance", "mean"),
-            "words kept": ("words_kept", "mean"),
-        }
-    )
+    columns = {
+        "lists": ("n", "sum"),
+        NAMES["interpretable"]: ("interpretable", "mean"),
+        "variance of the first component": ("first_variance", "mean"),
+        "words kept": ("words_kept", "mean"),
+    }
+    found = table.groupby(list(names), sort=False).agg(**columns)
     shown = Captioned(found.rename_axis(list(names.values())).round(3))
     layers = ", ".join(str(layer) for layer in sorted(table["layer"].unique()))
     shown.caption = (
@@ -196,32 +243,6 @@ def explained_variance(store: Store, k: int | None = None) -> pd.DataFrame:
     return pd.DataFrame(shares).astype(float).rename_axis("layer")
 
 
-def concept_moves(store: Store, annotations: pd.DataFrame) -> pd.DataFrame:
-    """Each matched pair of components: angle, rank change and what both poles are called."""
-    rows = []
-    named = annotations.set_index(["layer", "role", "component", "pole"])["concept"].astype(str)
-    found = read_rotation(store)
-    for layer, angles in enumerate(found.matched_angle):
-        partner = found.rank_change[layer] + np.arange(len(angles))
-        for own, (other, angle) in enumerate(zip(partner, angles, strict=True)):
-            row = {"layer": layer, "component": own, "partner": int(other), "angle": float(angle)}
-            row |= {f"base_{p}": named[(layer, "base", own, p)] for p in (0, 1)}
-            row |= {f"tuned_{p}": named[(layer, "tuned", int(other), p)] for p in (0, 1)}
-            rows.append(row)
-    return pd.DataFrame(rows)
-
-
-def words_kept(store: Store) -> Float[ndarray, "layer component"]:
-    """Share of a component's 30 words that its partner lists too (either pole)."""
-    found, kept = read_rotation(store), []
-    for layer in range(len(found.angle)):
-        base, tuned = (read_concepts(store, layer, role).words for role in ROLES)
-        partner = found.rank_change[layer] + np.arange(len(base))
-        both = zip(base.reshape(len(base), -1), tuned[partner].reshape(len(base), -1), strict=True)
-        kept.append([len(np.intersect1d(a, b)) / len(a) for a, b in both])
-    return np.array(kept)
-
-
 def read_hand_labels() -> pd.DataFrame:
     """Labels by hand: layer, role, component, pole, interpretable, level, tasks."""
     path = data_folder() / "annotations" / "hand_labels.csv"
@@ -233,11 +254,11 @@ def paper_table(
 ) -> pd.DataFrame:
     """The table of the chapter's end: the paper, our run, what differs and why."""
     named = {one.label: one for one in compared}
-    at = {k: found.null["norm"][:, :, i].mean() for i, k in enumerate(found.k) if k in KS}
+    ranked = among_random(found)
     turned = "; ".join(
-        f"first {k}: {found.angle[:, list(found.k).index(k)].mean():.2f} degrees, random updates "
-        f"{null:.2f}"
-        for k, null in at.items()
+        f"{name}: {one.value:.2f} degrees, {one.said} ({one.low:.2f} to {one.high:.2f})"
+        for (name, null), one in ranked.items()
+        if null == "norm" and name != MOVED
     )
     shown = lambda names: "; ".join(f"{x} {named[x].difference:+.3f}" for x in names)  # noqa: E731
     strict = [by_role.loc[role, "beyond_random"] for role in ROLES]
@@ -245,15 +266,15 @@ def paper_table(
         {
             "question": "Did knowledge rotate?",
             "paper": "yes, inferred from shares of tasks; no null",
-            "ours": f"no further than by chance ({turned})",
+            "ours": turned,
             "what differs": "measured in the weights, against random updates of equal size",
         },
         {
             "question": "Toward user tasks?",
             "paper": "yes: shares of tasks change",
             "ours": f"no change found, by rules that are poor at tasks ({shown(TASKS)})",
-            "what differs": "rules instead of ChatGPT; 270M parameters and a low-rank update "
-            "instead of 7B and full tuning",
+            "what differs": "rules instead of ChatGPT; another pair, whose update has rank "
+            f"{found.rank.max()}",
         },
         {
             "question": "Linguistic levels unchanged?",

@@ -11,24 +11,22 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float, Int
+from jaxtyping import Int
 from numpy import ndarray
 from scipy import stats
+from statsmodels.stats.inter_rater import cohens_kappa
 
 from helpers.findings.ffn.tables import read_annotations, read_baseline, read_hand_labels
-from helpers.methods.statistics import Comparison, holm
+from helpers.methods.statistics import Comparison, from_draws, holm, resamples
 from helpers.pages.tables import Captioned
 from helpers.paths import blind_path, data_folder
 from helpers.store.store import Store
 from helpers.words.annotation import LINGUISTIC_LEVELS, NO_LEVEL, TASKS
 
-RESAMPLES = 2_000
 LABELLED = "gemma-3-270m"  # the pair whose lists were read
 UNIT = ["role", "layer", "component"]
 KEYS = [*UNIT, "pole"]
 RANDOM = "random"
-
-
 # What each reading of the rules asks, in words: its column, the reader's column, a name.
 WORDS, DIRECTIONS = "more alike than random words", "more alike than random directions' words"
 READINGS = (
@@ -97,11 +95,8 @@ def read_rules(store: Store | None = None) -> pd.DataFrame:
 
 
 def _labels(table: pd.DataFrame) -> pd.DataFrame:
-    answers = {
-        "interpretable": table["interpretable"].astype(bool),
-        "some_task": table["tasks"] != "",
-    }
-    return table[[*KEYS, "level"]].assign(**answers)
+    answers = {"interpretable": table["interpretable"].astype(bool)}
+    return table[[*KEYS, "level"]].assign(**answers, some_task=table["tasks"] != "")
 
 
 def read_hand() -> pd.DataFrame:
@@ -116,21 +111,10 @@ def read_blind() -> pd.DataFrame:
 # --- agreement
 
 
-def kappa(confusion: Int[ndarray, "... answer answer"]) -> Float[ndarray, "..."]:
-    """Cohen's kappa of confusion matrices; NaN where chance agreement is complete."""
-    total = confusion.sum(axis=(-2, -1))
-    seen = np.trace(confusion, axis1=-2, axis2=-1) / total
-    rows, columns = (
-        confusion.sum(axis=-1) / total[..., None],
-        confusion.sum(axis=-2) / total[..., None],
-    )
-    chance = (rows * columns).sum(axis=-1)
-    possible = chance < 1 - 1e-12
-    return np.where(possible, (seen - chance) / np.where(possible, 1 - chance, 1), np.nan)
-
-
-def _weights(n: int, rng: np.random.Generator) -> Int[ndarray, "draw unit"]:
-    return rng.multinomial(n, np.full(n, 1 / n), RESAMPLES)
+def kappa(confusion: Int[ndarray, "answer answer"]) -> float:
+    """Cohen's kappa of a confusion matrix; NaN where chance agreement is complete."""
+    with np.errstate(invalid="ignore"):
+        return float(cohens_kappa(confusion, return_results=False))
 
 
 def compare_readers(
@@ -140,8 +124,7 @@ def compare_readers(
     merged = first.merge(second, on=KEYS, suffixes=("_first", ""), validate="one_to_one")
     if merged.empty:
         raise ValueError("The two readers share no list: nothing can be compared.")
-    unit = merged.groupby(UNIT).ngroup().to_numpy()
-    found = {}
+    unit, found = merged.groupby(UNIT).ngroup().to_numpy(), {}
     for own, theirs, name in readings:
         truth = merged[f"{theirs}_first" if f"{theirs}_first" in merged else theirs]
         answer, labels = merged[own], [*LINGUISTIC_LEVELS, NO_LEVEL]
@@ -151,11 +134,12 @@ def compare_readers(
         codes = [pd.Categorical(x, labels).codes for x in (truth, answer)]
         by_unit = np.zeros((unit.max() + 1, len(labels), len(labels)), dtype=int)
         np.add.at(by_unit, (unit, *codes), 1)
-        drawn = np.tensordot(_weights(len(by_unit), np.random.default_rng(seed)), by_unit, 1)
-        low, high = np.nanpercentile(kappa(drawn), [2.5, 97.5])
+        drawn = resamples(len(by_unit), np.random.default_rng(seed))
+        kappas = [kappa(one) for one in np.tensordot(drawn, by_unit, 1)]
         whole = by_unit.sum(axis=0)
+        ends = (float(x) for x in np.nanpercentile(kappas, [2.5, 97.5]))
         table = pd.DataFrame(whole, labels, labels)
-        found[name] = Trust(name, len(merged), float(kappa(whole)), float(low), float(high), table)
+        found[name] = Trust(name, len(merged), kappa(whole), *ends, table)
     return found
 
 
@@ -170,13 +154,13 @@ def by_task(store: Store | None = None) -> pd.DataFrame:
     given = {task: both["tasks"].str.split().map(lambda own, x=task: x in own) for task in TASKS}
     rows = {
         task: {
-            "reader by hand": int(own.sum()),
-            "rules": int(both[task].sum()),
-            "both": int((own & both[task]).sum()),
+            "reader by hand": own.sum(),
+            "rules": both[task].sum(),
+            "both": (own & both[task]).sum(),
         }
         for task, own in given.items()
     }
-    return pd.DataFrame(rows).T
+    return pd.DataFrame(rows).T.astype(int)
 
 
 def trust_table(
@@ -184,20 +168,13 @@ def trust_table(
 ) -> pd.DataFrame:
     """For reading: who said yes how often, agreement, kappa with its interval, precision, recall."""
     share = lambda value: "" if np.isnan(value) else f"{value:.2f}"  # noqa: E731
-    rows = {
-        name: {
-            "lists": one.n,
-            **{
-                f"yes: {reader}": "" if name == "level" else f"{one.yes(i)}"
-                for i, reader in enumerate(names)
-            },
-            "agreement": f"{one.agreement:.2f}",
-            "kappa [95 % CI]": f"{one.kappa:.2f} [{one.low:.2f}, {one.high:.2f}]",
-            "precision": share(one.precision),
-            "recall": share(one.recall),
-        }
-        for name, one in found.items()
-    }
+    rows = {}
+    for name, one in found.items():
+        says = ["" if name == "level" else f"{one.yes(i)}" for i in (0, 1)]
+        rows[name] = {"lists": one.n, f"yes: {names[0]}": says[0], f"yes: {names[1]}": says[1],
+                      "agreement": f"{one.agreement:.2f}",
+                      "kappa [95 % CI]": f"{one.kappa:.2f} [{one.low:.2f}, {one.high:.2f}]",
+                      "precision": share(one.precision), "recall": share(one.recall)}  # fmt: skip
     shown = Captioned(pd.DataFrame(rows).T)
     shown.caption = (
         f"Precision: lists that both answer yes to, of those that the {names[1]} answer{{s}} yes to; "
@@ -212,40 +189,22 @@ def trust_table(
 
 def blind_shares(blind: pd.DataFrame, *, seed: int = 0) -> list[Comparison]:
     """Share of lists answered yes, components less random directions: Fisher's exact tests."""
-    is_random = (blind["role"] == RANDOM).to_numpy()
     asked = {"interpretable": blind["interpretable"]}
     asked |= {level: blind["level"] == level for level in LINGUISTIC_LEVELS}
     asked["some task"] = blind["some_task"]
-    return holm(
-        [
-            _fisher(blind, answer.to_numpy(float), is_random, name, seed)
-            for name, answer in asked.items()
-        ]
-    )
+    return holm([_fisher(blind, answer, name, seed) for name, answer in asked.items()])
 
 
-def _fisher(
-    table: pd.DataFrame, answer: ndarray, is_random: ndarray, label: str, seed: int
-) -> Comparison:
+def _fisher(table: pd.DataFrame, answer: pd.Series, label: str, seed: int) -> Comparison:
     rng, means, drawn, counts = np.random.default_rng(seed), [], [], []
-    for own in (is_random, ~is_random):
-        unit = table[own].groupby(UNIT).ngroup().to_numpy()
-        yes, size = np.bincount(unit, weights=answer[own]), np.bincount(unit)
-        weights = _weights(len(size), rng)
-        drawn.append((weights @ yes) / (weights @ size))
-        means.append(float(answer[own].mean()))
-        counts.append([int(yes.sum()), int(size.sum() - yes.sum())])
-    low, high = np.percentile(drawn[1] - drawn[0], [2.5, 97.5])
-    return Comparison(
-        label=label,
-        n=len(table),
-        mean_a=means[0],
-        mean_b=means[1],
-        difference=means[1] - means[0],
-        effect_size=float("nan"),
-        low=float(low),
-        high=float(high),
-        p_value=float(stats.fisher_exact(counts).pvalue),
-        test="Fisher's exact, two-sided",
+    for _, own in table.assign(yes=answer.astype(float)).groupby(table["role"] != RANDOM):
+        by_unit = own.groupby(UNIT)["yes"].agg(["sum", "size"]).to_numpy()
+        yes, size = (resamples(len(by_unit), rng) @ by_unit).T
+        drawn.append(yes / size)
+        means.append(own["yes"].mean())
+        counts.append([int(own["yes"].sum()), int((1 - own["yes"]).sum())])
+    return from_draws(
+        *means, drawn[1] - drawn[0], p_value=stats.fisher_exact(counts).pvalue, label=label,
+        n=len(table), test="Fisher's exact, two-sided",
         null_hypothesis="components and random directions are answered yes equally often",
-    )
+    )  # fmt: skip
