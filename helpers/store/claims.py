@@ -1,63 +1,48 @@
 """A folder that several processes fill: files that appear whole, and claims on what is computed.
 
-A claim is a small file that names its owner (host, process, when that process started) and is
-touched every few seconds while the owner lives. Whoever wants a part takes its claim first. A claim
-whose owner is dead counts for nothing: on the same host the process table tells at once, and for
-another host a claim that was not touched for `PATIENCE` seconds is abandoned. Claims only save
-work: two owners of one part would write the same bytes, each whole. What must never happen twice at
-a time, changing the manifest or the claims, is guarded by a lock that the operating system drops
-when its holder dies.
+A claim is a lock on a small file that names its owner. Whoever wants a part takes its claim first; the
+operating system drops it when the owner dies, on whichever host. Claims only save work: two owners of
+one part would write the same bytes, each whole, so a disk without locks is filled without them. What
+must never happen twice at a time, changing the manifest, has a second lock off the store.
 """
 
 from __future__ import annotations
 
 import errno
 import hashlib
-import json
 import os
 import platform
+import re
 import tempfile
-import threading
-import time
-import uuid
+import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
-import psutil
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from helpers.methods.errors import Mendable
 
-BEAT = 10.0  # seconds between two touches of a claim
-
-
-PATIENCE = 180.0  # seconds without a touch after which a claim is abandoned
-
-
 FOLDER = ".claims"
-
-
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-
-
 READ_ONLY = {errno.EROFS, errno.EACCES, errno.EPERM}
-
-
 NO_FOLDER = {
-    errno.ENOENT,
-    errno.ENOTDIR,
-    errno.EEXIST,
-    errno.ENAMETOOLONG,
-    errno.ELOOP,
+    errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP,
     errno.EINVAL,
-}
+}  # fmt: skip
+NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS}
+SCRATCH = re.compile(r"\..+\.(parquet|safetensors|json)\..*\.part")
 
 
 class UnwritableStore(Mendable, OSError):
     """The store cannot be written; the message says why and what to do. Nothing in it is lost."""
+
+
+class NoClaims(UserWarning):
+    """The disk knows no locks: processes that share it may make some parts twice."""
 
 
 @contextmanager
@@ -68,6 +53,8 @@ def explained(folder: Path, option: str = "--folder") -> Iterator[None]:
     """
     try:
         yield
+    except UnwritableStore:
+        raise
     except OSError as error:
         kept = "What was computed before is whole and stays."
         if error.errno in FULL:
@@ -82,15 +69,12 @@ def explained(folder: Path, option: str = "--folder") -> Iterator[None]:
                 f"with {option}."
             ) from error
         if error.errno in NO_FOLDER:
-            raise UnwritableStore(_no_folder(folder, option, error)) from error
+            file = next((path for path in (folder, *folder.parents) if path.is_file()), None)
+            why = f"{file} is a file" if file else error.strerror
+            raise UnwritableStore(
+                f"{folder} can be no folder to write in ({why}): name another one with {option}."
+            ) from error
         raise
-
-
-def _no_folder(folder: Path, option: str, error: OSError) -> str:
-    """Why there can be no folder of that name, and what to name instead."""
-    file = next((path for path in (folder, *folder.parents) if path.is_file()), None)
-    why = f"{file} is a file" if file else error.strerror
-    return f"{folder} can be no folder to write in ({why}): name another one with {option}."
 
 
 def check_folder(folder: Path, option: str = "--folder") -> None:
@@ -104,34 +88,10 @@ def check_folder(folder: Path, option: str = "--folder") -> None:
             raise FileNotFoundError(errno.ENOENT, f"{there} cannot be written")
 
 
-def _host() -> str:
-    """This machine, or this container on it: process numbers mean nothing elsewhere."""
-    try:
-        return f"{platform.node()}/{os.readlink('/proc/self/ns/pid')}"
-    except OSError:
-        return platform.node()
-
-
-def _started(pid: int) -> float | None:
-    """When process `pid` of this host started; None where there is no such living process."""
-    try:
-        process = psutil.Process(pid)
-        return None if process.status() == psutil.STATUS_ZOMBIE else process.create_time()
-    except psutil.AccessDenied:
-        return float("nan")
-    except psutil.Error:
-        return None
-
-
-def _scratch_mark() -> str:
-    return hashlib.sha256(_host().encode()).hexdigest()[:8]
-
-
 def write_whole(path: Path, content: bytes) -> None:
     """Write `content` so that `path` holds all of it or is as it was before."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    prefix = f".{path.name}.{_scratch_mark()}.{os.getpid()}."
-    handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=prefix, suffix=".part")
+    handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
@@ -144,86 +104,22 @@ def write_whole(path: Path, content: bytes) -> None:
         raise
 
 
-def _litter(folder: Path) -> Iterator[Path]:
-    """Half-written files that killed processes of this host left behind."""
-    for path in folder.rglob(f".*.{_scratch_mark()}.*.part"):
-        pid = path.name.split(".")[-3]
-        if pid.isdigit() and _started(int(pid)) is None:
-            yield path
+@cache  # once a store
+def _warn(store: Path, reason: str) -> None:
+    warnings.warn(
+        f"The disk of {store} knows no locks ({reason}): processes that fill the store together may "
+        "make some parts twice. The results are the same.",
+        NoClaims,
+        stacklevel=4,
+    )
 
 
-@dataclass(frozen=True)
-class Owner:
-    """One process; `started` tells it from a later one that was given the same number."""
-
-    host: str
-    pid: int
-    started: float
-    token: str
-
-    def __str__(self) -> str:
-        return f"process {self.pid} on {self.host.split('/')[0]}"
-
-    def lives(self, silent: float) -> bool:
-        """Whether the owner is at work; `silent` is the time since it last touched its claim."""
-        if self.host == _host():
-            if self.pid == os.getpid():
-                return self.token in _HEART.held
-            started = _started(self.pid)
-            if started is None or abs(started - self.started) > 1:
-                return False
-        return silent < PATIENCE
-
-
-class _Heart:
-    """Touches the claims of this process, from one thread that ends with the process."""
-
-    def __init__(self) -> None:
-        self.held: dict[str, Path] = {}  # token -> file
-        self._thread: threading.Thread | None = None
-
-    def add(self, token: str, path: Path) -> None:
-        self.held[token] = path
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._beat, daemon=True, name="claims")
-            self._thread.start()
-
-    def _beat(self) -> None:
-        while True:
-            time.sleep(BEAT)
-            for path in list(self.held.values()):
-                try:
-                    os.utime(path)
-                except OSError:
-                    pass  # released, or a disk that is gone: nothing to keep alive
-
-
-_HEART = _Heart()
-
-
-def _after_fork() -> None:
-    global _HEART
-    _HEART = _Heart()  # a child holds none of its parent's claims
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
-
-
-@contextmanager
-def _on_this_machine(store: Path) -> Iterator[None]:
-    """A second lock, off the store: some network disks know no locks, this machine does."""
-    key = hashlib.sha256(str(store.resolve()).encode()).hexdigest()[:16]
-    lock = FileLock(Path(tempfile.gettempdir()) / f"instruction-shift-{key}.lock")
-    try:
-        lock.acquire()
-    except OSError:  # another user made it: the lock in the store has to do
-        yield
-        return
-    try:
-        yield
-    finally:
-        lock.release()
+def _locked(path: Path, *, wait: bool) -> FileLock:
+    """The lock on a file, held: Timeout where another holds it, OSError where there are no locks."""
+    # Without flock the library would leave markers, which outlive whoever is killed.
+    lock = FileLock(path, timeout=-1 if wait else 0, fallback_to_soft=False)
+    lock.acquire()
+    return lock
 
 
 @dataclass(frozen=True)
@@ -237,73 +133,99 @@ class Claims:
         return self.store / FOLDER
 
     def _file(self, name: str) -> Path:
-        return self.folder / f"{quote(name, safe='')}.json"
+        return self.folder / f"{quote(name, safe='')}.claim"
+
+    def _prepare(self) -> None:
+        """Make the folder; one that leads elsewhere is refused, since files in it are deleted."""
+        if self.folder.is_symlink():
+            raise UnwritableStore(
+                f"{self.folder} is a link, and claims are kept in the store itself: delete the link."
+            )
+        self.folder.mkdir(parents=True, exist_ok=True)
+        ignored = self.folder / ".gitignore"
+        if not ignored.exists():
+            ignored.write_text("*\n")
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
-        """Only one process at a time is inside."""
-        with explained(self.store):
-            self.folder.mkdir(parents=True, exist_ok=True)
-            ignored = self.folder / ".gitignore"
-            if not ignored.exists():
-                ignored.write_text("*\n")
-            with FileLock(self.folder / "lock"), _on_this_machine(self.store):
-                yield
-
-    def owner(self, name: str) -> Owner | None:
-        """The living owner of a claim, or None."""
-        path = self._file(name)
-        try:
-            owner = Owner(**json.loads(path.read_text()))
-            silent = self._now() - path.stat().st_mtime
-        except (OSError, ValueError, TypeError):
-            return None  # never there, released meanwhile, or torn by a crash
-        return owner if owner.lives(silent) else None
-
-    def _now(self) -> float:
-        """Time by the clock of the disk, which may belong to another machine than ours."""
-        probe = self.folder / "lock"
-        try:
-            os.utime(probe)
-            return probe.stat().st_mtime
-        except OSError:
-            return time.time()
-
-    def take(self, name: str) -> str | None:
-        """Claim a part: a token to release it by, or None while a living process holds it."""
-        with self.alone():
-            if self.owner(name) is not None:
-                return None
-            pid, token = os.getpid(), uuid.uuid4().hex
-            owner, path = Owner(_host(), pid, _started(pid) or 0.0, token), self._file(name)
+    def alone(self) -> Iterator[bool]:
+        """Only one process at a time is inside: of all hosts (True) or, without locks, of this one."""
+        key = hashlib.sha256(str(self.store.resolve()).encode()).hexdigest()[:16]
+        here = Path(tempfile.gettempdir()) / f"instruction-shift-{key}.lock"
+        with explained(self.store), ExitStack() as held:
+            self._prepare()
+            missing, everywhere = None, True
+            try:  # off the store: some network disks know no locks, this machine does
+                held.enter_context(_locked(here, wait=True))
+            except OSError as error:
+                missing = error  # another user made it: the lock in the store has to do
             try:
-                path.write_text(json.dumps(asdict(owner)))
-            except OSError:
-                path.unlink(missing_ok=True)
-                raise
-        _HEART.add(token, path)
-        return token
+                held.enter_context(_locked(self.folder / "lock", wait=True))
+            except OSError as error:
+                if missing or error.errno not in NO_LOCKS:
+                    raise
+                _warn(self.store, error.strerror)
+                everywhere = False
+            yield everywhere
 
-    def release(self, name: str, token: str) -> None:
-        """Give a claim back; one that somebody else took over meanwhile is theirs and stays."""
-        _HEART.held.pop(token, None)
-        path = self._file(name)
+    def owner(self, name: str) -> str:
+        """Who holds a claim, as far as it can be read."""
         try:
-            with self.alone():
-                if json.loads(path.read_text())["token"] == token:
-                    path.unlink()
-        except (OSError, ValueError, KeyError):
-            pass  # not ours any more, or the disk is gone: it counts as abandoned
+            return self._file(name).read_text(encoding="utf-8") or "another process"
+        except (OSError, ValueError):
+            return "another process"  # released meanwhile, or kept from readers by the lock
+
+    @contextmanager
+    def on(self, name: str) -> Iterator[bool]:
+        """Claim a part; False while a living process holds it."""
+        path = self._file(name)
+        with explained(self.store):
+            self._prepare()
+            try:
+                lock = _locked(path, wait=False)
+            except Timeout:
+                lock = None
+            except OSError as error:
+                if error.errno not in NO_LOCKS:
+                    raise
+                _warn(self.store, error.strerror)
+                lock = FileLock(path)  # never held: the part is made without a claim
+        if lock is None:
+            yield False
+            return
+        try:
+            with suppress(OSError):  # who waits may not learn for whom
+                path.write_text(f"process {os.getpid()} on {platform.node()}", encoding="utf-8")
+            yield True
+        finally:
+            with suppress(OSError):
+                path.unlink()  # before the release: afterwards it may be somebody else's
+            lock.release()
 
     def sweep(self) -> int:
         """Remove what killed processes left: their claims and half-written files."""
         check_folder(self.store)
         if not self.folder.is_dir():
             return 0
-        with self.alone():
-            claims = self.folder.glob("*.json")
-            left = [path for path in claims if self.owner(unquote(path.stem)) is None]
-            left += _litter(self.store)
-            for path in left:
-                path.unlink(missing_ok=True)
-        return len(left)
+        try:
+            with self.alone() as everywhere:
+                return sum(map(_abandoned, self._left(everywhere)))
+        except UnwritableStore as error:
+            if getattr(error.__cause__, "errno", None) in READ_ONLY:
+                return 0  # a complete store needs no writing, and whoever writes is told
+            raise
+
+    def _left(self, everywhere: bool) -> Iterator[Path]:
+        """Claims, and files that are half written: whoever writes one is alone, and now we are."""
+        yield from self.folder.glob("*.claim")
+        if everywhere:
+            yield from (p for p in self.store.rglob(".*.part") if SCRATCH.fullmatch(p.name))
+
+
+def _abandoned(path: Path) -> bool:
+    """Delete a file whose lock nobody holds; whether it was one."""
+    try:
+        with _locked(path, wait=False):
+            path.unlink()
+    except OSError:
+        return False
+    return True

@@ -7,43 +7,58 @@ meanwhile would mix both; so it is refused, unless the store is to be replaced a
 from __future__ import annotations
 
 from pathlib import PurePath
+from typing import TYPE_CHECKING
 
 from helpers.methods.errors import Mendable
-from helpers.store.store import Store
+
+if TYPE_CHECKING:
+    from helpers.store.store import Store
+
+OPTIONS = ("prompts", "limit")
 
 
 class StoreTaken(Mendable, RuntimeError):
     """The store holds results made under other conditions; the message names them and the remedy."""
 
 
-def conditions(prompts: str | None, limit: int | None) -> dict[str, str | int]:
-    """What a store records of a run; empty for the book's own prompts, all of them."""
-    given = {"prompts": prompts, "limit": limit}
+def conditions(
+    prompts: str | None, limit: int | None, content: str | None = None
+) -> dict[str, str | int]:
+    """What a store records of a run; empty for the book's own prompts, all of them.
+
+    `content` is the hash of the prompts, which may be edited in place.
+    """
+    given = {"prompts": prompts, "limit": limit, "content": content}
     return {name: value for name, value in given.items() if value is not None}
 
 
 def differences(store: Store) -> list[str]:
-    """What is otherwise in the store than in the run that wants to write to it, in words."""
-    parts = store.manifest()
-    if not parts:
+    """What is otherwise in the store than in the run that wants to write to it, in words.
+
+    Raises NotAStore where the folder holds a manifest that is none of ours.
+    """
+    held, found = store.usable(), []
+    if not held.parts:
         return []
-    held, found = store.recorded(), []
-    for name in ("prompts", "limit"):
-        before, now = held["conditions"].get(name), store.conditions.get(name)
+    for name in OPTIONS:
+        before, now = held.conditions.get(name), store.conditions.get(name)
         if before != now:
             found.append(f"--{name} was {_said(before)} and is {_said(now)}")
+    contents = held.conditions.get("content"), store.conditions.get("content")
+    if None not in contents and contents[0] != contents[1] and not found:
+        found.append(f"the prompts in {store.conditions.get('prompts')} were changed since")
     for role, where in store.models.items():
-        before = held["models"].get(role)
+        before = held.models.get(role)
         if before != where:
             found.append(f"--{role} was {before} and is {where}")
-    made_from = [part.get("made_from", {}) for part in parts.values()]
     for name, value in ({"dtype": None} | store.expected).items() if store.expected else ():
-        others = {str(one.get(name)) for one in made_from if one.get(name) != value}
+        others = {str(e["made_from"].get(name)) for e in held.parts.values()} - {str(value)}
         if others and name == "dtype":
             before = ", ".join(sorted(others)).replace("None", "float32")
             found.append(f"precision was {before} and is {value or 'float32'}")
         elif others:
-            found.append(f"the weights of {name} are others than they were")
+            what = "the tokenizer and template" if name == "tokenizer" else f"the weights of {name}"
+            found.append(f"{what} are others than they were")
     return found
 
 

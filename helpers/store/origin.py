@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import platform
+from functools import cache
 from importlib import metadata
 
 from helpers import __version__
@@ -34,6 +35,7 @@ def rank() -> tuple[int, int]:
     return number, processes
 
 
+@cache
 def code_version() -> str:
     """Version of this package, with a hash of its Python files (a checkout changes under it)."""
     digest = hashlib.sha256()
@@ -42,6 +44,7 @@ def code_version() -> str:
     return f"{__version__}+{digest.hexdigest()[:10]}"
 
 
+@cache
 def library_versions() -> dict[str, str]:
     versions = {"python": platform.python_version()}
     for name in ("torch", "transformers", "numpy", "peft"):

@@ -18,21 +18,32 @@ import json
 import shlex
 import time
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from safetensors import SafetensorError
 from safetensors.numpy import load as load_arrays
 from safetensors.numpy import save as save_arrays
 from tqdm.auto import tqdm
 
 from helpers.methods.errors import Mendable
 from helpers.paths import MANIFEST, results_folder
-from helpers.store.claims import Claims, explained, write_whole
+from helpers.store.claims import Claims, UnwritableStore, write_whole
+from helpers.store.columns import lacking
+from helpers.store.conditions import OPTIONS, check
+from helpers.store.manifest import (
+    VERSION,
+    DamagedResultWarning,
+    Entry,
+    Manifest,
+    ManifestFile,
+    check_name,
+    checked,
+)
 from helpers.store.origin import code_version, library_versions, rank
 
 Value = pd.DataFrame | dict[str, np.ndarray]
@@ -40,10 +51,6 @@ Value = pd.DataFrame | dict[str, np.ndarray]
 
 class MissingResult(Mendable, FileNotFoundError):
     """The store does not hold this part; the message says which command computes it."""
-
-
-class DamagedResultWarning(UserWarning):
-    """A file in the store does not match its manifest and is treated as absent."""
 
 
 def _encode(value: Value) -> tuple[str, bytes]:
@@ -82,80 +89,66 @@ class Store:
     models: dict[str, str] = field(default_factory=dict)
     conditions: dict[str, str | int] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        self._file = ManifestFile(self.folder)
+
     @property
     def claims(self) -> Claims:
         return Claims(self.folder)
 
-    def manifest(self) -> dict[str, dict]:
-        return self._content().get("parts", {})
+    def manifest(self) -> Mapping[str, Entry]:
+        """Entries of the parts by name, as they are in the file now; not to be changed."""
+        return self._file.read().parts
 
-    def origin(self) -> dict[str, str]:
+    def usable(self) -> Manifest:
+        """The manifest; NotAStore where it is none of ours, and the folder is not to be written to."""
+        return self._file.usable()
+
+    def origin(self) -> Mapping[str, str]:
         """Where base and tuned model of a pair of one's own are; empty for pairs of the registry."""
-        return self.models or self.recorded()["models"]
+        return self.models or self._file.read().models
 
-    def recorded(self) -> dict[str, dict]:
+    def recorded(self) -> dict[str, Mapping]:
         """What the manifest says of the models and of the conditions."""
-        content = self._content()
-        return {name: content.get(name, {}) for name in ("models", "conditions")}
+        held = self._file.read()
+        return {"models": held.models, "conditions": held.conditions}
 
     def command(self, finding: str | None = None) -> str:
         """What computes the parts of a finding that this store lacks (of all, when left out)."""
         name, models = self.folder.name, self.origin()
         named = [part for role, where in models.items() for part in (f"--{role}", where)]
         words = [*named, "--name", name] if named else ["--pair", name]
-        for option, value in (self.conditions or self.recorded()["conditions"]).items():
-            words += [f"--{option}", str(value)]
+        held = self.conditions or self.recorded()["conditions"]
+        words += [word for key in OPTIONS if key in held for word in (f"--{key}", str(held[key]))]
         words += ["--finding", finding] if finding else []
         if self.folder.resolve() != (results_folder(name) / name).resolve():
             words += ["--folder", str(self.folder)]
         return f"python -m helpers compute {shlex.join(words)}"
 
-    def _content(self) -> dict[str, dict]:
-        path = self.folder / MANIFEST
-        if not path.exists():
-            return {}
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            return content | {"parts": dict(content["parts"])}
-        except (ValueError, KeyError, TypeError, UnicodeDecodeError):
-            warnings.warn(
-                f"{path} is not a manifest: all parts of this store count as absent and will be "
-                "computed again.",
-                DamagedResultWarning,
-                stacklevel=2,
-            )
-            return {}
-
     def _problem(self, name: str, made_from: dict | None = None) -> tuple[str | None, bytes]:
         """Why part `name` cannot be used (None when it can), and its bytes."""
         entry = self.manifest().get(name)
-        if entry is None:
+        path = self.folder / entry["file"] if entry else None
+        if path is None or not path.is_file():
             return "absent", b""
-        path = self.folder / entry["file"]
-        if not path.exists():
-            return "absent", b""
-        content = path.read_bytes()
-        if hashlib.sha256(content).hexdigest() != entry["sha256"]:
-            return f"{path} does not match its SHA-256 in {MANIFEST}", b""
         other = self._made_from_other(entry, made_from)
         if other is not None:
             return f"{path} was made from other {other} ({entry['made_from'].get(other)})", b""
-        return None, content
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            return f"{path} cannot be read ({error.strerror})", b""
+        if hashlib.sha256(content).hexdigest() != entry["sha256"]:
+            return f"{path} does not match its SHA-256 in {MANIFEST}", b""
+        fault = lacking(name, content, table=path.suffix == ".parquet")
+        return (f"{path} {fault}" if fault else None), content
 
-    def _made_from_other(self, entry: dict, made_from: dict | None) -> str | None:
+    def _made_from_other(self, entry: Entry, made_from: dict | None) -> str | None:
         """The first key in which a part was made from something else than is expected."""
         # Parts say in which precision they were computed unless it was float32.
         wanted = ({"dtype": None} if self.expected else {}) | self.expected | (made_from or {})
-        recorded = entry.setdefault("made_from", {})
+        recorded = entry["made_from"]
         return next((key for key, value in wanted.items() if recorded.get(key) != value), None)
-
-    def _count(self, parts: list[Part]) -> int:
-        """How many parts the manifest lists as expected; files are not looked at."""
-        held = self.manifest()
-        return sum(
-            part.name in held and self._made_from_other(held[part.name], part.made_from) is None
-            for part in parts
-        )
 
     def has(self, name: str, made_from: dict | None = None) -> bool:
         """Whether part `name` is there, whole, and made from what is expected."""
@@ -167,26 +160,26 @@ class Store:
     def read(self, name: str) -> Value:
         """The table or the arrays of part `name`."""
         problem, content = self._problem(name)
-        if problem is not None:
-            why = f"has no part {name!r}" if problem == "absent" else f"is damaged: {problem}"
-            raise MissingResult(
-                f"The store {self.folder} {why}. Compute it with `{self.command()}`."
-            )
-        if self.manifest()[name]["file"].endswith(".parquet"):
-            return pd.read_parquet(io.BytesIO(content))
-        try:
-            return load_arrays(content)
-        except SafetensorError as error:
-            raise MissingResult(f"{name!r} in {self.folder} is not a safetensors file.") from error
+        if problem is None:
+            try:
+                table = self.manifest()[name]["file"].endswith(".parquet")
+                return pd.read_parquet(io.BytesIO(content)) if table else load_arrays(content)
+            except Exception as error:  # as many kinds as there are ways to damage a file
+                problem = f"its values cannot be read ({str(error)[:100]})"
+        why = f"has no part {name!r}" if problem == "absent" else f"is damaged: {problem}"
+        raise MissingResult(f"The store {self.folder} {why}. Compute it with `{self.command()}`.")
 
     def write(
         self, name: str, value: Value, *, made_from: dict | None = None, **about: object
     ) -> None:
-        """Write a part and its entry in the manifest; `about` is kept beside it (settings, seed)."""
+        """Write a part and its entry in the manifest; `about` is kept beside it (settings, seed).
+
+        Raises StoreTaken where the store holds parts that were made under other conditions.
+        """
+        check_name(name)
         suffix, content = _encode(value)
-        file = name + suffix
         entry = {
-            "file": file,
+            "file": name + suffix,
             "sha256": hashlib.sha256(content).hexdigest(),
             "made_from": self.expected | (made_from or {}),
             "about": about,
@@ -194,40 +187,46 @@ class Store:
             "versions": library_versions(),
             "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         }
-        with explained(self.folder):
-            write_whole(self.folder / file, content)
-            with self.claims.alone():
-                self._write_manifest(self.manifest() | {name: entry})
+        entry = checked(name, json.loads(json.dumps(entry, default=str)), VERSION)
+        with self._alone() as held:
+            check(self)
+            write_whole(self._inside(entry["file"]), content)
+            models, conditions = held.models | self.models, held.conditions | self.conditions
+            self._file.write(Manifest(held.parts | {name: entry}, models, conditions))
 
-    def _write_manifest(self, parts: dict[str, dict]) -> None:
-        recorded = self.recorded()
-        told = {"models": self.models or recorded["models"]}
-        told |= {"conditions": self.conditions or recorded["conditions"]}
-        told = {name: value for name, value in told.items() if value}
-        content = {"pair": self.folder.name, **told, "parts": dict(sorted(parts.items()))}
-        text = json.dumps(content, indent=1, ensure_ascii=False, default=str)
-        write_whole(self.folder / MANIFEST, text.encode())
+    @contextmanager
+    def _alone(self) -> Iterator[Manifest]:
+        """The manifest as it is, to be changed; no other process changes it meanwhile."""
+        self.usable()  # a folder that is none of ours gets no claims either
+        with self.claims.alone():
+            yield self._file.usable(surely=True)
+
+    def _inside(self, file: str) -> Path:
+        """Where a file of the store lies; a folder in it that leads elsewhere is refused."""
+        path = self.folder / file
+        if not path.parent.resolve().is_relative_to(self.folder.resolve()):
+            raise UnwritableStore(
+                f"{path.parent} leads out of the store, which writes and deletes below its own "
+                "folder alone: delete the link."
+            )
+        return path
 
     def clear(self) -> None:
-        """Delete everything the manifest names, and the manifest."""
-        with explained(self.folder), self.claims.alone():
-            for entry in self.manifest().values():
-                (self.folder / entry["file"]).unlink(missing_ok=True)
-            (self.folder / MANIFEST).unlink(missing_ok=True)
+        """Delete the parts that the manifest names, and the manifest."""
+        with self._alone() as held:
+            for entry in held.parts.values():
+                self._inside(entry["file"]).unlink(missing_ok=True)
+            self._file.path.unlink(missing_ok=True)
 
     def _settle(self, part: Part) -> bool:
         """Make one part if nobody has made it or is making it; whether it is there now."""
         if self.has(part.name, part.made_from):
             return True
-        token = self.claims.take(part.name)
-        if token is None:
-            return False
-        try:  # it may have been finished between the look and the claim
-            if not self.has(part.name, part.made_from):
+        with self.claims.on(part.name) as mine:
+            # It may have been finished between the look and the claim.
+            if mine and not self.has(part.name, part.made_from):
                 self.write(part.name, part.make(), made_from=part.made_from, **part.about)
-        finally:
-            self.claims.release(part.name, token)
-        return True
+        return mine
 
     def fill(self, parts: Iterable[Part], *, desc: str = "", progress: bool = False) -> None:
         """Make all parts that are not there, sharing them with every other process that does.
@@ -235,6 +234,7 @@ class Store:
         Returns when all are there, whoever made them. Parts that others are making are passed over
         and looked at again later, so those of a process that died are made in the end.
         """
+        check(self)
         parts = list(parts)
         left = [part for part in parts if not self.has(part.name, part.made_from)]
         number, processes = rank()
@@ -246,12 +246,14 @@ class Store:
             while left:
                 waiting = []
                 for part in left:
-                    if not self._settle(part):
+                    if self._settle(part):
+                        bar.update()
+                    else:
                         waiting.append(part)
-                    bar.update(self._count(parts) - bar.n)  # what others made counts too
                 if len(waiting) == len(left):
                     self._wait(waiting[0], bar)
                 left = waiting
+        check(self)  # what others made under other conditions is not what was asked for
 
     def _wait(self, part: Part, bar: tqdm) -> None:
         bar.set_postfix_str(f"waiting for {self.claims.owner(part.name)}")

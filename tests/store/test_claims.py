@@ -11,7 +11,7 @@ from helpers.store.store import Store
 PROC = Path("/proc/self")
 WAYS = {
     "sweep": lambda store: store.claims.sweep(),
-    "claim": lambda store: store.claims.take("part"),
+    "claim": lambda store: store.claims.on("part").__enter__(),
     "write": lambda store: store.write("finding/part", {}),
 }
 

@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 from tiny import save_model
 
@@ -10,7 +11,7 @@ from helpers.commands import chapter, compute
 from helpers.models import registry
 from helpers.paths import results_folder
 from helpers.store.conditions import StoreTaken, check, conditions, told
-from helpers.store.store import Store, open_store
+from helpers.store.store import Part, Store, open_store
 
 WEIGHTS = {"base": "sha256:1", "tuned": "sha256:2"}
 MODELS = {"base": "/models/base", "tuned": "/models/tuned"}
@@ -45,6 +46,43 @@ def test_another_run_is_refused_with_what_differs_and_the_remedy(filled, change,
     with pytest.raises(StoreTaken, match=says) as refused:
         check(Store(filled, **same | change))
     assert all(option in str(refused.value) for option in ("--name", "--folder", "--replace"))
+
+
+def test_prompts_edited_in_place_are_another_run_and_older_stores_stay_valid(tmp_path):
+    def store(content):
+        return Store(tmp_path, WEIGHTS, MODELS, conditions("a.jsonl", None, content))
+
+    store(None).write("finding/old", {})  # as versions did that recorded the path alone
+    store("1").write("finding/part", {})
+    check(store("1"))
+    check(store(None))
+    with pytest.raises(StoreTaken, match="the prompts in a.jsonl were changed since"):
+        check(store("2"))
+    assert "content" not in store("1").command() and "--prompts a.jsonl" in store("1").command()
+
+
+def test_two_runs_begun_together_on_an_empty_store_do_not_mix(tmp_path):
+    """Both look at the store while it is empty; what is written first decides whose it is."""
+    runs = [Store(tmp_path, WEIGHTS, {}, conditions(f"{k}.jsonl", None)) for k in "ab"]
+    for run in runs:
+        check(run)
+    parts = [Part(f"finding/{k}", lambda: {"x": np.ones(1)}) for k in range(3)]
+    runs[0].write("finding/0", {"x": np.zeros(1)})
+    before = (tmp_path / "finding" / "0.safetensors").read_bytes()
+    for way in (lambda: runs[1].write("finding/0", {"x": np.ones(1)}), lambda: runs[1].fill(parts)):
+        with pytest.raises(StoreTaken, match="--prompts was a.jsonl and is b.jsonl"):
+            way()
+    assert (tmp_path / "finding" / "0.safetensors").read_bytes() == before
+    runs[0].fill(parts)
+    assert len(runs[0].manifest()) == 3
+
+
+def test_what_another_run_filled_meanwhile_is_not_taken_for_ones_own(tmp_path):
+    mine, other = (Store(tmp_path, conditions=conditions(f"{k}.jsonl", None)) for k in "ab")
+    parts = [Part("finding/1", lambda: other.write("finding/2", {}) or {})]
+    with pytest.raises(StoreTaken, match="--prompts was b.jsonl and is a.jsonl"):
+        mine.fill(parts)
+    assert list(mine.manifest()) == ["finding/2"]
 
 
 def test_the_books_own_store_takes_no_first_look():
@@ -85,7 +123,11 @@ def test_from_the_command_line_a_store_is_kept_refused_and_replaced(tmp_path, mo
     compute.main(["--pair", "tiny", *rest, "--limit", "3"])  # by the name of its store
     assert open_store("tiny").manifest() == before
     compute.main([*first, *rest, "--replace"])
-    assert open_store("tiny").recorded()["conditions"] == {"prompts": str(file)}
+    held = open_store("tiny").recorded()["conditions"]
+    assert held.keys() == {"prompts", "content"} and held["prompts"] == str(file)
+    file.write_text(file.read_text(encoding="utf-8").replace("colour 4", "fruit"), encoding="utf-8")
+    with pytest.raises(SystemExit, match="the prompts in .*own.jsonl were changed since"):
+        compute.main([*first, *rest])
     assert len(open_store("tiny").read("recognition/scores")["id"].unique()) == 5
 
 

@@ -86,7 +86,9 @@ def test_each_process_begins_elsewhere_in_the_list(tmp_path, monkeypatch):
     assert all(sorted(made) == list(range(9)) for made in order.values())
 
 
-@pytest.mark.parametrize(("number", "processes"), [("2", "2"), ("-1", "2"), ("0", "0")])
+@pytest.mark.parametrize(("number", "processes"), [
+    ("2", "2"), ("-1", "2"), ("0", "0"), ("x", "1"), ("0", "x"), ("", "1"), ("²", "3"),
+])  # fmt: skip
 def test_a_rank_outside_its_world_is_refused(monkeypatch, number, processes):
     monkeypatch.setenv("RANK", number)
     monkeypatch.setenv("WORLD_SIZE", processes)

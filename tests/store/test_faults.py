@@ -1,7 +1,7 @@
 """What goes wrong while a store is filled: kills, full disks, read-only folders, dead owners."""
 
 import errno
-import json
+import fcntl
 import os
 import random
 import shutil
@@ -15,8 +15,7 @@ import numpy as np
 import pytest
 from forked import contents, litter, server, whole_parts
 
-from helpers.store import claims as locks
-from helpers.store.claims import Claims, UnwritableStore
+from helpers.store.claims import NoClaims, UnwritableStore
 from helpers.store.store import Part, Store
 
 KILLS = 32
@@ -69,98 +68,106 @@ def parts(count, made, *, delay=0.0):
     return [Part(f"part/{k}", lambda k=k: make(k)) for k in range(count)]
 
 
-def write_claim(store, name, **changes):
-    """A claim by somebody else: by default a living process of this host."""
-    store.claims.take(name)
-    path = store.claims._file(name)
-    owner = json.loads(path.read_text()) | {"token": "other", "pid": os.getppid()}
-    owner["started"] = locks._started(owner["pid"])
-    path.write_text(json.dumps(owner | changes))
-    return path
+HOLD = """
+import sys, time
+from pathlib import Path
+from helpers.store.claims import Claims
+with Claims(Path(sys.argv[1])).on(sys.argv[2]) as mine:
+    print(mine, flush=True)
+    sys.stdin.read()
+"""
 
 
-def finished_process():
-    process = subprocess.Popen([sys.executable, "-c", ""])
-    process.wait()
-    return process.pid
+def holder(store, name):
+    """Another process that holds a claim until it is killed or its input ends."""
+    command = [sys.executable, "-c", HOLD, str(store.folder), name]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "True\n"
+    return process
 
 
-@pytest.mark.parametrize(
-    ("changes", "silent", "holds"),
-    [
-        ({}, 0, True),
-        ({"pid": "finished"}, 0, False),
-        ({"started": 1.0}, 0, False),  # the number was given to another process since
-        ({}, locks.PATIENCE + 5, False),  # stopped, or hung
-        ({"host": "elsewhere"}, 0, True),
-        ({"host": "elsewhere"}, locks.PATIENCE - 20, True),
-        ({"host": "elsewhere"}, locks.PATIENCE + 5, False),
-        ({"pid": "self"}, 0, False),  # this process knows that it does not hold it
-    ],
-)
-def test_a_claim_holds_while_its_owner_lives_and_no_longer(tmp_path, changes, silent, holds):
+def end(process):
+    process.kill()
+    process.communicate()
+
+
+def test_a_claim_holds_while_its_owner_lives_and_says_who_it_is(tmp_path):
     store = Store(tmp_path)
-    stands_for = {"finished": finished_process, "self": os.getpid}
-    if changes.get("pid") in stands_for:
-        changes = changes | {"pid": stands_for[changes["pid"]]()}
-    path = write_claim(store, "part/0", **changes)
-    os.utime(path, (time.time() - silent,) * 2)
-    token = store.claims.take("part/0")
-    assert (token is None) == holds
+    other = holder(store, "part/0")
+    os.utime(store.claims.folder / "part%2F0.claim", (0, 0))  # clocks do not matter
+    with store.claims.on("part/0") as mine, store.claims.on("part/1") as free:
+        assert (mine, free) == (False, True)
+    assert store.claims.owner("part/0").startswith(f"process {other.pid} on ")
+    end(other)
+    with store.claims.on("part/0") as mine:
+        assert mine
+    assert store.claims.owner("part/0") == "another process"  # nobody, and nothing is left
+    assert not list(store.claims.folder.glob("*.claim"))
 
 
-def test_a_zombie_holds_nothing(tmp_path):
-    process = subprocess.Popen([sys.executable, "-c", ""])
-    while locks._started(process.pid) is not None:
-        time.sleep(0.02)
-    write_claim(Store(tmp_path), "part/0", pid=process.pid, started=time.time())
-    assert Store(tmp_path).claims.take("part/0") is not None
-    process.wait()
+def test_a_stopped_owner_holds_its_claim(tmp_path):
+    other = holder(Store(tmp_path), "part")
+    other.send_signal(signal.SIGSTOP)
+    with Store(tmp_path).claims.on("part") as mine:
+        assert not mine
+    end(other)
 
 
-@pytest.mark.parametrize("torn", ["", "{", '{"pid": 3}', "[]"])
-def test_a_claim_torn_by_a_crash_counts_for_nothing(tmp_path, torn):
-    path = write_claim(Store(tmp_path), "part/0")
-    path.write_text(torn)
-    assert Store(tmp_path).claims.take("part/0") is not None
+def test_one_process_holds_a_claim_once(tmp_path):
+    claims = Store(tmp_path).claims
+    with claims.on("part") as first, claims.on("part") as second:
+        assert (first, second) == (True, False)
 
 
-def test_a_claim_is_kept_alive_and_released(tmp_path, monkeypatch):
-    monkeypatch.setattr(locks, "BEAT", 0.05)
-    monkeypatch.setattr(locks, "_HEART", locks._Heart())
-    claims = Claims(tmp_path)
-    token = claims.take("part")
-    os.utime(claims._file("part"), (0, 0))
+def test_a_child_holds_none_of_its_parents_claims(server, tmp_path):
+    """A forked process, as data loaders start them, outlives the owner of the claim."""
+    code = HOLD.replace("    sys.stdin", "    import os; os.fork() or time.sleep(30)\n    sys.stdin")
+    command = [sys.executable, "-c", code, str(tmp_path), "part"]
+    other = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
+    assert other.stdout.readline() == "True\n"
     time.sleep(0.3)
-    assert claims._file("part").stat().st_mtime > time.time() - 60
-    assert claims.take("part") is None
-    claims.release("part", token)
-    assert not claims._file("part").exists()
+    other.kill()
+    other.wait()
+    with Store(tmp_path).claims.on("part") as mine:
+        assert mine
+    os.killpg(other.pid, signal.SIGKILL)
+    other.communicate()
 
 
-def test_a_claim_that_was_taken_over_is_not_removed_by_its_first_owner(tmp_path):
-    store = Store(tmp_path)
-    token = store.claims.take("part/0")
-    path = write_claim(store, "part/0")
-    store.claims.release("part/0", token)
-    assert path.exists()
+@pytest.mark.parametrize("torn", ["", "{", "\0\udcff"])
+def test_a_claim_torn_by_a_crash_counts_for_nothing(tmp_path, torn):
+    claims = Store(tmp_path).claims
+    with claims.on("other"):
+        (claims.folder / "part.claim").write_bytes(torn.encode("utf-8", "surrogateescape"))
+    assert claims.owner("part")
+    with claims.on("part") as mine:
+        assert mine
 
 
 def test_parts_of_the_living_are_waited_for_and_those_of_the_dead_are_made(tmp_path):
     store, made = Store(tmp_path), []
-    alive = write_claim(store, "part/1")
-    write_claim(store, "part/2", pid=finished_process())
-
-    def die():
-        time.sleep(0.5)
-        alive.write_text(json.dumps(json.loads(alive.read_text()) | {"started": 1.0}))
-
-    thread = threading.Thread(target=die)
-    thread.start()
+    alive, dead = holder(store, "part/1"), holder(store, "part/2")
+    end(dead)
+    timer = threading.Timer(0.5, alive.kill)
+    timer.start()
     store.fill(parts(4, made))
-    thread.join()
+    timer.join()
+    alive.communicate()
     assert made == [0, 2, 3, 1]
     assert all(store.has(f"part/{k}") for k in range(4))
+
+
+def test_who_waits_says_for_whom(tmp_path, capsys):
+    store = Store(tmp_path)
+    alive = holder(store, "part/0")
+    timer = threading.Timer(0.7, alive.kill)
+    timer.start()
+    store.fill(parts(1, []), progress=True)
+    timer.join()
+    alive.communicate()
+    assert f"waiting for process {alive.pid} on" in capsys.readouterr().err
 
 
 def test_an_exception_gives_the_claim_back(tmp_path):
@@ -171,24 +178,40 @@ def test_an_exception_gives_the_claim_back(tmp_path):
 
     with pytest.raises(ZeroDivisionError):
         store.fill([Part("part", fail)])
-    assert store.claims.owner("part") is None
+    with store.claims.on("part") as mine:
+        assert mine
 
 
 def test_what_killed_processes_left_is_swept_and_nothing_else(tmp_path):
     store = Store(tmp_path)
     store.write("kept", {"x": np.ones(1)})
-    mark, dead = locks._scratch_mark(), finished_process()
-    scratch = tmp_path / "part" / f".a.parquet.{mark}.{dead}.x1.part"
-    living = tmp_path / f".b.parquet.{mark}.{os.getppid()}.x2.part"
-    elsewhere = tmp_path / f".c.parquet.00000000.{dead}.x3.part"
+    scratch = tmp_path / "part" / ".a.parquet.x1.part"
+    others = [tmp_path / ".b.txt.x2.part", tmp_path / "c.part", tmp_path / "notes.json"]
     scratch.parent.mkdir()
-    for path in (scratch, living, elsewhere):
+    for path in (scratch, *others):
         path.write_bytes(b"half")
-    write_claim(store, "part/0", pid=dead)
-    held = write_claim(store, "part/1")
+    end(holder(store, "part/0"))
+    alive = holder(store, "part/1")
     assert store.claims.sweep() == 2
-    assert not scratch.exists() and living.exists() and elsewhere.exists() and held.exists()
+    assert not scratch.exists() and all(path.exists() for path in others)
+    assert [path.name for path in store.claims.folder.glob("*.claim")] == ["part%2F1.claim"]
+    end(alive)
     assert store.has("kept")
+
+
+def test_claims_that_lead_elsewhere_are_refused_and_nothing_there_is_touched(tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    for name in ("a.json", "part.claim", ".a.parquet.x.part"):
+        (elsewhere / name).write_text("mine")
+    store = Store(tmp_path / "store")
+    store.folder.mkdir()
+    (store.folder / ".claims").symlink_to(elsewhere)
+    for way in (store.claims.sweep, store.clear, lambda: store.fill(parts(1, []))):
+        with pytest.raises(UnwritableStore, match=r"\.claims is a link.*delete the link"):
+            way()
+    assert {path.read_text() for path in elsewhere.iterdir()} == {"mine"}
+    assert len(list(elsewhere.iterdir())) == 3 and not (store.folder / "manifest.json").exists()
 
 
 # --- disks
@@ -201,7 +224,6 @@ def test_what_killed_processes_left_is_swept_and_nothing_else(tmp_path):
         ("os.fsync", errno.EDQUOT, "is full"),
         ("tempfile.mkstemp", errno.ENOSPC, "is full"),
         ("tempfile.mkstemp", errno.EROFS, "cannot be written .*copy it"),
-        ("pathlib.Path.write_text", errno.ENOSPC, "is full"),
         ("helpers.store.claims.FileLock", errno.EACCES, "cannot be written"),
         ("os.replace", errno.EPERM, "cannot be written"),
     ],
@@ -244,5 +266,30 @@ def test_a_complete_store_needs_no_writing(tmp_path, monkeypatch):
     for call in ("tempfile.mkstemp", "helpers.store.claims.FileLock", "pathlib.Path.write_text"):
         monkeypatch.setattr(call, refuse)
     made = []
+    assert Store(tmp_path).claims.sweep() == 0
     Store(tmp_path).fill(parts(3, made))
     assert made == [] and Store(tmp_path).read("part/2")["x"].sum() == 6
+
+
+@pytest.mark.parametrize("code", [errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS])
+def test_a_disk_without_locks_is_filled_without_claims_and_said_to_be_one(
+    tmp_path, monkeypatch, code
+):
+    """The machine's own lock, which lies elsewhere, still guards the manifest."""
+    real, used = fcntl.flock, []
+
+    def flock(handle, how):
+        where = os.readlink(f"/proc/self/fd/{handle}")
+        if str(tmp_path) in where:
+            raise OSError(code, os.strerror(code))
+        used.append(where)
+        return real(handle, how)
+
+    monkeypatch.setattr("fcntl.flock", flock)
+    store, made = Store(tmp_path), []
+    with pytest.warns(NoClaims, match="knows no locks") as said:
+        store.fill(parts(3, made))
+        store.claims.sweep()
+    assert len(said) == 1
+    assert made == [0, 1, 2] and sorted(contents(tmp_path)) == [f"part/{k}" for k in range(3)]
+    assert used and litter(tmp_path) == []
