@@ -13,6 +13,7 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from helpers.methods.density import LEVELS, normalise
+from helpers.models import registry
 from helpers.models.pair import Pair
 from helpers.models.responses import pieces, respond
 from helpers.models.roles import ROLES
@@ -21,6 +22,13 @@ from helpers.store.origin import inputs_hash
 from helpers.store.store import Part, Store
 
 BLOCK = 24  # prompts
+
+
+def named(store: Store) -> str:
+    """The pair of a store as tables call it, with its size where the registry knows it."""
+    known = registry.read().get(store.folder.name)
+    size = f" ({known.parameters / 1e6:,.0f}M parameters)" if known and known.parameters else ""
+    return f"{store.folder.name}{size}"
 
 
 def blocks(items: Sequence, size: int | None = None) -> list[Sequence]:

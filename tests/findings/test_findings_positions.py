@@ -1,5 +1,6 @@
 """The placement experiment on a tiny pair, its comparisons on planted data, our pair's profiles."""
 
+import re
 import shutil
 
 import numpy as np
@@ -9,6 +10,7 @@ import torch
 from scipy import stats
 from tiny import save_model
 
+from helpers.findings import parts
 from helpers.findings.positions import compute as positions
 from helpers.findings.positions import erased as placement_erased
 from helpers.findings.positions import followed as following_view
@@ -27,7 +29,7 @@ from helpers.methods.profiles import position_profile
 from helpers.methods.statistics import BadSample
 from helpers.models.pair import load_models
 from helpers.models.roles import ROLES
-from helpers.prompts.placement import PLACES, Item
+from helpers.prompts.placement import PLACES, Item, read_items
 from helpers.prompts.prompt import Prompt, Segment, encode
 from helpers.store.store import MissingResult, Store, open_store
 
@@ -177,6 +179,19 @@ def test_recomputing_an_item_gives_what_is_stored(pair, filled):
     assert (again["entries of S"] > 0).any()
 
 
+ONE_WORD = r"one word|single word|one-word|one single word|one of (these words|the two)|yes or no"
+
+
+def test_the_books_expected_answers_are_what_is_asked_for_and_no_more():
+    items = read_items()
+    assert len(items) == 64
+    for one in items:
+        assert not one.expected.endswith("."), f"{one.id}: the full stop would be measured"
+        if re.search(ONE_WORD, one.instruction, re.IGNORECASE):
+            assert len(one.expected.split()) == 1, f"{one.id} asks for a word: {one.expected!r}"
+    assert sum(bool(re.search(ONE_WORD, one.instruction, re.I)) for one in items) > 30
+
+
 # --- measures of planted matrices ------------------------------------------------------------
 
 
@@ -266,6 +281,21 @@ def test_the_mixed_model_finds_what_was_planted(effects, found):
     assert shown["sd of items / of residuals"].iloc[0] == pytest.approx(5, abs=1.5)
 
 
+def test_the_level_of_the_expected_answer_is_given_with_what_it_loses():
+    rows = [
+        dict(id=f"i{n}", place=place, model=role, response="expected", tokens=2, instruction=loss,
+             whole=np.log(0.1), context=0.0)
+        | {"without instruction": np.log(0.1) - loss, "without context": np.log(0.1)}
+        for n in range(20) for place in PLACES for role, loss in (("base", 0.5), ("tuned", 1.0))
+    ]  # fmt: skip
+    shown = positions_view.levels(pd.DataFrame(rows)).set_index(["model", "place"])
+    assert len(shown) == 10 and (shown["n"] == 20).all()
+    np.testing.assert_allclose(shown["probability of the answer"], 0.1**2)
+    found = shown.loc[("tuned", "half")]
+    assert found["with the instruction"] - found["without it"] == pytest.approx(1.0)
+    assert found["lost with the instruction"] == pytest.approx(1.0)
+
+
 def test_items_without_a_value_are_left_out_and_too_few_are_refused():
     table = planted_table(n=5)
     table.loc[(table["id"] == "i1") & (table["place"] == "half"), "share"] = np.nan
@@ -316,6 +346,24 @@ def test_a_dip_in_following_is_found_by_flipping_signs():
     assert base.p_value == 1 and base.difference == 0
     assert tuned.difference == pytest.approx(-0.5) and tuned.p_holm < 0.001
     assert change.difference == pytest.approx(-0.5) and change.p_holm < 0.001
+
+
+# --- tables beside the paper -----------------------------------------------------------------
+
+
+def test_the_papers_table_takes_names_and_numbers_from_the_pair(monkeypatch):
+    monkeypatch.setattr(read.PLACEMENT, "size", 4)
+    store, store7 = open_store(), open_store("llama-vicuna-7b")
+    profiles_of = pd.concat([profiles_view.released(store7), profiles_view.ours(store)])
+    changes = profiles_view.ratio_of_means(profiles_of)
+    responses = following_view.followed(store)
+    measured = positions_view.measures(store)
+    renamed = Store(store.folder.parent / "other")
+    shown = placement_tables.paper_table(store, store7, profiles_of, changes, measured, responses)
+    assert shown.columns[1] == "gemma-3-270m (268M parameters)"
+    assert "prompts of 25 tokens against 30 (medians)" in shown.iloc[0, 2]
+    assert shown.iloc[1, 0].count("p ") == 3 and "ours, plain text: " in shown.iloc[1, 1]
+    assert parts.named(renamed) == "other"
 
 
 # --- profiles of our pair --------------------------------------------------------------------
@@ -371,6 +419,16 @@ def test_our_middle_ratios_are_rederived_from_the_profiles():
         assert found[kind].n == used.loc[kind, "profiles"] == n
         left = used.loc[kind, [c for c in used.columns if "under" in c]].sum()
         assert used.loc[kind, "prompts"] == 216 == n + left
+
+
+def test_every_threshold_that_a_table_holds_is_one_line_of_a_family():
+    ours = profiles_view.ours(open_store())
+    plain = ours[ours["kind"] == profiles.OURS["plain"]]
+    found = profiles_view.by_threshold(plain, "ours")
+    assert [one.label for one in found] == [f"ours, b = {b}" for b in range(10)]
+    assert found[7].mean_b == profiles_view.ratio_of_means(plain)[0].mean_b
+    few = profiles_view.by_threshold(plain[plain["threshold"].isin([0, 7])], "few")
+    assert [one.label for one in few] == ["few, b = 0", "few, b = 7"]
 
 
 def test_the_robustness_table_has_every_setting_of_each_pair():

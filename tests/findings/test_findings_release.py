@@ -152,6 +152,14 @@ def test_spans_are_stored_as_token_ranges(filled):
     assert tuple(spans.loc["user_oriented_task_2", ["start", "stop"]]) == (13, 15)
 
 
+def test_profiles_are_stored_for_every_threshold(filled):
+    table = profiles_view.released(filled["pickles"])
+    main = table.query("bins == 10 and p == 4 and response == 'own' and tokens == 'all'")
+    assert set(main.groupby("id")["threshold"].nunique()) == {10}
+    assert len(table) == len(table.drop_duplicates(["id", "model", "bins", "threshold", "p", "response",
+                                                    "tokens"]))  # fmt: skip
+
+
 def test_a_refused_file_leaves_no_store(tmp_path):
     write_release(tmp_path / "copy", "pickles")
     path = tmp_path / "copy" / release.MATRICES.format("vicuna") / "user_oriented_task_3.pkl"

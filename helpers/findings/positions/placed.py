@@ -85,6 +85,33 @@ def by_place(table: pd.DataFrame, column: str, response: str = "expected") -> pd
     return pd.DataFrame(rows)
 
 
+def levels(losses: pd.DataFrame) -> pd.DataFrame:
+    """How likely the expected answer is at all, with and without the instruction (`read.losses`).
+
+    Nats a token, means over items with the 95 % bootstrap interval of the loss, and the geometric mean
+    of the whole answer's probability: where that is nearly 0 there is little to lose. One row a model
+    and place.
+    """
+    whole = losses.assign(sum=losses["whole"] * losses["tokens"])
+    columns = ("whole", "without instruction", "without context", "instruction", "sum")
+    means = {column: by_place(whole, column) for column in columns}
+    loss = means["instruction"]
+    return pd.DataFrame(
+        {
+            "model": loss["model"],
+            "place": loss["place"],
+            "n": loss["n"],
+            "with the instruction": means["whole"]["mean"],
+            "without it": means["without instruction"]["mean"],
+            "without as much context": means["without context"]["mean"],
+            "lost with the instruction": loss["mean"],
+            "low": loss["low"],
+            "high": loss["high"],
+            "probability of the answer": np.exp(means["sum"]["mean"]),
+        }
+    )
+
+
 def base_against_tuned(table: pd.DataFrame, column: str, response: str = "expected") -> list:
     """Both models at each place, paired by item."""
     wide = grid(table, column, response)

@@ -252,6 +252,13 @@ def sensitivity(table: pd.DataFrame, label: str) -> list[Comparison]:
     return holm(found)
 
 
+def by_threshold(table: pd.DataFrame, label: str) -> list[Comparison]:
+    """The pooled ratio for every threshold b that the table holds, one family: the dip rests on b."""
+    held = table[(table["bins"] == MAIN["bins"]) & (table["p"] == MAIN["p"])]["threshold"]
+    cells = {f"{label}, b = {b}": b for b in sorted(held.unique())}
+    return holm([pooled(table, name, threshold=b) for name, b in cells.items()])
+
+
 def robustness(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """One small table: both ratios and n, and their difference, in each setting and pair."""
     columns: dict[str, dict[str, str]] = {}

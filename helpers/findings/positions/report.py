@@ -6,7 +6,7 @@ from functools import cache
 
 from matplotlib.figure import Figure
 
-from helpers.findings.positions import explorer, figures, followed, placed, profile_tables
+from helpers.findings.positions import explorer, figures, followed, placed, profile_tables, read
 from helpers.pages.blocks import Block
 from helpers.pages.tables import comparison_table
 from helpers.store.store import Store
@@ -38,6 +38,14 @@ def blocks(store: Store) -> list[Block]:
             lambda: comparison_table(profile_tables.ratio_of_means(profiles())),
         ),
         Block(
+            "Middle ratio by the threshold b, plain text",
+            lambda: comparison_table(
+                profile_tables.by_threshold(
+                    profiles()[profiles()["kind"] == profile_tables.OURS["plain"]], "plain text"
+                )
+            ),
+        ),
+        Block(
             "One instruction at five places",
             placement,
             "Three measures against the five places of the instruction, both models with 95 % "
@@ -53,6 +61,10 @@ def blocks(store: Store) -> list[Block]:
                 placed.against_each_end(measures(), "share"), names=("end", "middle")
             ),
         ),
+        Block(
+            "Log-probability of the expected answer, with and without the instruction",
+            lambda: placed.levels(read.losses(store)).round(4),
+        ),
         Block("Following, by place", lambda: comparison_table(followed.by_place(responses()))),
-        Block("Explore every item", lambda: explorer.from_store(store)),
+        Block("Explore every item", lambda: explorer.from_store(store), widget=True),
     ]

@@ -9,15 +9,17 @@ import numpy as np
 import pandas as pd
 from statsmodels.tools.sm_exceptions import ConvergenceWarning, SingularMatrixWarning
 
+from helpers.findings.parts import named
 from helpers.findings.positions import placed as positions_view
 from helpers.findings.positions import profile_tables as profiles_view
 from helpers.findings.positions.followed import middle_against_ends
 from helpers.findings.positions.placed import grid
 from helpers.findings.positions.profiles import OURS
+from helpers.findings.recognition.read import scores
 from helpers.findings.release.read import KINDS
 from helpers.methods.statistics import Comparison
-from helpers.models.roles import ROLES
 from helpers.pages.tables import show_difference, show_p
+from helpers.store.store import Store
 
 
 def _fit(long: pd.DataFrame):
@@ -67,64 +69,58 @@ def mixed_model(table: pd.DataFrame, column: str, response: str = "expected") ->
 
 def _show(found: Comparison) -> str:
     p = found.p_value if found.p_holm is None else found.p_holm
-    return (
-        f"{show_difference(found, 2)}, p {show_p(p)}" if found.possible else show_difference(found)
-    )
+    told = f"{found.label}: {show_difference(found, 2)}"
+    return f"{told}, p {show_p(p)}" if found.possible else told
 
 
-def _ratios(table: pd.DataFrame, **setting) -> str:
-    wide = profiles_view.ratios(table, **setting).set_index(["kind", "model"])
-    kinds = wide.index.get_level_values(0).unique()
-    shown = [
-        " → ".join(
-            "{ratio:.2f} [{low:.2f}, {high:.2f}]".format(**wide.loc[(kind, role)]) for role in ROLES
-        )
-        for kind in kinds
-    ]
-    return "; ".join(f"{kind}: {text}" for kind, text in zip(kinds, shown, strict=True))
-
-
-def _shown(found: Sequence[Comparison]) -> str:
-    return "; ".join(f"{one.label}: {_show(one)}" for one in found)
+def _ratios(table: pd.DataFrame) -> str:
+    told = {}
+    for one in profiles_view.ratios(table).to_dict("records"):
+        told.setdefault(one["kind"], []).append("{ratio:.2f} [{low:.2f}, {high:.2f}]".format(**one))
+    return "; ".join(f"{kind}: {' → '.join(both)}" for kind, both in told.items())
 
 
 def paper_table(
+    store: Store,
+    store7: Store,
     profiles: pd.DataFrame,
     changes: Sequence[Comparison],
     measures: pd.DataFrame,
     followed: pd.DataFrame,
 ) -> pd.DataFrame:
-    """The authors' matrices analysed again beside our pair, and what differs.
+    """The authors' matrices analysed again beside a pair of ours, and what differs.
 
     `changes` are the comparisons of the middle ratios, a data set each; p-values are Holm's.
     """
-    released = profiles[profiles["kind"].isin(KINDS.values())]
-    plain = profiles[profiles["kind"] == OURS["plain"]]
-    share = positions_view.against_each_end(measures, "share")
-    rates = middle_against_ends(followed)
-    seven = "the authors' 7B pair, re-analysed"
+    shown = lambda found: "; ".join(map(_show, found))  # noqa: E731
+    released = profiles["kind"].isin(KINDS.values())
+    plain = profiles["kind"] == OURS["plain"]
+    lengths = [
+        scores(one).query("setting == 'plain'").drop_duplicates("id")["prompt_tokens"].median()
+        for one in (store, store7)
+    ]
     rows = {
-        "middle ratio, base → tuned": {
-            seven: _ratios(released),
-            "ours": _ratios(plain),
-            "what differs and why": "our prompts are shorter than theirs; 270M parameters in place "
-            "of 7B; plain text in both",
-        },
-        "change of the ratio by tuning": {
-            seven: _shown([one for one in changes if one.label in KINDS.values()]),
-            "ours": _shown([one for one in changes if one.label == OURS["plain"]]),
-            "what differs and why": "paired permutation test in both; the authors drew the profiles "
-            "without a test",
-        },
-        "position or content? (importance of one instruction)": {
-            seven: "cannot be told: each instruction stands at one place only",
-            "ours": _shown(share),
-            "what differs and why": "the same instruction moved along the same context",
-        },
-        "position or content? (following)": {
-            seven: "cannot be told",
-            "ours": _shown(rates),
-            "what differs and why": "rules that code checks, at every place",
-        },
+        "middle ratio, base → tuned": (
+            _ratios(profiles[released]),
+            _ratios(profiles[plain]),
+            f"prompts of {lengths[0]:g} tokens against {lengths[1]:g} (medians); {named(store)} in "
+            "place of 7B; plain text in both",
+        ),
+        "change of the ratio by tuning": (
+            shown(one for one in changes if one.label in KINDS.values()),
+            shown(one for one in changes if one.label == OURS["plain"]),
+            "paired permutation test in both; the authors drew the profiles without a test",
+        ),
+        "position or content? (importance of one instruction)": (
+            "cannot be told: each instruction stands at one place only",
+            shown(positions_view.against_each_end(measures, "share")),
+            "the same instruction moved along the same context",
+        ),
+        "position or content? (following)": (
+            "cannot be told",
+            shown(middle_against_ends(followed)),
+            "rules that code checks, at every place",
+        ),
     }
-    return pd.DataFrame(rows).T
+    columns = ["the authors' 7B pair, re-analysed", named(store), "what differs and why"]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=columns)

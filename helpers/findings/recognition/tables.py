@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import BootstrapMethod, pearsonr, rankdata
 
+from helpers.findings.parts import named
 from helpers.findings.recognition.read import WHERE, WHOSE, Explained, explained, scores
 from helpers.methods.density import (
     TEMPLATE,
@@ -195,7 +196,7 @@ def lengths(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, index=names)
 
 
-def median_lengths(table: pd.DataFrame, setting: str = "template") -> dict[str, int]:
+def median_lengths(table: pd.DataFrame, setting: str = "template") -> dict[str, str]:
     """Median response length of each model on its own responses, in tokens."""
     found = own(table, setting).groupby("model")["response_tokens"].median()
     return {role: f"{value:g}" for role, value in found.items()}
@@ -266,11 +267,14 @@ def in_plain_text(table: pd.DataFrame) -> list[Comparison]:
 
 
 def paper_table(
-    ours: dict[str, Sequence[Comparison]], seven: dict[str, Sequence[Comparison]]
+    store: Store,
+    store7: Store,
+    ours: dict[str, Sequence[Comparison]],
+    seven: dict[str, Sequence[Comparison]],
 ) -> pd.DataFrame:
-    """The paper's claims beside the authors' data re-analysed and our pair, and what differs.
+    """The paper's claims beside the authors' data re-analysed and a pair of ours, and what differs.
 
-    Both take comparisons by question: own, matched, shared, followed (an absent one is a dash).
+    Comparisons come by question: own, matched, shared, followed (an absent one is a dash).
     """
 
     def one(c: Comparison) -> str:
@@ -278,9 +282,7 @@ def paper_table(
             return f"{c.label}: {show_difference(c)}"
         return f"{c.label} {c.difference:+.3f} (p {show_p(c.p_value)})"
 
-    def show(found: Sequence[Comparison]) -> str:
-        return "; ".join(map(one, found))
-
+    mine, theirs = median_lengths(scores(store)), median_lengths(scores(store7), "plain")
     asked = {
         "own": (
             "the tuned model's instruction score is higher",
@@ -290,13 +292,14 @@ def paper_table(
         "shared": ("(each model on its own response)", "one response, two readers"),
         "followed": (
             "followed responses score higher than others",
-            "rules that code checks instead of ratings; much shorter responses",
+            "rules that code checks instead of ratings; tuned responses of "
+            f"{mine['tuned']} tokens against {theirs['tuned']} (medians)",
         ),
     }
     rows = [
         {
-            "the authors' matrices": show(seven.get(key, ())) or "–",
-            "our pair": show(ours.get(key, ())) or "–",
+            "the authors' matrices": "; ".join(map(one, seven.get(key, ()))) or "–",
+            named(store): "; ".join(map(one, ours.get(key, ()))) or "–",
             "what differs and why": why,
         }
         for key, (_, why) in asked.items()

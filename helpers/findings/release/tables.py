@@ -17,6 +17,7 @@ from jaxtyping import Float
 from helpers.findings.recognition.read import scores
 from helpers.findings.recognition.tables import compare, paired
 from helpers.findings.release.read import KINDS, REASONS
+from helpers.findings.release.read import open_store as open_store
 from helpers.methods.profiles import LEAST_PROMPT
 from helpers.methods.statistics import Comparison, at_equal_length, compare_independent, holm
 from helpers.models.roles import ROLES
