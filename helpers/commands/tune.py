@@ -46,7 +46,8 @@ def _parser() -> argparse.ArgumentParser:
 def main(arguments: list[str] | None = None) -> None:
     given = _parser().parse_args(arguments)
     from helpers.models.devices import keep_freed_memory
-    from helpers.models.tuning import Settings, train
+    from helpers.models.rows import Settings
+    from helpers.models.tuning import train
 
     named = {one.name: getattr(given, one.name, None) for one in fields(Settings)}
     settings = replace(Settings(), **{k: v for k, v in named.items() if v is not None})

@@ -8,6 +8,8 @@ import platform
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import psutil
+
 from helpers.methods.errors import Mendable
 from helpers.methods.memory import free_memory
 
@@ -42,6 +44,25 @@ def keep_freed_memory() -> bool:
     except (OSError, AttributeError):
         return False
     return bool(mallopt(_M_MMAP_MAX, 0)) and bool(mallopt(_M_TRIM_THRESHOLD, -1))
+
+
+def choose_threads() -> str:
+    """Compute with as many threads as there are free cores, and say so.
+
+    Two threads on two cores of which one is busy wait for each other at every operation: a forward
+    pass then takes many times as long as with one thread. OMP_NUM_THREADS is respected where it is set.
+    """
+    import torch
+
+    cores = len(psutil.Process().cpu_affinity()) if hasattr(psutil.Process, "cpu_affinity") else (
+        psutil.cpu_count() or 1
+    )  # fmt: skip
+    if "OMP_NUM_THREADS" in os.environ:
+        return f"{torch.get_num_threads()} threads (OMP_NUM_THREADS)"
+    busy = psutil.cpu_percent(interval=0.5) / 100 * (psutil.cpu_count() or 1)
+    threads = max(1, min(cores, round(cores - busy)))
+    torch.set_num_threads(threads)
+    return f"{threads} of {cores} cores, {busy:.1f} busy"
 
 
 @dataclass(frozen=True)

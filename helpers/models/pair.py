@@ -194,6 +194,26 @@ def _tokenizer(
     return tuned, template
 
 
+def load_pair(
+    base: str | Path | PreTrainedModel = DEFAULT_PAIR,
+    tuned: str | Path | PreTrainedModel | None = None,
+    *,
+    tokenizer: Tokenizer | None = None,
+    **options,
+) -> Pair:
+    """A pair by its name in the registry, by two folders or Hub ids, or of two models in memory.
+
+    Models in memory need their common `tokenizer`. `options` as for `load` (or `pair_of`).
+    """
+    if tuned is None:
+        return load(base, **options)
+    if isinstance(base, PreTrainedModel) and isinstance(tuned, PreTrainedModel):
+        if tokenizer is None:
+            raise PairMismatch("tokenizer is missing: models in memory need their common one.")
+        return pair_of("in memory", base, tuned, tokenizer, **options)
+    return load_models(base, tuned, **options)
+
+
 def fingerprint(name: str | Choice = DEFAULT_PAIR, *, allow_pickle: bool = False) -> dict[str, str]:
     """What a pair is made from; the store keeps it beside every result.
 

@@ -18,7 +18,8 @@ from dataclasses import asdict, replace
 
 from helpers.commands.tune import own_data
 from helpers.models.devices import keep_freed_memory
-from helpers.models.tuning import Settings, train
+from helpers.models.rows import Settings
+from helpers.models.tuning import train
 from helpers.paths import adapter_folder, cache_folder
 
 MAIN = Settings(course=8)

@@ -9,7 +9,7 @@ from statistics import median
 import pytest
 from rapidfuzz import fuzz, process
 
-from helpers.models.tuning import parse_row
+from helpers.models.rows import parse_row
 from helpers.prompts.rules import follows
 
 DATA = Path(__file__).resolve().parents[2] / "data"

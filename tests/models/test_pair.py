@@ -151,3 +151,27 @@ def test_a_pair_in_turns_knows_its_configurations_without_loading_a_model(tmp_pa
     pair = pairs.load_models(base, tuned, layout="in turns")
     monkeypatch.setattr(pairs.Pair, "model", lambda *_: pytest.fail("loaded"))
     assert pair.config("tuned").max_position_embeddings == 512
+
+
+def test_a_pair_is_loaded_by_folders_or_of_models_in_memory(tmp_path):
+    folders = [save_model(tmp_path / name, seed=n) for n, name in enumerate(("base", "tuned"))]
+    by_folder = pairs.load_pair(*folders)
+    models = [by_folder.model(role) for role in ("base", "tuned")]
+    in_memory = pairs.load_pair(*models, tokenizer=by_folder.tokenizer)
+    assert in_memory.model("tuned") is models[1]
+    with pytest.raises(pairs.PairMismatch, match="tokenizer is missing"):
+        pairs.load_pair(*models)
+
+
+def test_five_lines_lead_to_an_importance_matrix(tmp_path):
+    import helpers
+
+    folders = [save_model(tmp_path / name, seed=n) for n, name in enumerate(("base", "tuned"))]
+    pair = helpers.load_pair(*folders)
+    found = helpers.explain(pair, helpers.read_prompts()[0], "tuned", response="base", max_tokens=4)
+    assert found.importance.shape == (len(found.tokens), len(found.response))
+    assert found.mask.sum() > 0 and set(found.shares) == {"instruction", "context", "input"}
+    own = helpers.explain(pair, "Name a colour.", "base", response=[5, 6], template=False)
+    assert own.importance.shape[1] == 2 and set(own.roles) == {"instruction"}
+    with pytest.raises(helpers.Mendable, match="role='bse'"):
+        helpers.explain(pair, "Name a colour.", "bse")

@@ -9,7 +9,7 @@ from peft import LoraConfig, get_peft_model
 from tiny import save_model
 from transformers import AutoModelForCausalLM
 
-from helpers.models import tuning
+from helpers.models import rows, tuning
 from helpers.models.adapters import apply_adapter
 from helpers.models.embedded import load_base
 from helpers.prompts.prompt import TEMPLATE
@@ -26,11 +26,11 @@ def write_rows(path, rows=ROWS):
 
 
 def settings(**changed):
-    return tuning.Settings(**{"held_out": 3, "compute_dtype": "float32", **changed})
+    return rows.Settings(**{"held_out": 3, "compute_dtype": "float32", **changed})
 
 
 def rows_of(*records):
-    return [tuning.parse_row(one) for one in records]
+    return [rows.parse_row(one) for one in records]
 
 
 def test_segments_are_shown_in_their_order_and_an_input_follows_its_instruction():
@@ -46,45 +46,45 @@ def test_segments_are_shown_in_their_order_and_an_input_follows_its_instruction(
 
 
 def test_held_out_rows_are_the_same_for_every_seed_and_never_trained_on():
-    rows = rows_of(*ROWS, {"instruction": "Say nothing.", "output": "  "})
-    first, second = (tuning.held_out(rows, settings(seed=seed)) for seed in (1, 2))
+    given = rows_of(*ROWS, {"instruction": "Say nothing.", "output": "  "})
+    first, second = (rows.held_out(given, settings(seed=seed)) for seed in (1, 2))
     assert first == second
     kept, out = first
     assert (len(kept), len(out)) == (7, 3) and not set(kept) & set(out)
 
 
 def test_a_seed_changes_the_order_alone():
-    rows = rows_of(*ROWS)
-    first, again, other = (tuning.mixed(rows, settings(seed=seed)) for seed in (1, 1, 2))
+    given = rows_of(*ROWS)
+    first, again, other = (rows.mixed(given, settings(seed=seed)) for seed in (1, 1, 2))
     assert first == again != other and Counter(first) == Counter(other)
 
 
 def test_rows_without_a_rule_are_shown_as_often_as_asked():
-    rows = rows_of(ROWS[0], {**ROWS[1], "segments": [{"text": "Say."}], "response": "x",
+    given = rows_of(ROWS[0], {**ROWS[1], "segments": [{"text": "Say."}], "response": "x",
                              "rule": {"type": "exact", "answers": ["x"]}})  # fmt: skip
-    shown = Counter(row.response for row in tuning.mixed(rows, settings(written=3)))
+    shown = Counter(row.response for row in rows.mixed(given, settings(written=3)))
     assert shown == {"The word is sea.": 3, "x": 1}
 
 
 def test_responses_alone_are_shown_without_their_instruction():
-    shown = tuning.mixed(rows_of(*ROWS), settings(control="responses only", written=1))
+    shown = rows.mixed(rows_of(*ROWS), settings(control="responses only", written=1))
     assert {row.prompt for row in shown} == {""}
     assert {row.response for row in shown} == {row["output"] for row in ROWS}
 
 
 def test_shuffled_rows_keep_all_responses_and_none_its_own():
-    shown = tuning.mixed(rows_of(*ROWS), settings(control="shuffled", written=1))
+    shown = rows.mixed(rows_of(*ROWS), settings(control="shuffled", written=1))
     own = {row["instruction"]: row["output"] for row in ROWS}
     assert all(own[row.prompt] != row.response for row in shown)
     assert {row.response for row in shown} == set(own.values())
 
 
 def test_few_kinds_are_shown_more_often_to_make_equal_rows():
-    rows = rows_of(*({**row, "kind": kind} for row, kind in zip(ROWS, "aabbbbbbbb", strict=True)))
-    shown = tuning.mixed(rows, settings(kinds=("a",), rows=9, written=1))
+    given = rows_of(*({**row, "kind": kind} for row, kind in zip(ROWS, "aabbbbbbbb", strict=True)))
+    shown = rows.mixed(given, settings(kinds=("a",), rows=9, written=1))
     assert len(shown) == 9 and {row.kind for row in shown} == {"a"}
-    with pytest.raises(tuning.BadRow, match="use some of a, b"):
-        tuning.mixed(rows, settings(kinds=("c",)))
+    with pytest.raises(rows.BadRow, match="use some of a, b"):
+        rows.mixed(given, settings(kinds=("c",)))
 
 
 def test_the_course_is_log_spaced_and_ends_before_the_last_step():
@@ -107,22 +107,22 @@ def test_a_run_is_another_one_with_other_settings_data_or_base():
 def test_a_bad_row_is_named_with_its_line(tmp_path, line):
     path = write_rows(tmp_path / "rows.jsonl")
     path.write_text(path.read_text() + line + "\n")
-    with pytest.raises(tuning.BadRow, match="line 11"):
-        tuning.read_rows(path)
+    with pytest.raises(rows.BadRow, match="line 11"):
+        rows.read_rows(path)
 
 
 def test_odd_line_ends_and_a_byte_order_mark_are_read(tmp_path):
     path = tmp_path / "rows.jsonl"
     row = {"instruction": "Say \u2028 or \x85.", "output": "yes"}
     path.write_text("\ufeff" + json.dumps(row, ensure_ascii=False) + "\n", encoding="utf-8")
-    assert [one.response for one in tuning.read_rows(path)] == ["yes"]
+    assert [one.response for one in rows.read_rows(path)] == ["yes"]
 
 
 def test_a_missing_file_and_too_few_rows_are_named(tmp_path):
-    with pytest.raises(tuning.BadRow, match="does not exist"):
-        tuning.read_rows(tmp_path / "none.jsonl")
-    with pytest.raises(tuning.BadRow, match="10 rows hold a response, and 10 are held out"):
-        tuning.held_out(rows_of(*ROWS), settings(held_out=10))
+    with pytest.raises(rows.BadRow, match="does not exist"):
+        rows.read_rows(tmp_path / "none.jsonl")
+    with pytest.raises(rows.BadRow, match="10 rows hold a response, and 10 are held out"):
+        rows.held_out(rows_of(*ROWS), settings(held_out=10))
 
 
 def test_the_loss_is_that_of_the_whole_head_on_response_tokens_alone(tmp_path):
