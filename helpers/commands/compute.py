@@ -14,7 +14,6 @@ import signal
 import sys
 import warnings
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -37,7 +36,7 @@ from helpers.prompts.placement import read_items
 from helpers.prompts.prompt import Prompt, few, read_prompts
 from helpers.prompts.reading import load_prompts
 from helpers.store.conditions import StoreTaken, check, conditions
-from helpers.store.origin import inputs_hash, rank
+from helpers.store.origin import rank
 from helpers.store.store import Store, open_store
 
 
@@ -61,8 +60,7 @@ def fill(
     """
     keep_freed_memory()
     choice = registry.find(pair_name) if isinstance(pair_name, str) else pair_name
-    content = inputs_hash([asdict(one) for one in prompts]) if prompts else None
-    on = conditions(source, limit, content)
+    on = conditions(source, limit, prompts)
     store = _open(choice, folder, placement, allow_pickle, on, replace)
     pair = _load(choice, placement, allow_pickle, trust_remote_code)
     # What only reads weights comes last: it may move the models off the device.

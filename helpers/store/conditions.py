@@ -6,15 +6,29 @@ meanwhile would mix both; so it is refused, unless the store is to be replaced a
 
 from __future__ import annotations
 
-from pathlib import PurePath
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path, PurePath
+from typing import Protocol
 
 from helpers.methods.errors import Mendable
-
-if TYPE_CHECKING:
-    from helpers.store.store import Store
+from helpers.store.manifest import Manifest
+from helpers.store.origin import inputs_hash
 
 OPTIONS = ("prompts", "limit")
+
+
+class Store(Protocol):
+    """What is asked of `helpers.store.store.Store` here."""
+
+    folder: Path
+    expected: dict[str, str]
+    models: dict[str, str]
+    conditions: dict[str, str | int]
+
+    def usable(self) -> Manifest: ...
+
+    def recorded(self) -> dict[str, Mapping]: ...
 
 
 class StoreTaken(Mendable, RuntimeError):
@@ -22,12 +36,13 @@ class StoreTaken(Mendable, RuntimeError):
 
 
 def conditions(
-    prompts: str | None, limit: int | None, content: str | None = None
+    prompts: str | None, limit: int | None, read: Sequence | None = None
 ) -> dict[str, str | int]:
     """What a store records of a run; empty for the book's own prompts, all of them.
 
-    `content` is the hash of the prompts, which may be edited in place.
+    `read` are the prompts (dataclasses): they may be edited in place, so their hash is recorded.
     """
+    content = inputs_hash([asdict(one) for one in read]) if read else None
     given = {"prompts": prompts, "limit": limit, "content": content}
     return {name: value for name, value in given.items() if value is not None}
 

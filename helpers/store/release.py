@@ -25,47 +25,28 @@ from jaxtyping import UInt8
 from tqdm.auto import tqdm
 
 from helpers.methods.errors import Mendable
+from helpers.paths import cache_folder
 from helpers.store.unpickle import MAX_BYTES, RefusedPickle, loads
 
 COMMIT = "52508a0a9597e8a2fb239740261cac424eea23c0"
-
-
 URL = f"https://raw.githubusercontent.com/JacksonWuxs/Interpret_Instruction_Tuning_LLMs/{COMMIT}/"
-
-
 NAMES = {"base": "llama", "tuned": "vicuna"}
-
-
 PROMPTS, RATINGS = "datasets/FinalDataset.tsv", "datasets/AnnotatedDataset.tsv"
-
-
 PROMPTS_HEAD = ["ID", "Prompt", "Response", "Instruct&Context"]
-
-
 RATINGS_HEAD = ["File", "Model", "Prompt", "Reference", "Instruct", "Response", "Rating"]
-
-
 MATRICES = "results/attribution_interpret/ifa_{}_7b/"
-
-
 LEVELS = 10
-
-
 KNOWN = {
     PROMPTS: "f1ecd65455d380bc1e9b77b48d1578b208ec97e9d68b1d77d41bc6cd01941f8f",
-    MATRICES.format("llama") + "lima_author_10.pkl": (
-        "3657468db2c1731c573c49bc4d25a7863af2b057327036ca5a4007ad49ac0478"
-    ),
-    MATRICES.format("llama") + "user_oriented_task_12.pkl": (
-        "f8e133dba2035f9c5fb195500f2b07f205e3ce80b00b87a2fb6446150210dd79"
-    ),
-    MATRICES.format("vicuna") + "lima_author_10.pkl": (
-        "e29a6b18760ad791e1e459e84f2d0de39362d5c9b1698a07bb159c57a7a7193e"
-    ),
-    MATRICES.format("vicuna") + "user_oriented_task_12.pkl": (
-        "95d402e83cbeffebb1893a37e99ac4c723e8734088ecd1e12ab4de4de3f3360d"
-    ),
-}
+    MATRICES.format("llama")
+    + "lima_author_10.pkl": "3657468db2c1731c573c49bc4d25a7863af2b057327036ca5a4007ad49ac0478",
+    MATRICES.format("llama")
+    + "user_oriented_task_12.pkl": "f8e133dba2035f9c5fb195500f2b07f205e3ce80b00b87a2fb6446150210dd79",
+    MATRICES.format("vicuna")
+    + "lima_author_10.pkl": "e29a6b18760ad791e1e459e84f2d0de39362d5c9b1698a07bb159c57a7a7193e",
+    MATRICES.format("vicuna")
+    + "user_oriented_task_12.pkl": "95d402e83cbeffebb1893a37e99ac4c723e8734088ecd1e12ab4de4de3f3360d",
+}  # fmt: skip
 
 
 class RefusedFile(Mendable, ValueError):
@@ -254,43 +235,38 @@ def open_release(folder: str | Path) -> Release:
     return Release(read_prompts(folder / names[0]), read_ratings(folder / names[1]), read)
 
 
-def _fetch_one(cache, name: str, check: Callable[[Path], object]) -> None:
-    """One file in the cache, whole and checked; a refused one is removed from it."""
-    import requests
-
-    try:
-        path = Path(cache.fetch(name))
-    except (requests.RequestException, ValueError, OSError) as error:
-        raise FetchFailed(
-            f"{cache.get_url(name)} could not be fetched ({error}). What came before it is kept: run "
-            "the command again, or give a local copy with --path FOLDER."
-        ) from error
-    try:
-        check(path)
-    except RefusedFile:
-        path.unlink(missing_ok=True)
-        raise
-
-
 def fetch(folder: Path | None = None, *, url: str = URL, progress: bool = True) -> Path:
     """Fetch what the cache lacks (some minutes) and check every file.
 
     Goes on where an earlier call stopped: files that are whole stay, half a file is never kept.
     """
     import pooch
-
-    from helpers.paths import cache_folder
+    import requests
 
     pooch.get_logger().setLevel("WARNING")  # one line a file is too much for 1,264 files
     folder = Path(folder or cache_folder() / f"release-{COMMIT[:7]}")
-    known = {name: f"sha256:{value}" for name, value in KNOWN.items() if url == URL}
-    registry = {PROMPTS: known.get(PROMPTS), RATINGS: None}
-    cache = pooch.create(folder, base_url=url, registry=registry, retry_if_failed=3)
-    _fetch_one(cache, PROMPTS, read_prompts)
-    _fetch_one(cache, RATINGS, read_ratings)
-    wanted = [(m, id) for m in NAMES.values() for id in read_prompts(folder / PROMPTS)]
+
+    cache = pooch.create(folder, base_url=url, registry={}, retry_if_failed=3)
+
+    def one(name: str, check: Callable[[Path], object]) -> None:
+        """One file in the cache, whole and checked; a refused one is removed from it."""
+        cache.registry[name] = f"sha256:{KNOWN[name]}" if url == URL and name in KNOWN else None
+        try:
+            cache.fetch(name)
+        except (requests.RequestException, ValueError, OSError) as error:
+            raise FetchFailed(
+                f"{url}{name} could not be fetched ({error}). What came before it is kept: run the "
+                "command again, or give a local copy with --path FOLDER."
+            ) from error
+        try:
+            check(folder / name)
+        except RefusedFile:
+            (folder / name).unlink(missing_ok=True)
+            raise
+
+    one(PROMPTS, read_prompts)
+    one(RATINGS, read_ratings)
+    wanted = [(model, id) for model in NAMES.values() for id in read_prompts(folder / PROMPTS)]
     for model, id in tqdm(wanted, desc="fetching matrices", disable=not progress):
-        name = f"{MATRICES.format(model)}{id}.pkl"
-        cache.registry[name] = known.get(name)
-        _fetch_one(cache, name, lambda path, id=id: read_pickle(path, id))
+        one(f"{MATRICES.format(model)}{id}.pkl", lambda path, id=id: read_pickle(path, id))
     return folder

@@ -10,6 +10,7 @@ from helpers import paths
 from helpers.commands import chapter, compute
 from helpers.models import registry
 from helpers.paths import results_folder
+from helpers.prompts.prompt import Segment
 from helpers.store.conditions import StoreTaken, check, conditions, told
 from helpers.store.store import Part, Store, open_store
 
@@ -50,7 +51,8 @@ def test_another_run_is_refused_with_what_differs_and_the_remedy(filled, change,
 
 def test_prompts_edited_in_place_are_another_run_and_older_stores_stay_valid(tmp_path):
     def store(content):
-        return Store(tmp_path, WEIGHTS, MODELS, conditions("a.jsonl", None, content))
+        read = content and [Segment("instruction", content)]
+        return Store(tmp_path, WEIGHTS, MODELS, conditions("a.jsonl", None, read))
 
     store(None).write("finding/old", {})  # as versions did that recorded the path alone
     store("1").write("finding/part", {})

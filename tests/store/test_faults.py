@@ -32,7 +32,7 @@ def shared_server():
 def test_a_run_killed_at_random_points_ends_with_the_same_store(server, tmp_path):
     assert server.run(tmp_path / "whole") == 0
     whole = contents(tmp_path / "whole")
-    assert len(whole) == 22 and not litter(tmp_path / "whole")
+    assert len(whole) >= 22 and not litter(tmp_path / "whole")
     draw, kills, folder = random.Random(0), 0, tmp_path / "killed"
     held: set[str] = set()
     depths: set[int] = set()  # how many parts there were at a kill
