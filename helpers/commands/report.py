@@ -12,6 +12,7 @@ import base64
 import io
 import json
 import logging
+import os
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path, PureWindowsPath
@@ -177,12 +178,15 @@ def _nothing(store: Store) -> str:
 
 
 def write(store: Store, output: Path, *, progress: bool = False) -> int:
-    """Write the report whole, or not at all; its size in bytes."""
-    if output.is_dir() or not output.parent.is_dir():
-        raise NoReport(f"output={str(output)!r} is a folder, or lies in none: name a file.")
+    """Write the report whole, or not at all, where a link leads; its size in bytes."""
+    file = Path(os.path.realpath(output))
+    if os.path.exists(file) != os.path.isfile(file) or not os.path.isdir(file.parent):
+        raise NoReport(
+            f"output={str(output)!r} is a folder or a device, or lies in none: name a file."
+        )
     text = page(store, progress=progress).encode("utf-8")
     try:
-        write_whole(output, text)
+        write_whole(file, text)
     except OSError as error:
         raise NoReport(
             f"output={str(output)!r} cannot be written ({error.strerror}): name a file in another "

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import re
 import shlex
 from html.parser import HTMLParser
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 from tiny import save_model
 
-from helpers.commands import compute, report
+from helpers.commands import compute, filling, report
 from helpers.findings.attention.lift import quarters
 from helpers.findings.ffn import tables as ffn_view
 from helpers.findings.recognition import read
@@ -204,6 +205,31 @@ def test_what_cannot_be_reported_is_said_in_one_sentence(arguments, says, monkey
     assert says in str(ended.value.code) and "Traceback" not in str(ended.value.code)
 
 
+@pytest.mark.parametrize("kind", ["device", "pipe", "folder", "link to a pipe"])
+def test_a_report_replaces_nothing_but_files(kind, tmp_path, monkeypatch):
+    monkeypatch.setattr(report, "page", lambda *_, **__: "page")
+    output = tmp_path / "out"
+    if kind == "device":
+        output = Path(os.devnull)
+    elif kind == "folder":
+        output.mkdir()
+    else:
+        os.mkfifo(tmp_path / "pipe" if "link" in kind else output)
+        if "link" in kind:
+            output.symlink_to("pipe")
+    before = output.lstat()
+    with pytest.raises(report.NoReport, match="is a folder or a device, or lies in none"):
+        report.write(Store(tmp_path), output)
+    assert (output.lstat().st_mode, output.lstat().st_ino) == (before.st_mode, before.st_ino)
+
+
+def test_a_report_is_written_where_a_link_leads(tmp_path, monkeypatch):
+    monkeypatch.setattr(report, "page", lambda *_, **__: "page")
+    (tmp_path / "link").symlink_to("file.html")
+    report.write(Store(tmp_path), tmp_path / "link")
+    assert (tmp_path / "link").is_symlink() and (tmp_path / "file.html").read_text() == "page"
+
+
 def test_pairs_of_few_layers_or_components_are_compared_at_what_they_have(tmp_path):
     store = Store(tmp_path)
     for layer in range(2):
@@ -261,12 +287,12 @@ def test_messages_that_the_appendix_explains_are_said_somewhere():
 
 def test_prompts_of_ones_own_and_a_limit_reach_the_findings_that_take_them():
     own = list(range(10))
-    assert compute.inputs("recognition", own, None) == {"prompts": own}
-    assert compute.inputs("ffn", own, 3) == compute.inputs("positions", own, None) == {}
-    drawn = compute.inputs("recognition", own, 4)["prompts"]
+    assert filling.inputs("recognition", own, None) == {"prompts": own}
+    assert filling.inputs("ffn", own, 3) == filling.inputs("positions", own, None) == {}
+    drawn = filling.inputs("recognition", own, 4)["prompts"]
     assert len(drawn) == 4 and drawn == sorted(drawn) and set(drawn) < set(own)
-    assert len(compute.inputs("positions", None, 5)["items"]) == 5
-    assert len(compute.inputs("attention", None, 5)["prompts"]) == 5
+    assert len(filling.inputs("positions", None, 5)["items"]) == 5
+    assert len(filling.inputs("attention", None, 5)["prompts"]) == 5
 
 
 def test_a_run_ends_with_the_command_that_shows_its_results(computed):
