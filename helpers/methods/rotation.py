@@ -20,6 +20,8 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 Null = Literal["norm", "spectrum"]
+NULLS: tuple[Null, ...] = ("norm", "spectrum")
+EQUAL = {"norm": "norm and rank", "spectrum": "singular values"}  # what a random update shares
 
 
 @dataclass(frozen=True)
@@ -143,7 +145,7 @@ def random_updates(
     and only turns the singular vectors at random: the stricter null, since an update that
     concentrates on few directions turns more than a spread one of the same norm.
     """
-    if null not in ("norm", "spectrum"):
+    if null not in NULLS:
         raise ValueError(f"null={null!r} is unknown: use 'norm' or 'spectrum'.")
     rng = np.random.default_rng(seed)
     values = torch.linalg.svdvals(update).numpy(force=True)

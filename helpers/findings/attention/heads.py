@@ -10,17 +10,17 @@ import pandas as pd
 from helpers.findings.attention.lift import COUNTED, VerbComparison, among_draws
 from helpers.findings.attention.pairs import n_layers, read_heads, read_layer
 from helpers.findings.attention.silenced import gains, top_heads
+from helpers.methods.chance import among
 from helpers.methods.statistics import Comparison, compare_paired, holm, mcnemar
 from helpers.methods.word_pairs import compare_knowledge
 from helpers.models.roles import ROLES
-from helpers.pages.tables import Captioned, show_p
+from helpers.pages.tables import Captioned, comparison_table, show_difference, show_p
 from helpers.prompts.prompt import read_prompts
 from helpers.store.store import MissingResult, Store
 from helpers.words.verbs import Lexicon
 from helpers.words.vocabulary import GENERAL, INSTRUCTION
 
 EXAMPLES = 3
-NOTHING_CHANGES = "silencing these heads changes nothing"
 
 
 def totals(store: Store) -> dict[str, int]:
@@ -149,35 +149,37 @@ def beside_longer_responses(
 
 def compare_silenced(found: dict[str, dict[str, np.ndarray]]) -> list[Comparison]:
     """Each chosen set against nothing silenced, and against each other; one family."""
-    compared = []
+    compared, null = [], "silencing these heads changes nothing"
     for before, after in (("none", "instruction"), ("none", "general"), ("general", "instruction")):
         sets = f"{after} set" if before == "none" else f"{after} against {before} set"
-        first, second = found[before], found[after]
-        compared += [
-            mcnemar(first["followed"], second["followed"], label=f"following, {sets}",
-                    null_hypothesis=NOTHING_CHANGES),
-            compare_paired(first["loss"], second["loss"], label=f"loss, {sets}",
-                           null_hypothesis=NOTHING_CHANGES),
-        ]  # fmt: skip
+        for name, what, test in (
+            ("followed", "following", mcnemar),
+            ("loss", "loss", compare_paired),
+        ):
+            sides, label = (found[before][name], found[after][name]), f"{what}, {sets}"
+            compared.append(test(*sides, label=label, null_hypothesis=null))
     return holm(compared)
+
+
+def silenced_comparisons(found: dict[str, dict[str, np.ndarray]]) -> pd.DataFrame:
+    return comparison_table(compare_silenced(found), names=("before", "silenced"))
 
 
 def rank_among_draws(table: pd.DataFrame, condition: str) -> pd.DataFrame:
     """How many random draws harm as much as the chosen heads, and the p-value of that rank."""
-    drawn, chosen = table[table["random"]], table.loc[condition]
-    rows = {}
+    drawn, chosen, rows = table[table["random"]], table.loc[condition], {}
     for name, quantity, worse in (
-        ("followed", "share of prompts followed", drawn["followed"] <= chosen["followed"]),
-        ("loss", "loss (nats a token)", drawn["loss"] >= chosen["loss"]),
+        ("followed", "share of prompts followed", "as_low"),
+        ("loss", "loss (nats a token)", "as_high"),
     ):
-        values, n = drawn[name].astype(float), int(worse.sum())
+        one = among(chosen[name], drawn[name])
+        n = getattr(one, worse)
         rows[quantity] = {
-            f"{condition} set": f"{chosen[name]:.3f}",
-            "random sets, mean (range)": f"{values.mean():.3f} ({values.min():.3f} to "
-            f"{values.max():.3f})",
-            "draws": len(drawn),
+            f"{condition} set": f"{one.value:.3f}",
+            "random sets, mean (range)": f"{one.mean:.3f} ({one.low:.3f} to {one.high:.3f})",
+            "draws": one.draws,
             "draws that harm as much": n,
-            "p": show_p((1 + n) / (1 + len(drawn))),
+            "p": show_p((1 + n) / (1 + one.draws)),
         }
     shown = Captioned(pd.DataFrame(rows).T)
     shown.caption = (
@@ -192,33 +194,30 @@ def paper_table(
 ) -> pd.DataFrame:
     """The table of the chapter's end: the paper, our run, what differs and why."""
     lift = lambda one: f"{one.instruction:.2f} against {one.general:.2f}"  # noqa: E731
-    rows = [
-        {
-            "question": "Do heads gain pairs with instruction verbs more than with others?",
-            "paper": "yes: lift higher for instruction than for general verbs (Welch)",
-            "ours": f"no difference found: {lift(quarters[-1])} ({_verbs(quarters[-1])}); with pairs "
-            f"of single dimensions {lift(single[-1])} ({_verbs(single[-1])})",
-            "what differs": "270M parameters and a low-rank update instead of 7B and full tuning; "
-            "verbs matched in frequency, labels permuted",
-        },
-        {
-            "question": "Most in the lower and middle layers?",
-            "paper": "yes",
-            "ours": "; ".join(f"{one.label.split(' (')[0]} {lift(one)}" for one in quarters[:-1]),
-            "what differs": "18 layers in quarters instead of 32 in groups of 8",
-        },
-        {
-            "question": "More than a random update would?",
-            "paper": "not asked",
-            "ours": "; ".join(_beside_draws(drawn)),
-            "what differs": "random updates of equal size as a baseline",
-        },
-    ]
-    return pd.DataFrame(rows).set_index("question").rename_axis(None)
+    rows = {
+        "Do heads gain pairs with instruction verbs more than with others?": (
+            "yes: lift higher for instruction than for general verbs (Welch)",
+            f"{lift(quarters[-1])}, difference {_verbs(quarters[-1])}; with pairs of single "
+            f"dimensions {lift(single[-1])}, difference {_verbs(single[-1])}",
+            "another pair, tuned in another way; verbs matched in frequency, labels permuted",
+        ),
+        "Most in the lower and middle layers?": (
+            "yes",
+            "; ".join(f"{one.label.split(' (')[0]} {lift(one)}" for one in quarters[:-1]),
+            "quarters of the layers instead of groups of 8",
+        ),
+        "More than a random update would?": (
+            "not asked",
+            "; ".join(_beside_draws(drawn)),
+            "random updates of equal size as a baseline",
+        ),
+    }
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["paper", "ours", "what differs"])
 
 
 def _verbs(one: VerbComparison) -> str:
-    return f"{one.n_instruction} / {one.n_general} verbs; detectable {one.detectable:.2f}"
+    verbs = f"{one.n_instruction} / {one.n_general} verbs"
+    return f"{show_difference(one.tested)} ({verbs}; detectable {one.detectable:.2f})"
 
 
 def _beside_draws(drawn: pd.DataFrame) -> list[str]:

@@ -1,4 +1,4 @@
-"""Finding 2 as chapter 3 shows it: verb lift with its nulls, where verbs moved, silenced heads.
+"""What chapter 3 shows of verbs: their lift with its nulls, where verbs moved, silenced heads.
 
 The verb is the unit. Its lift is the share of heads where its number of pairs rose, among heads
 where it changed (method.md, section 3); a verb that changed in no head has none and is counted out.
@@ -10,33 +10,37 @@ part of any comparison (`Lexicon.is_general`).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray
-from scipy import stats
 
 from helpers.findings.attention.pairs import n_layers
-from helpers.findings.attention.readings import NULLS, READINGS
-from helpers.methods.statistics import Comparison, compare_independent, holm, untested
+from helpers.findings.attention.readings import READINGS
+from helpers.methods.chance import among
+from helpers.methods.rotation import EQUAL, NULLS
+from helpers.methods.statistics import (
+    RESAMPLES,
+    Comparison,
+    compare_independent,
+    holm,
+    untested,
+)
 from helpers.methods.word_pairs import layer_groups, verb_lift
 from helpers.pages.tables import Captioned, show_difference, show_p
 from helpers.store.store import MissingResult, Store
 from helpers.words.verbs import Lexicon
 
-PERMUTATIONS = 10_000
 FEWEST = 5  # verbs with a lift that a group must have to be tested
 QUARTERS = ("lowest", "second", "third", "highest")
-
-
 # Pairs in two dimensions or more (the paper's knowledge), and in one or more.
 COUNTED = {"two dimensions or more": "", "one dimension or more": "_any"}
 NULL_HYPOTHESIS = "instruction verbs change as other verbs of their frequency do"
 CAPTION = (
     f"Null hypothesis: {NULL_HYPOTHESIS}. p: two-sided, verbs relabelled within bands of frequency "
-    f"({PERMUTATIONS:,} times); p (Holm): corrected over the rows; p (Welch): the paper's test, "
+    f"({RESAMPLES:,} times); p (Holm): corrected over the rows; p (Welch): the paper's test, "
     "one-sided. Pairs of numbers: instruction / general verbs. g: standardised difference."
 )
 
@@ -46,9 +50,7 @@ class VerbComparison:
     """Instruction against general verbs; not tested where a group has too few verbs.
 
     `tested` holds general verbs as a and instruction verbs as b, with the permutation's p-value;
-    `null` is the range of 95 % of relabelled differences, `detectable` the difference that would be
-    found with a power of 80 % at the 5 % level, from the spread of both groups, `even_odds` the
-    one that would be found as often as missed.
+    `null` is the range of 95 % of relabelled differences.
     """
 
     label: str
@@ -59,8 +61,16 @@ class VerbComparison:
     tested: Comparison
     null: tuple[float, float] = (np.nan, np.nan)
     welch_p: float = np.nan
-    detectable: float = np.nan
-    even_odds: float = np.nan
+
+    @property
+    def detectable(self) -> float:
+        """The difference that would be found with a power of 80 % at the 5 % level."""
+        return self.tested.detectable()
+
+    @property
+    def even_odds(self) -> float:
+        """The difference that would be found as often as missed."""
+        return self.tested.detectable(0.5)
 
 
 def relabelled(
@@ -68,7 +78,7 @@ def relabelled(
     member: Bool[ndarray, " verb"],
     strata: Int[ndarray, " verb"],
     *,
-    draws: int = PERMUTATIONS,
+    draws: int = RESAMPLES,
     seed: int = 0,
 ) -> Float[ndarray, " draw"]:
     """Differences of means (members less others) with labels permuted inside each stratum."""
@@ -101,22 +111,15 @@ def compare_verbs(
     found = VerbComparison(label, *sizes, means[1], means[0], none)
     if min(sizes) < FEWEST:
         return found
-    tested = compare_independent(*groups, label=label, null_hypothesis=NULL_HYPOTHESIS, seed=seed)
-    if not tested.possible:
-        return replace(found, tested=tested)
+    about = {"label": label, "null_hypothesis": NULL_HYPOTHESIS, "seed": seed}
+    welch = compare_independent(*groups, alternative="greater", **about)
+    if not welch.possible:
+        return replace(found, tested=welch)
     drawn = relabelled(values, member, strata, seed=seed)
-    p_value, test = permutation_p(tested.difference, drawn), "permutation within strata, two-sided"
-    error = np.sqrt(sum(own.var(ddof=1) / len(own) for own in groups))
-    welch = stats.ttest_ind(groups[1], groups[0], equal_var=False, alternative="greater")
-    low, high = np.percentile(drawn, [2.5, 97.5])
-    return replace(
-        found,
-        tested=replace(tested, p_value=p_value, test=test),
-        null=(float(low), float(high)),
-        welch_p=float(welch.pvalue),
-        detectable=float((stats.norm.ppf(0.975) + stats.norm.ppf(0.8)) * error),
-        even_odds=float(stats.norm.ppf(0.975) * error),
-    )
+    p_value, test = permutation_p(welch.difference, drawn), "permutation within strata, two-sided"
+    low, high = map(float, np.percentile(drawn, [2.5, 97.5]))
+    tested = replace(welch, p_value=p_value, test=test)
+    return replace(found, tested=tested, null=(low, high), welch_p=welch.p_value)
 
 
 def corrected(compared: Sequence[VerbComparison]) -> list[VerbComparison]:
@@ -149,12 +152,14 @@ def quarters(store: Store) -> dict[str, list[int]]:
 def by_quarter(store: Store, lexicon: Lexicon, counted: str = "") -> list[VerbComparison]:
     """The paper's comparison: lift by quarter of the layers and over all, one family."""
     changes, n = store.read("attention/readings/main"), len(lexicon.verbs)
-    return corrected(
-        [
-            compare_verbs(lifts(changes, n, counted, layers), lexicon, label)
-            for label, layers in quarters(store).items()
-        ]
-    )
+    parts = quarters(store).items()
+    own = {label: lifts(changes, n, counted, layers) for label, layers in parts}
+    return corrected([compare_verbs(values, lexicon, label) for label, values in own.items()])
+
+
+def both_counts(store: Store, lexicon: Lexicon) -> dict[str, list[VerbComparison]]:
+    """`by_quarter` for both ways to count pairs, by the way's name."""
+    return {name: by_quarter(store, lexicon, counted) for name, counted in COUNTED.items()}
 
 
 def robustness(store: Store, lexicon: Lexicon) -> list[VerbComparison]:
@@ -230,34 +235,21 @@ def against_random(store: Store, lexicon: Lexicon) -> pd.DataFrame:
         for name in names:
             kind = next(null for null in NULLS if f"/{null}-" in name)
             for _, drawn in store.read(name).groupby("draw"):
-                row = {"update": f"random, equal {_equal(kind)}", "pairs": label}
+                row = {"update": f"random, equal {EQUAL[kind]}", "pairs": label}
                 rows.append(row | _summary(drawn, lexicon, counted))
     return pd.DataFrame(rows)
 
 
-def _equal(null: str) -> str:
-    return "norm and rank" if null == "norm" else "singular values"
-
-
-def rank_p(value: float, drawn: Float[ndarray, " draw"]) -> float:
-    """Two-sided p-value of a value's rank, were it one more of the draws; never below 2 / (n + 1)."""
-    if np.isnan(value) or not len(drawn):
-        return np.nan
-    as_far = min((drawn >= value).sum(), (drawn <= value).sum())
-    return float(min(1.0, 2 * (1 + as_far) / (1 + len(drawn))))
-
-
 def among_draws(found: pd.DataFrame, name: str) -> pd.DataFrame:
     """Tuning's value of a quantity among random draws, by way of counting pairs and kind of draw."""
-    rows, drawn = [], found[found["update"] != "tuning"]
-    for (pairs, update), own in drawn.groupby(["pairs", "update"], sort=False):
-        same = (found["update"] == "tuning") & (found["pairs"] == pairs)
-        tuning, values = found.loc[same, name].iloc[0], own[name].dropna()
-        row = {"pairs": pairs, "update": update, "draws": len(values), "tuning": tuning,
-               "mean": values.mean(), "low": values.min(), "high": values.max(),
-               "as_high": int((values >= tuning).sum()), "p": rank_p(tuning, values)}  # fmt: skip
-        rows.append(row)
-    return pd.DataFrame(rows).set_index(["pairs", "update"])
+    rows, is_tuning = {}, found["update"] == "tuning"
+    for (pairs, update), own in found[~is_tuning].groupby(["pairs", "update"], sort=False):
+        tuning = found.loc[is_tuning & (found["pairs"] == pairs), name].iloc[0]
+        one = among(tuning, own[name])
+        rows[pairs, update] = asdict(one) | {"tuning": tuning, "p": one.p_value, "said": one.said}
+    table = pd.DataFrame.from_dict(rows, orient="index").rename_axis(["pairs", "update"])
+    ends = dict.fromkeys(("low", "high"), found[name].dtype)  # counts stay whole numbers
+    return table.drop(columns="value").astype(ends)
 
 
 RANDOM_CAPTION = (
@@ -273,11 +265,11 @@ def random_table(found: pd.DataFrame) -> pd.DataFrame:
     parts, formats = {}, {"counts changed": "{:,.0f}", "difference": "{:+.3f}"}
     for (name, text), short in zip(formats.items(), ("counts", "lift"), strict=True):
         one = among_draws(found, name)
-        parts[f"{short}: tuning"] = one["tuning"].map(text.format)
-        columns = (one[side].map(text.format) for side in ("mean", "low", "high"))
-        parts[f"{short}: random"] = [
-            "{} ({} to {})".format(*row) for row in zip(*columns, strict=True)
-        ]
+        shown = one[["tuning", "mean", "low", "high"]].map(text.format)
+        parts[f"{short}: tuning"] = shown["tuning"]
+        parts[f"{short}: random"] = (
+            shown["mean"] + " (" + shown["low"] + " to " + shown["high"] + ")"
+        )
         parts[f"{short}: draws as high"] = one["as_high"]
         parts[f"{short}: p"] = one["p"].map(show_p)
     shown = Captioned(parts)

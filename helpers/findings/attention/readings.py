@@ -22,7 +22,7 @@ from numpy import ndarray
 from torch import Tensor
 
 from helpers.methods.heads import Form, each_head
-from helpers.methods.rotation import random_updates
+from helpers.methods.rotation import NULLS, random_updates
 from helpers.methods.weights import Weights, weights
 from helpers.methods.word_pairs import LEAST, TOP_K, VerbSpace, verb_counts, verb_space, word_space
 from helpers.models.pair import Pair
@@ -33,7 +33,6 @@ from helpers.words.verbs import Lexicon
 from helpers.words.vocabulary import word_embeddings
 
 COUNTED_FROM = (LEAST, 1)  # dimensions that a pair must be found in, to be counted
-NULLS = ("norm", "spectrum")
 BLOCK = 5  # random updates in a part of the store
 SIDES = ("query", "key")
 

@@ -6,20 +6,17 @@ from functools import cache
 
 from helpers.findings.attention import explorer, figures, heads, lift
 from helpers.pages.blocks import Block
-from helpers.pages.tables import Captioned, comparison_table
 from helpers.store.store import Store
 from helpers.words.verbs import read_lexicon
 
 
 def blocks(store: Store) -> list[Block]:
     lexicon = read_lexicon()
-    compared = {
-        name: lift.by_quarter(store, lexicon, counted) for name, counted in lift.COUNTED.items()
-    }
+    compared = lift.both_counts(store, lexicon)
     drawn = cache(lambda: lift.against_random(store, lexicon))
     silenced = cache(lambda: heads.read_silenced(store))
     lifts = [
-        Block(f"Verb lift, pairs held by {name}", lambda found=found: lift_table(found))
+        Block(f"Verb lift, pairs held by {name}", lambda found=found: lift.table(found))
         for name, found in compared.items()
     ]
     return [
@@ -50,19 +47,11 @@ def blocks(store: Store) -> list[Block]:
         ),
         Block(
             "What silencing them costs",
-            lambda: comparison_table(
-                heads.compare_silenced(silenced()), names=("before", "silenced")
-            ),
+            lambda: heads.silenced_comparisons(silenced()),
         ),
-        Block("Explore every head", lambda: explorer.HeadExplorer(explorer.from_store(store))),
+        Block(
+            "Explore every head",
+            lambda: explorer.HeadExplorer(explorer.from_store(store)),
+            widget=True,
+        ),
     ]
-
-
-def lift_table(found: list[lift.VerbComparison]) -> Captioned:
-    """The chapter's table of verb lift with its null hypothesis as the caption."""
-    shown = Captioned(lift.table(found))
-    shown.caption = (
-        f"Null hypothesis: {lift.NULL_HYPOTHESIS} (permutation within strata, two-sided). "
-        "Pairs of numbers: instruction / general verbs."
-    )
-    return shown

@@ -28,6 +28,7 @@ from helpers.methods.components import (
     word_outputs,
 )
 from helpers.methods.rotation import (
+    NULLS,
     match,
     principal_angles,
     random_updates,
@@ -47,7 +48,6 @@ from helpers.words.vocabulary import word_embeddings
 
 TOP_K = 15
 DRAWS = 200  # random updates of each kind, a layer: fewer cannot give p under 2 / (draws + 1)
-NULLS = ("norm", "spectrum")
 # Number of components whose span is compared with the null; the pair itself is measured at all k.
 KS = (1, 2, 3, 5, 8, 12, 18, 27, 40, 60, 90, 130, 180, 240, 300)
 LEVEL_NAMES = (NO_LEVEL, *LINGUISTIC_LEVELS)

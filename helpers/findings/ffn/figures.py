@@ -13,12 +13,13 @@ from matplotlib.ticker import MaxNLocator
 
 from helpers.findings.ffn.compute import read_concepts
 from helpers.findings.ffn.tables import NAMES, Rotation, n_layers, shares
+from helpers.methods.rotation import EQUAL
 from helpers.pages.style import COLOURS
 from helpers.store.store import Store
 from helpers.words.annotation import LINGUISTIC_LEVELS, TASKS
 
 GREY = "#7a7a7a"
-NULL_STYLE = {"norm": ("--", "equal norm and rank"), "spectrum": (":", "equal singular values")}
+NULL_STYLE = {"norm": "--", "spectrum": ":"}
 READING_STYLE = {"interpretable": "-", "beyond_random": ":"}
 BIN = 20  # ranks in a point
 
@@ -40,7 +41,7 @@ def rotation_curves(found: Rotation) -> Figure:
     left.plot(found.k, found.angle.mean(axis=0), color=COLOURS["tuned"], lw=2.5)
     layers, at = np.arange(len(found.angle)), len(found.k) - 1
     right.plot(layers, found.angle[:, at], "o-", color=COLOURS["tuned"])
-    for null, (line, _) in NULL_STYLE.items():
+    for null, line in NULL_STYLE.items():
         draws = found.null[null].mean(axis=0)
         left.fill_between(found.k, draws.min(axis=0), draws.max(axis=0), color=GREY, alpha=0.25)
         left.plot(found.k, draws.mean(axis=0), line, color=GREY)
@@ -57,8 +58,8 @@ def rotation_curves(found: Rotation) -> Figure:
     handles = [
         Line2D([], [], color=COLOURS["tuned"], lw=2.5, label="tuning (left: mean of layers)"),
         Line2D([], [], color=COLOURS["tuned"], lw=1, alpha=0.4, label="one layer"),
-        *(Line2D([], [], color=GREY, ls=line, label=f"random updates, {label} (mean)")
-          for line, label in NULL_STYLE.values()),
+        *(Line2D([], [], color=GREY, ls=line, label=f"random updates, equal {EQUAL[null]} (mean)")
+          for null, line in NULL_STYLE.items()),
         Patch(color=GREY, alpha=0.25, lw=0, label="lowest to highest random update"),
     ]  # fmt: skip
     _legend_below(figure, handles, 3, 0.13)

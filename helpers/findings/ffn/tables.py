@@ -13,8 +13,9 @@ import pandas as pd
 from jaxtyping import Float, Int
 from numpy import ndarray
 
-from helpers.findings.ffn.compute import NULLS, read_concepts
+from helpers.findings.ffn.compute import read_concepts
 from helpers.methods.chance import Ranked, among
+from helpers.methods.rotation import EQUAL, NULLS
 from helpers.methods.statistics import Comparison, compare_paired, holm
 from helpers.models.roles import ROLES
 from helpers.pages.tables import Captioned, comparison_table, ranked_table
@@ -29,7 +30,6 @@ NAMES = {
 }
 KS = (12, 60, 300)  # numbers of components at which spans, and shares by rank, are tested
 PERCENTILE = 0.95  # of random directions: what lies above it is beyond random
-EQUAL = {"norm": "norm and rank", "spectrum": "singular values"}
 MATCHED, MOVED = "median angle of matched components", "mean change of their ranks"
 DETECTABLE = "found in 4 of 5"
 
@@ -261,34 +261,30 @@ def paper_table(
         if null == "norm" and name != MOVED
     )
     shown = lambda names: "; ".join(f"{x} {named[x].difference:+.3f}" for x in names)  # noqa: E731
+    said = lambda x: f"{sum(named[i].p_holm < 0.05 for i in x)} of {len(x)} changed ({shown(x)})"  # noqa: E731
     strict = [by_role.loc[role, "beyond_random"] for role in ROLES]
-    rows = [
-        {
-            "question": "Did knowledge rotate?",
-            "paper": "yes, inferred from shares of tasks; no null",
-            "ours": turned,
-            "what differs": "measured in the weights, against random updates of equal size",
-        },
-        {
-            "question": "Toward user tasks?",
-            "paper": "yes: shares of tasks change",
-            "ours": f"no change found, by rules that are poor at tasks ({shown(TASKS)})",
-            "what differs": "rules instead of ChatGPT; another pair, whose update has rank "
-            f"{found.rank.max()}",
-        },
-        {
-            "question": "Linguistic levels unchanged?",
-            "paper": "yes",
-            "ours": f"no change found ({shown(LINGUISTIC_LEVELS)})",
-            "what differs": "as above; each pole is a list of its own",
-        },
-        {
-            "question": "Are components interpretable?",
-            "paper": "examples shown; no random baseline",
-            "ours": f"beyond random directions: base {strict[0]:.1%}, tuned {strict[1]:.1%}, by chance "
+    rows = {
+        "Did knowledge rotate?": (
+            "yes, inferred from shares of tasks; no null",
+            turned,
+            "measured in the weights, against random updates of equal size",
+        ),
+        "Toward user tasks?": (
+            "yes: shares of tasks change",
+            f"{said(TASKS)}, by rules that are poor at tasks",
+            f"rules instead of ChatGPT; another pair, whose update has rank {found.rank.max()}",
+        ),
+        "Linguistic levels unchanged?": (
+            "yes",
+            said(LINGUISTIC_LEVELS),
+            "as above; each pole is a list of its own",
+        ),
+        "Are components interpretable?": (
+            "examples shown; no random baseline",
+            f"beyond random directions: base {strict[0]:.1%}, tuned {strict[1]:.1%}, by chance "
             f"{1 - PERCENTILE:.0%}; beyond random words: {by_role['interpretable'].mean():.0%}, but "
             f"{baseline['interpretable'].mean():.0%} of random directions too",
-            "what differs": "all components counted, with a random-direction baseline",
-        },
-    ]
-    return pd.DataFrame(rows).set_index("question").rename_axis(None)
+            "all components counted, with a random-direction baseline",
+        ),
+    }
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["paper", "ours", "what differs"])
