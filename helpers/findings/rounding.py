@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
+from helpers.methods.rotation import update_size
 from helpers.models.pair import Pair
 
 BLOCKS = {"Q4_K": 32, "Q5_0": 32, "Q5_K": 32, "Q6_K": 16, "Q8_0": 32}  # weights that share a step
@@ -60,8 +61,7 @@ def weight_table(pair: Pair, path: Path) -> pd.DataFrame:
         if row["layer"] < 0:
             return 0.0
         name = f"model.layers.{row['layer']}.{NAMES[row['matrix']]}.weight"
-        before = base[name].detach()
-        return float((tuned[name].detach() - before).norm() / before.norm())
+        return update_size(base[name], tuned[name])
 
     found = rounded(path)
     return found.assign(update=found.apply(update, axis=1))

@@ -32,7 +32,7 @@ class HeadActivations:
 
 @dataclass(frozen=True)
 class Bilinear:
-    """Factors of a head's form: query @ key.T equals W_q @ W_k.T, cut to the leading pairs.
+    """Factors of a head's form: query @ key.T equals W_q @ W_k.T, largest singular value first.
 
     Column r of each is the singular vector times the root of singular value r.
     """
@@ -59,26 +59,17 @@ def _checked_head(of_model: Weights, layer: int, head: int, word_embeddings: Ten
 
 
 def bilinear(
-    query: Float[Tensor, "hidden head_dim"],
-    key: Float[Tensor, "hidden head_dim"],
-    *,
-    rank: int | None = None,
+    query: Float[Tensor, "hidden head_dim"], key: Float[Tensor, "hidden head_dim"]
 ) -> Bilinear:
     """Singular pairs of W_q W_k^T, from factors no larger than the head (never hidden x hidden).
 
     The sign of a pair is that of both its sides at once, which no product of the two can see.
     """
-    limit = min(query.shape[1], *query.shape, *key.shape)
-    rank = limit if rank is None else rank
-    if not 1 <= rank <= limit:
-        raise ValueError(f"rank={rank}: the form of this head has ranks 1 to {limit}.")
     query_basis, query_part = torch.linalg.qr(query.float())
     key_basis, key_part = torch.linalg.qr(key.float())
     left, values, right = torch.linalg.svd(query_part @ key_part.T)
-    root = values[:rank].sqrt()
-    return Bilinear(
-        query_basis @ left[:, :rank] * root, key_basis @ right[:rank].T * root, values[:rank]
-    )
+    root = values.sqrt()
+    return Bilinear(query_basis @ left * root, key_basis @ right.T * root, values)
 
 
 def _excited(weight: Tensor, word_embeddings: Tensor) -> Float[Tensor, "word dimension"]:
@@ -93,22 +84,19 @@ def head_activations(
     word_embeddings: Float[Tensor, "word hidden"],
     *,
     form: Form = "dimensions",
-    rank: int | None = None,
 ) -> HeadActivations:
     """Q = E W_q and K = E W_k of one head, norm weights folded in (see `Weights.query`).
 
-    form="bilinear" gives one column a singular pair of W_q W_k^T instead, the leading `rank`.
+    form="bilinear" gives one column a singular pair of W_q W_k^T instead.
     """
     of_model = model if isinstance(model, Weights) else weights(model)
     _checked_head(of_model, layer, head, word_embeddings)
     query, key = of_model.query(layer, head).float(), of_model.key(layer, head).float()
     if form == "bilinear":
-        both = bilinear(query, key, rank=rank)
+        both = bilinear(query, key)
         query, key = both.query, both.key
-    elif form != "dimensions" or rank is not None:
-        raise ValueError(
-            f"form={form!r}, rank={rank}: use 'dimensions', or 'bilinear' with a rank."
-        )
+    elif form != "dimensions":
+        raise ValueError(f"form={form!r} is unknown: use 'dimensions' or 'bilinear'.")
     return HeadActivations(_excited(query, word_embeddings), _excited(key, word_embeddings))
 
 
@@ -118,7 +106,6 @@ def each_head(
     *,
     layers: Iterable[int] | None = None,
     form: Form = "dimensions",
-    rank: int | None = None,
 ) -> Iterator[tuple[int, int, HeadActivations]]:
     """(layer, head, activations) of all heads of `layers` (all unless given).
 
@@ -129,9 +116,7 @@ def each_head(
     for layer in range(of_model.n_layers) if layers is None else layers:
         for head in range(of_model.n_heads):
             if form == "bilinear" or head % shared_by == 0:
-                found = head_activations(
-                    of_model, layer, head, word_embeddings, form=form, rank=rank
-                )
+                found = head_activations(of_model, layer, head, word_embeddings, form=form)
             else:
                 query = _excited(of_model.query(layer, head).float(), word_embeddings)
                 found = HeadActivations(query, found.key)

@@ -87,19 +87,12 @@ class Architecture:
     key: Callable[[nn.Module], Tensor] = field(default=_part("k_proj"))
     mlp: str = "mlp"
     value_vectors: Callable[[nn.Module], Tensor] = field(default=lambda mlp: mlp.down_proj.weight.T)
-    feedforward_norm: str | None = "post_attention_layernorm"
     post_feedforward_norm: str | None = None
     norm_scale: Callable[[nn.Module], Tensor] = field(default=_plain_scale)
 
 
 _LLAMA = Architecture()
-
-
-_GEMMA = Architecture(
-    norm_scale=_gemma_scale,
-    feedforward_norm="pre_feedforward_layernorm",
-    post_feedforward_norm="post_feedforward_layernorm",
-)
+_GEMMA = Architecture(norm_scale=_gemma_scale, post_feedforward_norm="post_feedforward_layernorm")
 ARCHITECTURES: dict[str, Architecture] = {
     "llama": _LLAMA,
     "mistral": _LLAMA,
@@ -110,11 +103,7 @@ ARCHITECTURES: dict[str, Architecture] = {
     "gemma2": _GEMMA,
     "gemma3_text": _GEMMA,
     # OLMo 2 normalises after attention and feed-forward, not before: nothing precedes q and k.
-    "olmo2": Architecture(
-        attention_norm=None,
-        feedforward_norm=None,
-        post_feedforward_norm="post_feedforward_layernorm",
-    ),
+    "olmo2": Architecture(attention_norm=None, post_feedforward_norm="post_feedforward_layernorm"),
     "phi3": Architecture(
         query=_rows("qkv_proj", _fused_queries), key=_rows("qkv_proj", _fused_keys)
     ),
@@ -137,7 +126,6 @@ ARCHITECTURES: dict[str, Architecture] = {
         query=_conv1d(0),
         key=_conv1d(1),
         value_vectors=lambda mlp: mlp.c_proj.weight,
-        feedforward_norm="ln_2",
     ),
 }
 
@@ -186,10 +174,6 @@ class Weights:
     @property
     def hidden_size(self) -> int:
         return self._config.hidden_size
-
-    @property
-    def intermediate_size(self) -> int:
-        return self.value_vectors(0).shape[0]
 
     @property
     def input_embedding(self) -> Float[Tensor, "vocab hidden"]:
@@ -264,7 +248,7 @@ def weights(model: PreTrainedModel) -> Weights:
             f"model_type={kind!r} is not in the table of architectures ({known}). The methods need "
             "the embedding, output head, layers, final norm, each layer's query, key, attention "
             "output and down projections and the norms before them: add an entry to "
-            "ARCHITECTURES in helpers/architectures.py."
+            "ARCHITECTURES in helpers/methods/weights.py."
         )
     return Weights(model, ARCHITECTURES[kind])
 

@@ -11,7 +11,6 @@ head as it is but change its dimensions. `head_activations(..., form="bilinear")
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,14 +52,10 @@ class WordPairs:
     similarity: Float[ndarray, " pair"]
     n_words: int
 
-    def of(self, number: int) -> slice:
-        """Where the pairs of the dimension with the `number`-th largest norm are."""
-        return slice(int(self.start[number]), int(self.start[number + 1]))
-
 
 @dataclass(frozen=True)
 class Knowledge:
-    """Pairs found in several dimensions of a head; `first` < `second` unless pairs are directed."""
+    """Pairs found in several dimensions of a head; `first` < `second`."""
 
     first: Int[ndarray, " pair"]
     second: Int[ndarray, " pair"]
@@ -118,26 +113,27 @@ def word_space(
 
 
 def _checked_pairs(query: Tensor, key: Tensor, space: WordSpace, top_k: int) -> None:
+    n = len(query)
     if query.shape != key.shape or query.ndim != 2:
-        raise ValueError(
+        why = (
             f"query has shape {tuple(query.shape)}, key {tuple(key.shape)}: expected (word, "
             "dimension) for both, of one head."
         )
-    if not len(query):
-        raise ValueError("query and key hold no word: give a vocabulary of one word or more.")
-    if len(space.unit) != len(query):
-        raise ValueError(
-            f"word_vectors are for {len(space.unit)} words, the activations for {len(query)}: use "
-            "the vectors of the same vocabulary, in its order."
+    elif not n:
+        why = "query and key hold no word: give a vocabulary of one word or more."
+    elif len(space.unit) != n:
+        why = (
+            f"word_vectors are for {len(space.unit)} words, the activations for {n}: use the vectors "
+            "of the same vocabulary, in its order."
         )
-    if not 1 <= top_k <= len(query):
-        raise ValueError(
-            f"top_k={top_k} words a side were asked of a vocabulary of {len(query)}: choose 1 to "
-            f"{len(query)}."
-        )
+    elif not 1 <= top_k <= n:
+        why = f"top_k={top_k} words a side were asked of a vocabulary of {n}: choose 1 to {n}."
+    else:
+        return
+    raise ValueError(why)
 
 
-def _strongest(activation: Float[Tensor, "dimension word"], top_k: int) -> tuple[Tensor, Tensor]:
+def strongest(activation: Float[Tensor, "dimension word"], top_k: int) -> tuple[Tensor, Tensor]:
     """The words with the largest activations by absolute value, and these activations."""
     if not torch.isfinite(activation).all():
         raise ValueError("query or key hold NaN or infinite activations: load it in float32.")
@@ -190,8 +186,8 @@ def word_pairs(
     sides = [side.T.contiguous() for side in sides]
     norms = sum(torch.linalg.vector_norm(side, dim=1).square() for side in sides)
     order = norms.argsort(descending=True, stable=True)
-    strongest = [_strongest(side, top_k) for side in sides]
-    blocks = zip(*(part[order].split(block) for side in strongest for part in side), strict=True)
+    largest = [strongest(side, top_k) for side in sides]
+    blocks = zip(*(part[order].split(block) for side in largest for part in side), strict=True)
     found = [_block_pairs((q, k), (q_value, k_value), space) for q, q_value, k, k_value in blocks]
     row = torch.cat([part[0] + block * i for i, part in enumerate(found)])
     counts = torch.bincount(row, minlength=len(order)).cpu().numpy()
@@ -203,18 +199,16 @@ def word_pairs(
 # --- knowledge
 
 
-def head_knowledge(pairs: WordPairs, *, least: int = LEAST, directed: bool = False) -> Knowledge:
+def head_knowledge(pairs: WordPairs, *, least: int = LEAST) -> Knowledge:
     """Pairs found in `least` dimensions or more of a head.
 
-    A pair counts once a dimension, whichever of its words is the query; `directed` keeps (query,
-    key) apart from (key, query). The paper's code counts both directions inside one dimension as
-    two, which makes knowledge of pairs that only one dimension holds (method.md, section 6).
+    A pair counts once a dimension, whichever of its words is the query. The paper's code counts both
+    directions inside one dimension as two, which makes knowledge of pairs that only one dimension
+    holds (method.md, section 6).
     """
     if least < 1:
         raise ValueError(f"least={least}: a pair must be found in 1 dimension or more.")
-    first, second = pairs.query, pairs.key
-    if not directed:
-        first, second = np.minimum(first, second), np.maximum(first, second)
+    first, second = np.minimum(pairs.query, pairs.key), np.maximum(pairs.query, pairs.key)
     number = np.repeat(np.arange(len(pairs.dimensions)), np.diff(pairs.start))
     code = first.astype(np.int64) * pairs.n_words + second
     _, once = np.unique(code * len(pairs.dimensions) + number, return_index=True)
@@ -235,56 +229,6 @@ def compare_knowledge(base: Knowledge, tuned: Knowledge) -> KnowledgeChange:
     known = np.isin(tuned.code, base.code)
     lost = ~np.isin(base.code, tuned.code)
     return KnowledgeChange(tuned.where(~known), base.where(lost), tuned.where(known))
-
-
-@dataclass(frozen=True)
-class VerbSpace:
-    """Verbs of a vocabulary by number, and which words each of them co-occurs with."""
-
-    number: Int[Tensor, " word"]  # -1: no verb
-    together: Bool[Tensor, "verb word"]
-
-
-def verb_space(space: WordSpace, verbs: Int[ndarray, " verb"]) -> VerbSpace:
-    """What `verb_counts` needs of the words, once for all heads; `verbs` are places of words."""
-    places = torch.as_tensor(verbs, device=space.unit.device)
-    number = torch.full((len(space.unit),), -1, device=places.device)
-    number[places] = torch.arange(len(places), device=places.device)
-    limit = torch.maximum(space.threshold[places][:, None], space.threshold)
-    together = space.unit[places] @ space.unit.T > limit
-    together[number[places], places] = False
-    return VerbSpace(number, together)
-
-
-def verb_counts(
-    query: Float[Tensor, "word dimension"],
-    key: Float[Tensor, "word dimension"],
-    space: VerbSpace,
-    *,
-    least: Sequence[int] = (LEAST,),
-    top_k: int = TOP_K,
-) -> Int[ndarray, "least verb"]:
-    """In how many pairs of one head's knowledge each verb occurs, for every number of dimensions.
-
-    The same as counting in `head_knowledge(word_pairs(query, key))`, of which it makes only the
-    pairs with a verb on one side.
-    """
-    (n_words, n_dimensions), n_verbs = query.shape, len(space.together)
-    sides = [_strongest(side.T.contiguous(), top_k) for side in (query, key)]
-    found = []
-    for (words, values), (others, other_values) in (sides, sides[::-1]):
-        verb = space.number[words]
-        row, at = (verb >= 0).nonzero(as_tuple=True)
-        keep = space.together[verb[row, at][:, None], others[row]]
-        keep &= values[row, at].sign()[:, None] * other_values[row].sign() > 0
-        i, j = keep.nonzero(as_tuple=True)
-        pair = verb[row, at][i] * n_words + others[row[i], j]
-        found.append(pair * n_dimensions + row[i])
-    pair, counts = (torch.cat(found).unique() // n_dimensions).unique_consecutive(
-        return_counts=True
-    )
-    known = [(pair // n_words)[counts >= one] for one in least]
-    return torch.stack([one.bincount(minlength=n_verbs) for one in known]).numpy(force=True)
 
 
 def layer_groups(n_layers: int, groups: int = 4) -> Int[ndarray, " layer"]:

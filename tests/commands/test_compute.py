@@ -11,7 +11,7 @@ from test_recognition import prompt
 from tiny import byte_tokenizer, save_model
 from transformers import BloomConfig, BloomForCausalLM
 
-from helpers.commands import compute, estimate
+from helpers.commands import compute, estimate, filling
 from helpers.findings import parts
 from helpers.findings.recognition import compute as recognition
 from helpers.findings.registry import BY_NAME
@@ -126,7 +126,7 @@ def test_models_in_turns_give_the_same_results(models, whole, tmp_path):
     parameters = 100
     placement = Placement("cpu", "float32", "in turns", GIB, parameters)
     choice = registry.own(*models)
-    compute.fill(choice, ["recognition"], tmp_path, placement=placement, progress=False)
+    filling.fill(choice, ["recognition"], tmp_path, placement=placement, progress=False)
     assert contents(tmp_path) == whole
 
 
@@ -175,7 +175,7 @@ def test_an_unknown_architecture_is_said_before_anything_is_computed(tmp_path, m
     with pytest.raises(SystemExit) as ended:
         compute.main(arguments)
     said = str(ended.value.code)
-    assert "model_type='bloom'" in said and "ARCHITECTURES in helpers/architectures.py" in said
+    assert "model_type='bloom'" in said and "ARCHITECTURES in helpers/methods/weights.py" in said
     assert not (tmp_path / "store" / "manifest.json").exists()
 
 

@@ -182,7 +182,7 @@ def written_by_each_unit(model, layer: int) -> torch.Tensor:
     block = getattr(getattr(backbone(model), of_model.architecture.layers)[layer],
                     of_model.architecture.mlp)  # fmt: skip
     last = [m for m in block.modules() if isinstance(m, nn.Linear | Conv1D)][-1]
-    width = of_model.intermediate_size
+    width = of_model.value_vectors(layer).shape[0]
 
     def one_hot(module, arguments):
         return (torch.eye(width, dtype=torch.double)[None],)
@@ -277,7 +277,7 @@ def test_an_unknown_architecture_lists_what_the_methods_need_and_where_to_add_it
     said = str(refused.value)
     for needed in (
         "model_type='bloom'", "embedding", "output head", "layers", "final norm", "query", "key",
-        "attention output", "down projections", "norms", "ARCHITECTURES in helpers/architectures.py",
+        "attention output", "down projections", "norms", "ARCHITECTURES in helpers/methods/weights.py",
     ):  # fmt: skip
         assert needed in said
     for known in ASKED:

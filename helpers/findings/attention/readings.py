@@ -23,8 +23,9 @@ from torch import Tensor
 
 from helpers.methods.heads import Form, each_head
 from helpers.methods.rotation import NULLS, random_updates
+from helpers.methods.verbs import VerbSpace, verb_counts, verb_space
 from helpers.methods.weights import Weights, weights
-from helpers.methods.word_pairs import LEAST, TOP_K, VerbSpace, verb_counts, verb_space, word_space
+from helpers.methods.word_pairs import LEAST, TOP_K, word_space
 from helpers.models.pair import Pair
 from helpers.models.roles import ROLES
 from helpers.store.origin import inputs_hash

@@ -48,7 +48,7 @@ class Explorable:
 def from_store(store) -> Explorable:
     """Everything from the store of a pair; `limit` is that of random directions."""
     from helpers.findings.ffn.compute import read_concepts
-    from helpers.findings.ffn.tables import n_layers, read_annotations, read_rotation
+    from helpers.findings.ffn.tables import PERCENTILE, n_layers, read_annotations, read_rotation
     from helpers.words.classes import vocabulary
 
     layers, found = range(n_layers(store)), read_rotation(store)
@@ -75,7 +75,7 @@ def from_store(store) -> Explorable:
         coherence=table["coherence"].to_numpy().reshape(shape),
         beyond=table["interpretable"].to_numpy().astype(int).reshape(shape)
         + table["beyond_random"].to_numpy().astype(int).reshape(shape),
-        limit=float(store.read("ffn/baseline")["coherence"].quantile(0.95)),
+        limit=float(store.read("ffn/baseline")["coherence"].quantile(PERCENTILE)),
     )
 
 
