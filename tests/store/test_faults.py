@@ -119,9 +119,11 @@ def test_one_process_holds_a_claim_once(tmp_path):
         assert (first, second) == (True, False)
 
 
-def test_a_child_holds_none_of_its_parents_claims(server, tmp_path):
+def test_a_child_holds_none_of_its_parents_claims(tmp_path):
     """A forked process, as data loaders start them, outlives the owner of the claim."""
-    code = HOLD.replace("    sys.stdin", "    import os; os.fork() or time.sleep(30)\n    sys.stdin")
+    code = HOLD.replace(
+        "    sys.stdin", "    import os; os.fork() or time.sleep(30)\n    sys.stdin"
+    )
     command = [sys.executable, "-c", code, str(tmp_path), "part"]
     other = subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
