@@ -80,7 +80,7 @@ FINDINGS = (
         "is no preference). Relabelled: the same with the verbs' labels dealt anew among "
         "verbs of the same frequency.",
         "attention/readings/main",
-        {"head": 4},  # 2 models, 2 forms; random updates and silenced heads come on top
+        {"head": 90},  # 2 models; 16 readings and 200 random updates at 0.4; silenced heads on top
         per="head",
         reads_weights=True,
     ),
@@ -93,7 +93,7 @@ FINDINGS = (
         "updates have the size of the tuning. Coherent beyond random: more alike than 95 % of "
         "the lists that random directions give.",
         "ffn/annotations",
-        {"layer": 44},  # 2 models, and 42 for the rotation and its null; annotation comes on top
+        {"layer": 406},  # components, rotation and update of 2 models, 400 random updates
         per="layer",
         reads_weights=True,
         on_cpu=True,

@@ -5,9 +5,11 @@ from __future__ import annotations
 import matplotlib
 import pandas as pd
 import seaborn as sns
+from matplotlib.figure import Figure
 
 # Blue and orange of about equal lightness: told apart with every common colour blindness.
 COLOURS = {"base": "#4c6f94", "tuned": "#c1622d"}
+GREY = "#7a7a7a"
 
 
 def use_book_style() -> None:
@@ -32,3 +34,9 @@ def use_book_style() -> None:
         },
     )
     matplotlib.rcParams["font.family"] = "DejaVu Sans"
+
+
+def legend_below(figure: Figure, handles: list, columns: int, height: float = 0.06) -> None:
+    """One legend for all panels, in the part of the figure's height that is left for it."""
+    figure.tight_layout(rect=(0, height, 1, 1))
+    figure.legend(handles=handles, loc="lower center", ncols=columns, fontsize=8, frameon=False)

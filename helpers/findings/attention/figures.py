@@ -15,11 +15,10 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from helpers.findings.attention.lift import VerbComparison
-from helpers.pages.style import COLOURS
+from helpers.pages.style import COLOURS, GREY, legend_below
 
-GREY = "#7a7a7a"
-
-
+BAND = {"color": GREY, "alpha": 0.25, "lw": 0}
+INTERVAL = {"color": "black", "capsize": 3, "lw": 1.2, "fmt": "D", "ms": 5}
 # Less and more, in the colours of base and tuned, through white.
 LESS_MORE = LinearSegmentedColormap.from_list("less-more", [COLOURS["base"], "w", COLOURS["tuned"]])
 
@@ -31,10 +30,6 @@ def _jitter(n: int) -> np.ndarray:
 def _tick(one: VerbComparison) -> str:
     name = one.label.replace(" (", "\n(")
     return f"{name}\n{one.n_instruction} / {one.n_general}"
-
-
-BAND = {"color": GREY, "alpha": 0.25, "lw": 0}
-INTERVAL = {"color": "black", "capsize": 3, "lw": 1.2, "fmt": "D", "ms": 5}
 
 
 def _marks(axis: Axes, compared: Sequence[VerbComparison]) -> None:
@@ -73,14 +68,13 @@ def lift_by_quarter(counted: dict[str, Sequence[VerbComparison]]) -> Figure:
         column[1].set_xlabel("layers; below, instruction / general verbs that changed", fontsize=8)
     axes[0, 0].set_ylabel("verb lift")
     axes[1, 0].set_ylabel("difference of lift\n(instruction less general verbs)")
-    figure.tight_layout(rect=(0, 0.06, 1, 1))
     handles = [
         Line2D([], [], marker="o", color="black", ls="", label="instruction verbs"),
         Line2D([], [], marker="s", color="white", mec=GREY, mew=1.5, ls="", label="general verbs"),
         Line2D([], [], marker="D", color="black", ms=5, label="difference, 95 % interval"),
         Patch(**BAND, label="95 % of differences with labels swapped at random"),
     ]
-    figure.legend(handles=handles, loc="lower center", ncols=4, fontsize=8, frameon=False)
+    legend_below(figure, handles, 4)
     return figure
 
 
@@ -119,12 +113,11 @@ def random_updates(found: pd.DataFrame) -> Figure:
             axis.set_yticks(range(len(nulls)), nulls if axis is row[0] else [""] * len(nulls))
     for axis, kind in zip(axes[0], kinds, strict=True):
         axis.set_title(f"Pairs held by {kind}")
-    figure.tight_layout(rect=(0, 0.06, 1, 1))
     handles = [
         Line2D([], [], color=COLOURS["tuned"], lw=2, label="tuning"),
         Line2D([], [], marker="o", color=GREY, alpha=0.7, ls="", label="one random update"),
     ]
-    figure.legend(handles=handles, loc="lower center", ncols=2, fontsize=8, frameon=False)
+    legend_below(figure, handles, 2)
     return figure
 
 
@@ -139,26 +132,19 @@ def silenced(table: pd.DataFrame) -> Figure:
         for at, condition in enumerate(rows):
             colour = GREY if condition == "none" else COLOURS["tuned"]
             axis.plot(table.loc[condition, name], at, "D", color=colour, ms=8)
-        axis.plot(
-            draws[name].astype(float),
-            len(rows) + _jitter(len(draws)),
-            "o",
-            color=GREY,
-            alpha=0.6,
-            ms=5,
-        )
+        at = len(rows) + _jitter(len(draws))
+        axis.plot(draws[name].astype(float), at, "o", color=GREY, alpha=0.6, ms=5)
         axis.axvline(table.loc["none", name], color=GREY, lw=0.8, ls=":")
     axes[0].set_yticks(range(len(labels)), labels)
     axes[0].invert_yaxis()
     axes[0].set(xlabel="share of prompts followed", ylabel="heads silenced")
     axes[1].set(xlabel="loss on plain text (nats a token)")
-    figure.tight_layout(rect=(0, 0.08, 1, 1))
     handles = [
         Line2D([], [], marker="D", color=COLOURS["tuned"], ms=8, ls="", label="a chosen set"),
         Line2D([], [], marker="o", color=GREY, alpha=0.6, ls="", label="a random set"),
         Line2D([], [], marker="D", color=GREY, ms=8, lw=0.8, ls=":", label="nothing silenced"),
     ]
-    figure.legend(handles=handles, loc="lower center", ncols=3, fontsize=8, frameon=False)
+    legend_below(figure, handles, 3, 0.08)
     return figure
 
 
@@ -180,7 +166,7 @@ def differences(compared: Sequence[VerbComparison]) -> Figure:
         axis.set_xlabel("lift, instruction less general verbs")
     axes[0, 0].set_yticks(range(len(names)), names)
     axes[0, 0].invert_yaxis()
-    figure.tight_layout(rect=(0, 0.06, 1, 1))
-    handle = Line2D([], [], marker="o", ms=5, color="black", lw=1.2)
-    figure.legend([handle], ["difference, 95 % interval"], loc="lower center", fontsize=8)
+    name = "difference, 95 % interval"
+    handle = Line2D([], [], marker="o", ms=5, color="black", lw=1.2, label=name)
+    legend_below(figure, [handle], 1)
     return figure

@@ -95,17 +95,18 @@ def head_pairs(base: WordPairs, tuned: WordPairs) -> HeadPairs:
 def pack(heads: list[HeadPairs], base: list[WordPairs], tuned: list[WordPairs]) -> dict:
     """A layer as small numbers; similarities as 255ths, norms and pair counts by dimension."""
     gather = lambda name: np.concatenate([getattr(head, name) for head in heads])  # noqa: E731
-    by_number = lambda role, name: np.stack([_by_dimension(p, name) for p in role])  # noqa: E731
+    stacked = lambda name: np.array(
+        [[_by_dimension(p, name) for p in own] for own in (base, tuned)]
+    )  # noqa: E731
+    n_held = np.concatenate([np.diff(head.start) for head in heads])
     return {
         "start": np.cumsum([0, *(len(head.first) for head in heads)]).astype(np.int32),
-        "first": gather("first").astype(np.uint16),
-        "second": gather("second").astype(np.uint16),
         "similarity": np.round(255 * gather("similarity")).astype(np.uint8),
-        "n_held": np.concatenate([np.diff(head.start) for head in heads]).astype(np.uint16),
-        "dimension": gather("dimension").astype(np.uint16),
         "held_in": gather("held_in").astype(np.uint8),
-        "norms": np.stack([by_number(r, "norms") for r in (base, tuned)]).astype(np.float32),
-        "n_pairs": np.stack([by_number(r, "n_pairs") for r in (base, tuned)]).astype(np.uint16),
+        "n_held": n_held.astype(np.uint16),
+        **{name: gather(name).astype(np.uint16) for name in ("first", "second", "dimension")},
+        "norms": stacked("norms").astype(np.float32),
+        "n_pairs": stacked("n_pairs").astype(np.uint16),
         "n_words": np.array([heads[0].n_words], dtype=np.int32),
     }
 
@@ -146,7 +147,7 @@ def make_layer(
     pair: Pair, layer: int, space: WordSpace, embeddings: dict[str, Tensor], top_k: int
 ) -> dict:
     found = []
-    for role in ROLES:  # no model is kept while the other is asked for: they may take turns
+    for role in ROLES:  # no model is kept while the other is asked for
         heads = each_head(pair.model(role), embeddings[role], layers=[layer])
         found.append([word_pairs(own.query, own.key, space, top_k=top_k) for _, _, own in heads])
     return pack([head_pairs(*both) for both in zip(*found, strict=True)], *found)
@@ -167,12 +168,8 @@ def make_pairs(pair: Pair, store: Store, lexicon: Lexicon, top_k: int, progress:
         return word_space(lexicon.vectors).to(embeddings["base"].device), embeddings
 
     parts = [
-        Part(
-            f"attention/pairs/{layer:02d}",
-            lambda layer=layer: make_layer(pair, layer, *shared(), top_k),
-            made_from,
-            {"top_k": top_k, "least": LEAST},
-        )
+        Part(f"attention/pairs/{layer:02d}", lambda layer=layer: make_layer(pair, layer, *shared(), top_k),
+             made_from, {"top_k": top_k, "least": LEAST})
         for layer in range(weights(pair.model("base")).n_layers)
-    ]
+    ]  # fmt: skip
     store.fill(parts, desc="word pairs", progress=progress)

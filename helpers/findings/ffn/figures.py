@@ -14,11 +14,10 @@ from matplotlib.ticker import MaxNLocator
 from helpers.findings.ffn.compute import read_concepts
 from helpers.findings.ffn.tables import NAMES, Rotation, n_layers, shares
 from helpers.methods.rotation import EQUAL
-from helpers.pages.style import COLOURS
+from helpers.pages.style import COLOURS, GREY, legend_below
 from helpers.store.store import Store
 from helpers.words.annotation import LINGUISTIC_LEVELS, TASKS
 
-GREY = "#7a7a7a"
 NULL_STYLE = {"norm": "--", "spectrum": ":"}
 READING_STYLE = {"interpretable": "-", "beyond_random": ":"}
 BIN = 20  # ranks in a point
@@ -27,11 +26,6 @@ BIN = 20  # ranks in a point
 def _whole_ticks(axis: Axes) -> None:
     """Layers and ranks are whole numbers."""
     axis.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
-
-
-def _legend_below(figure: Figure, handles: list, columns: int, height: float = 0.09) -> None:
-    figure.tight_layout(rect=(0, height, 1, 1))
-    figure.legend(handles=handles, loc="lower center", ncols=columns, fontsize=8, frameon=False)
 
 
 def rotation_curves(found: Rotation) -> Figure:
@@ -62,7 +56,7 @@ def rotation_curves(found: Rotation) -> Figure:
           for null, line in NULL_STYLE.items()),
         Patch(color=GREY, alpha=0.25, lw=0, label="lowest to highest random update"),
     ]  # fmt: skip
-    _legend_below(figure, handles, 3, 0.13)
+    legend_below(figure, handles, 3, 0.13)
     return figure
 
 
@@ -89,7 +83,7 @@ def share_bars(annotations: pd.DataFrame, baseline: pd.DataFrame) -> Figure:
         Line2D([], [], marker=".", color="black", ls="", label="one layer"),
         Line2D([], [], color="black", ls="--", lw=1.2, label="random directions"),
     ]
-    _legend_below(figure, handles, 4)
+    legend_below(figure, handles, 4, 0.09)
     return figure
 
 
@@ -116,7 +110,7 @@ def interpretable_by_rank(annotations: pd.DataFrame, baseline: pd.DataFrame) -> 
         *(Line2D([], [], color="black", ls=line, label=NAMES[question])
           for question, line in READING_STYLE.items()),
     ]  # fmt: skip
-    _legend_below(figure, handles, 3, 0.13)
+    legend_below(figure, handles, 3, 0.13)
     return figure
 
 
@@ -145,5 +139,5 @@ def cumulative_variance(store: Store) -> Figure:
         Line2D([], [], color=COLOURS["tuned"], lw=1, label="one layer, tuned less base"),
         Line2D([], [], color="black", lw=2, label="mean of the layers"),
     ]
-    _legend_below(figure, handles, 3)
+    legend_below(figure, handles, 3, 0.09)
     return figure
