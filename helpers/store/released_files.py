@@ -114,8 +114,8 @@ def parts_of(folder: Path, name: str) -> list[Path]:
     paths = sorted(folder.glob(f"{name}[a-z][a-z]")) if name == HEADS else [folder / name]
     letters = [chr(97 + i // 26) + chr(97 + i % 26) for i in range(len(paths))]
     wanted = [folder / f"{name}{own}" for own in letters] if name == HEADS else paths
-    if wanted and blob_hash(wanted[0]) == PINNED.get(str(wanted[0].relative_to(folder))):
-        wanted = [folder / own for own in PINNED if own.startswith(name)]
+    if paths and name == HEADS and blob_hash(paths[0]) == PINNED[f"{HEADS}aa"]:
+        wanted = [folder / own for own in PINNED if own.startswith(HEADS)]  # the authors' own
     lacking = [one for one in wanted if not one.is_file()]
     if lacking or not wanted:
         raise FileNotFoundError(

@@ -22,7 +22,7 @@ from helpers.words.vocabulary import word_embeddings
 
 # Words that the book's vocabulary lacks; one of them looks like an escape.
 FOREIGN = ("日本語", "naïveté", "yes/no", "qwrtz")
-TOP_K, N_COMPONENTS = 12, 20
+TOP_K, N_COMPONENTS = 24, 20
 Key = tuple[str, int, int]  # model, layer, rank
 
 
