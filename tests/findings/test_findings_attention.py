@@ -408,6 +408,16 @@ def test_the_chapters_tables_come_from_the_store(store):
     assert 0 < moved["pairs gained"].sum() <= 2 * sums["gained"]
 
 
+def test_the_papers_table_speaks_of_whatever_pair_it_is_given(store):
+    drawn, compared = view.against_random(store, LEXICON), view.both_counts(store, LEXICON)
+    table = heads_view.paper_table(*compared.values(), drawn)
+    said = " ".join(table["ours"]) + " ".join(table["what differs"])
+    assert not any(word in said for word in ("270M", "18 layers", "no difference found"))
+    whole = compared["two dimensions or more"][-1]
+    assert f"{whole.n_instruction} / {whole.n_general} verbs" in said
+    assert view.table([whole]).caption == view.CAPTION
+
+
 def test_a_head_that_gained_a_pair_of_an_instruction_verb_is_ranked_first(pair, tmp_path):
     """Two dimensions of a head of the tuned model answer to a verb and to a word like it."""
     base, tuned = tiny(), tiny()

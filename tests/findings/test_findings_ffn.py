@@ -310,6 +310,16 @@ def test_tables_of_the_chapter_count_in_whole_numbers_and_say_what_they_are(stor
     assert (ffn_view.explained_variance(store, 2) < ffn_view.explained_variance(store)).all().all()
 
 
+def test_the_papers_table_speaks_of_whatever_pair_it_is_given(store):
+    annotations, found = ffn_view.read_annotations(store), ffn_view.read_rotation(store)
+    shares, by_role = ffn_view.compare_shares(annotations), ffn_view.shares(annotations, "role")
+    table = ffn_view.paper_table(found, shares, by_role, ffn_view.read_baseline(store))
+    said = " ".join(table.to_numpy().ravel())
+    assert "rank 2" in said and "270M" not in said and "of 3 draws" in said
+    changed = [one.label for one in shares if one.label in TASKS and one.p_holm < 0.05]
+    assert f"{len(changed)} of {len(TASKS)} changed" in said
+
+
 def test_small_numbers_are_words():
     assert [prose.number(n) for n in (0, 4, 9, 10, 1200)] == [
         "none", "four", "nine", "10", "1,200",

@@ -289,7 +289,8 @@ def compute(pair: Pair, store: Store, *, progress: bool = True) -> None:
     )
     store.get("ffn/baseline", lambda: make_baseline(pair), seed=0)
     make_rotation(pair, store, progress)
-    store.get("ffn/update", lambda: make_update(pair), draws=DRAWS)
+    made_from = {"inputs": inputs_hash([DRAWS, KS])}
+    store.fill([Part("ffn/update", partial(make_update, pair), made_from, {"draws": DRAWS})])
     depth = weights(pair.model("base")).n_layers
     layers = tuple(sorted({0, depth // 4, depth // 2, 3 * depth // 4, depth - 1}))
     store.get("ffn/folding", lambda: make_folding(pair, layers), layers=layers)
