@@ -200,6 +200,9 @@ def test_one_model_is_in_memory_at_a_time_where_two_do_not_fit(pair, tmp_path):
     few = {"readings": {"main": OPTIONS["readings"]["main"]}, "draws": 1, "control_draws": 1}
     attention.compute(turns, Store(tmp_path), **(OPTIONS | few))
     assert living.most == 1 and living.loads > 2
+    loads = living.loads
+    attention_pairs.make_pairs(turns, Store(tmp_path / "pairs"), LEXICON, TOP_K, False)
+    assert living.loads - loads <= 3  # whatever the number of layers
 
 
 # --- random updates

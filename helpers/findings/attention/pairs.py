@@ -7,9 +7,8 @@ was gained, lost and kept, and where.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -95,9 +94,8 @@ def head_pairs(base: WordPairs, tuned: WordPairs) -> HeadPairs:
 def pack(heads: list[HeadPairs], base: list[WordPairs], tuned: list[WordPairs]) -> dict:
     """A layer as small numbers; similarities as 255ths, norms and pair counts by dimension."""
     gather = lambda name: np.concatenate([getattr(head, name) for head in heads])  # noqa: E731
-    stacked = lambda name: np.array(
-        [[_by_dimension(p, name) for p in own] for own in (base, tuned)]
-    )  # noqa: E731
+    both = base, tuned
+    stacked = lambda name: np.array([[_by_dimension(p, name) for p in own] for own in both])  # noqa: E731
     n_held = np.concatenate([np.diff(head.start) for head in heads])
     return {
         "start": np.cumsum([0, *(len(head.first) for head in heads)]).astype(np.int32),
@@ -143,33 +141,31 @@ def read_heads(store: Store) -> dict[tuple[int, int], HeadPairs]:
     return {(x, i): own for x in layers for i, own in enumerate(read_layer(store, x)[0])}
 
 
-def make_layer(
-    pair: Pair, layer: int, space: WordSpace, embeddings: dict[str, Tensor], top_k: int
-) -> dict:
-    found = []
-    for role in ROLES:  # no model is kept while the other is asked for
-        heads = each_head(pair.model(role), embeddings[role], layers=[layer])
-        found.append([word_pairs(own.query, own.key, space, top_k=top_k) for _, _, own in heads])
-    return pack([head_pairs(*both) for both in zip(*found, strict=True)], *found)
-
-
-def embedded_words(pair: Pair, words: Sequence[str]) -> dict[str, Float[Tensor, "word hidden"]]:
-    return {
-        role: word_embeddings(weights(pair.model(role)), pair.tokenizer, words) for role in ROLES
-    }
-
-
 def make_pairs(pair: Pair, store: Store, lexicon: Lexicon, top_k: int, progress: bool) -> None:
+    """One part a layer. Where models take turns in memory, the base is read whole first."""
     made_from = {"words": lexicon.hash, "inputs": inputs_hash([top_k, LEAST])}
+    layers, words = range(weights(pair.model("base")).n_layers), lexicon.vocabulary.words
 
     @cache  # only if some layer is left to make
-    def shared() -> tuple[WordSpace, dict[str, Tensor]]:
-        embeddings = embedded_words(pair, lexicon.vocabulary.words)
-        return word_space(lexicon.vectors).to(embeddings["base"].device), embeddings
+    def shared(role: str) -> tuple[Tensor, WordSpace]:
+        rows = word_embeddings(weights(pair.model(role)), pair.tokenizer, words)
+        return rows, word_space(lexicon.vectors).to(rows.device)
 
-    parts = [
-        Part(f"attention/pairs/{layer:02d}", lambda layer=layer: make_layer(pair, layer, *shared(), top_k),
-             made_from, {"top_k": top_k, "least": LEAST})
-        for layer in range(weights(pair.model("base")).n_layers)
-    ]  # fmt: skip
+    def found(role: str, layer: int) -> list[WordPairs]:
+        rows, space = shared(role)
+        heads = each_head(pair.model(role), rows, layers=[layer])
+        return [word_pairs(own.query, own.key, space, top_k=top_k) for _, _, own in heads]
+
+    @cache
+    def whole_base() -> list[list[WordPairs]]:
+        return [found("base", layer) for layer in layers]
+
+    def make(layer: int) -> dict:
+        base = whole_base()[layer] if pair.alone else found("base", layer)
+        tuned = found("tuned", layer)
+        heads = [head_pairs(*both) for both in zip(base, tuned, strict=True)]
+        return pack(heads, base, tuned)
+
+    about = {"top_k": top_k, "least": LEAST}
+    parts = [Part(f"attention/pairs/{x:02d}", partial(make, x), made_from, about) for x in layers]
     store.fill(parts, desc="word pairs", progress=progress)
