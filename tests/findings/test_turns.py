@@ -3,7 +3,6 @@
 import gc
 import weakref
 
-from test_findings_retrieval import ITEMS as QUESTIONS
 from test_recognition import PROMPTS
 from tiny import save_model
 
@@ -15,11 +14,17 @@ from helpers.findings.recognition import compute as recognition
 from helpers.findings.retrieval import compute as retrieval
 from helpers.models.pair import load_models
 from helpers.prompts.placement import Item
+from helpers.prompts.retrieval import Item as Question
 from helpers.store.store import Store
 
 SENTENCES = ("The sea is calm.", "A boat is red.", "It rains.", "They row.")
 RULE = {"type": "exact", "answers": ["red"]}
 PLACED = [Item(f"i{n}", "k", f"Name colour {n}.", SENTENCES, "red", RULE) for n in range(3)]
+
+TEXT = "a b c d e f g h i j k l m n o p q r s t u v w x y z a b c d e f"
+ANSWERS = {"true": "red", "contradicting": "blue", "absent": "new"}
+DOCUMENTS = {kind: f"{TEXT} it is {word}" for kind, word in ANSWERS.items()}
+QUESTIONS = [Question(f"q{n}", f"Name {n}?", ("red",), ("blue",), DOCUMENTS) for n in range(3)]
 
 
 class Counted:

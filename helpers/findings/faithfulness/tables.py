@@ -15,7 +15,7 @@ from helpers.findings.faithfulness.compute import (
     SHARES,
     segment_masks,
 )
-from helpers.findings.recognition.tables import correlation
+from helpers.findings.recognition.lengths import correlation
 from helpers.methods.density import score
 from helpers.methods.statistics import (
     LEAST,

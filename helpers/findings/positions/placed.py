@@ -7,6 +7,7 @@ answers are short, so the share of plain importance is the main measure (method.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import product
 
 import numpy as np
@@ -112,54 +113,44 @@ def levels(losses: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def family(cells: Iterable[tuple[pd.Series, pd.Series, str]], null_hypothesis: str) -> list:
+    """Paired comparisons of (a, b, label), b against a, under one null hypothesis; Holm."""
+    return holm(
+        [compare_paired(a, b, label=name, null_hypothesis=null_hypothesis) for a, b, name in cells]
+    )
+
+
+def _middle(wide: pd.DataFrame, model: str) -> pd.Series:
+    return wide[[(model, place) for place in MIDDLE]].mean(axis=1)
+
+
 def base_against_tuned(table: pd.DataFrame, column: str, response: str = "expected") -> list:
     """Both models at each place, paired by item."""
     wide = grid(table, column, response)
-    return holm(
-        [
-            compare_paired(
-                wide[("base", place)],
-                wide[("tuned", place)],
-                label=place,
-                null_hypothesis=f"both models have the same mean at this place ({column})",
-            )
-            for place in PLACES
-        ]
-    )
+    cells = [(wide[("base", place)], wide[("tuned", place)], place) for place in PLACES]
+    return family(cells, f"both models have the same mean at this place ({column})")
 
 
 def against_before(table: pd.DataFrame, column: str, response: str = "expected") -> list:
     """Within each model, every other place against the place before the context."""
     wide = grid(table, column, response)
-    return holm(
-        [
-            compare_paired(
-                wide[(model, PLACES[0])],
-                wide[(model, place)],
-                label=f"{model}: {place}",
-                null_hypothesis=f"the place makes no difference to the mean ({column})",
-            )
-            for model, place in product(ROLES, PLACES[1:])
-        ]
-    )
-
-
-def _stretches(wide: pd.DataFrame) -> dict[str, tuple[pd.Series, pd.Series]]:
-    """Means of an item at the ends and in the middle, by model."""
-    mean = lambda model, places: wide[[(model, p) for p in places]].mean(axis=1)  # noqa: E731
-    return {model: (mean(model, ENDS), mean(model, MIDDLE)) for model in ROLES}
+    cells = [
+        (wide[(model, PLACES[0])], wide[(model, place)], f"{model}: {place}")
+        for model, place in product(ROLES, PLACES[1:])
+    ]
+    return family(cells, f"the place makes no difference to the mean ({column})")
 
 
 def dips(wide: pd.DataFrame, column: str) -> list[tuple[Comparison, np.ndarray]]:
     """Middle against ends in each model, and whether the two differ in that; with item differences."""
-    parts, found = _stretches(wide), []
-    for model, (ends, middle) in parts.items():
-        null = f"the mean is the same in the middle as at the ends ({column})"
-        label = f"{model}: middle against ends"
-        found.append((ends, middle, label, null))
-    changes = [middle - ends for ends, middle in parts.values()]
-    null = f"tuning leaves the difference of middle and ends as it was ({column})"
-    found.append((*changes, "base against tuned: middle minus ends", null))
+    same = f"the mean is the same in the middle as at the ends ({column})"
+    found, changes = [], []
+    for model in ROLES:
+        ends, middle = wide[[(model, p) for p in ENDS]].mean(axis=1), _middle(wide, model)
+        found.append((ends, middle, f"{model}: middle against ends", same))
+        changes.append(middle - ends)
+    left = f"tuning leaves the difference of middle and ends as it was ({column})"
+    found.append((*changes, "base against tuned: middle minus ends", left))
     return [
         (compare_paired(a, b, label=label, null_hypothesis=null), (b - a).to_numpy())
         for a, b, label, null in found
@@ -171,13 +162,12 @@ def against_each_end(table: pd.DataFrame, column: str, response: str = "expected
 
     What stands last is nearest to the response, so a mean over both ends can mislead.
     """
-    wide, found = grid(table, column, response), []
-    for model, end in product(ROLES, ENDS):
-        middle = wide[[(model, place) for place in MIDDLE]].mean(axis=1)
-        null = f"the mean is the same in the middle as at this end ({column})"
-        label = f"{model}: middle against {end}"
-        found.append(compare_paired(wide[(model, end)], middle, label=label, null_hypothesis=null))
-    return holm(found)
+    wide = grid(table, column, response)
+    cells = [
+        (wide[(model, end)], _middle(wide, model), f"{model}: middle against {end}")
+        for model, end in product(ROLES, ENDS)
+    ]
+    return family(cells, f"the mean is the same in the middle as at this end ({column})")
 
 
 def middle_against_ends(table: pd.DataFrame, column: str, response: str = "expected") -> list:

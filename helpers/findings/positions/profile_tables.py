@@ -29,6 +29,7 @@ from helpers.methods.statistics import (
     Comparison,
     compare_paired,
     holm,
+    resamples,
     untested,
 )
 from helpers.models.roles import ROLES
@@ -123,8 +124,7 @@ def used(table: pd.DataFrame, lengths: pd.DataFrame, **setting) -> pd.DataFrame:
 @functools.lru_cache(maxsize=2)
 def _weights(n: int, seed: int = 0) -> Float[np.ndarray, "draws n"]:
     """Weights of n prompts in 10,000 resamples: the same for all bins and settings."""
-    generator = np.random.default_rng(seed)
-    return generator.multinomial(n, np.full(n, 1 / n), RESAMPLES) / n
+    return resamples(n, np.random.default_rng(seed)) / n
 
 
 def bands(table: pd.DataFrame, *, by: str = "kind", **setting) -> pd.DataFrame:

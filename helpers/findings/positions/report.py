@@ -12,21 +12,9 @@ from helpers.pages.tables import comparison_table
 from helpers.store.store import Store
 
 
-def blocks(store: Store) -> list[Block]:
-    profiles, measures, responses = (
-        cache(lambda make=make: make(store))
-        for make in (profile_tables.ours, placed.measures, followed.followed)
-    )
-
-    def placement() -> Figure:
-        return figures.placement(
-            {
-                "share of importance, expected answer": placed.by_place(measures(), "share"),
-                "density, expected answer": placed.by_place(measures(), "density"),
-                "share of items followed": followed.rates(responses()),
-            }
-        )
-
+def _profiles(store: Store) -> list[Block]:
+    profiles = cache(lambda: profile_tables.ours(store))
+    plain = cache(lambda: profiles()[profiles()["kind"] == profile_tables.OURS["plain"]])
     return [
         Block(
             "Position profiles",
@@ -38,13 +26,27 @@ def blocks(store: Store) -> list[Block]:
             lambda: comparison_table(profile_tables.ratio_of_means(profiles())),
         ),
         Block(
-            "Middle ratio by the threshold b, plain text",
-            lambda: comparison_table(
-                profile_tables.by_threshold(
-                    profiles()[profiles()["kind"] == profile_tables.OURS["plain"]], "plain text"
-                )
-            ),
+            "Middle ratio by the threshold b",
+            lambda: comparison_table(profile_tables.by_threshold(plain(), "plain text")),
         ),
+    ]
+
+
+def blocks(store: Store) -> list[Block]:
+    measures, responses = (
+        cache(lambda make=make: make(store)) for make in (placed.measures, followed.followed)
+    )
+
+    def placement() -> Figure:
+        panels = {
+            f"{name}, expected answer": placed.by_place(measures(), column)
+            for name, column in (("share of importance", "share"), ("density", "density"))
+        }
+        return figures.placement(panels | {"share of items followed": followed.rates(responses())})
+
+    ends = lambda: placed.against_each_end(measures(), "share")  # noqa: E731
+    return [
+        *_profiles(store),
         Block(
             "One instruction at five places",
             placement,
@@ -57,9 +59,7 @@ def blocks(store: Store) -> list[Block]:
         ),
         Block(
             "The middle against either end",
-            lambda: comparison_table(
-                placed.against_each_end(measures(), "share"), names=("end", "middle")
-            ),
+            lambda: comparison_table(ends(), names=("end", "middle")),
         ),
         Block(
             "Log-probability of the expected answer, with and without the instruction",

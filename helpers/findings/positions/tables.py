@@ -16,9 +16,10 @@ from helpers.findings.positions.followed import middle_against_ends
 from helpers.findings.positions.placed import grid
 from helpers.findings.positions.profiles import OURS
 from helpers.findings.recognition.read import scores
+from helpers.findings.recognition.tables import told
 from helpers.findings.release.read import KINDS
 from helpers.methods.statistics import Comparison
-from helpers.pages.tables import show_difference, show_p
+from helpers.pages.tables import show_p
 from helpers.store.store import Store
 
 
@@ -67,17 +68,13 @@ def mixed_model(table: pd.DataFrame, column: str, response: str = "expected") ->
     )
 
 
-def _show(found: Comparison) -> str:
-    p = found.p_value if found.p_holm is None else found.p_holm
-    told = f"{found.label}: {show_difference(found, 2)}"
-    return f"{told}, p {show_p(p)}" if found.possible else told
-
-
 def _ratios(table: pd.DataFrame) -> str:
-    told = {}
+    shown: dict[str, list[str]] = {}
     for one in profiles_view.ratios(table).to_dict("records"):
-        told.setdefault(one["kind"], []).append("{ratio:.2f} [{low:.2f}, {high:.2f}]".format(**one))
-    return "; ".join(f"{kind}: {' → '.join(both)}" for kind, both in told.items())
+        shown.setdefault(one["kind"], []).append(
+            "{ratio:.2f} [{low:.2f}, {high:.2f}]".format(**one)
+        )
+    return "; ".join(f"{kind}: {' → '.join(both)}" for kind, both in shown.items())
 
 
 def paper_table(
@@ -92,33 +89,30 @@ def paper_table(
 
     `changes` are the comparisons of the middle ratios, a data set each; p-values are Holm's.
     """
-    shown = lambda found: "; ".join(map(_show, found))  # noqa: E731
-    released = profiles["kind"].isin(KINDS.values())
-    plain = profiles["kind"] == OURS["plain"]
-    lengths = [
+    released, plain = KINDS.values(), (OURS["plain"],)
+    ours, theirs = (
         scores(one).query("setting == 'plain'").drop_duplicates("id")["prompt_tokens"].median()
         for one in (store, store7)
-    ]
+    )
     rows = {
         "middle ratio, base → tuned": (
-            _ratios(profiles[released]),
-            _ratios(profiles[plain]),
-            f"prompts of {lengths[0]:g} tokens against {lengths[1]:g} (medians); {named(store)} in "
-            "place of 7B; plain text in both",
+            _ratios(profiles[profiles["kind"].isin(released)]),
+            _ratios(profiles[profiles["kind"].isin(plain)]),
+            f"prompts of {ours:g} tokens against {theirs:g} (medians), plain text in both; another size",
         ),
         "change of the ratio by tuning": (
-            shown(one for one in changes if one.label in KINDS.values()),
-            shown(one for one in changes if one.label == OURS["plain"]),
+            told((one for one in changes if one.label in released), 2),
+            told((one for one in changes if one.label in plain), 2),
             "paired permutation test in both; the authors drew the profiles without a test",
         ),
         "position or content? (importance of one instruction)": (
             "cannot be told: each instruction stands at one place only",
-            shown(positions_view.against_each_end(measures, "share")),
+            told(positions_view.against_each_end(measures, "share"), 2),
             "the same instruction moved along the same context",
         ),
         "position or content? (following)": (
             "cannot be told",
-            shown(middle_against_ends(followed)),
+            told(middle_against_ends(followed), 2),
             "rules that code checks, at every place",
         ),
     }

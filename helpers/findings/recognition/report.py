@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from helpers.findings.recognition import blanked, figures, read, segments, tables
+from helpers.findings.recognition import blanked, figures, lengths, read, segments, tables
 from helpers.findings.recognition.explorer import SaliencyExplorer
 from helpers.pages.blocks import Block
 from helpers.pages.tables import comparison_table
@@ -13,9 +13,8 @@ from helpers.store.store import Store
 SCORE = "instruction score, tuned minus base (95 % interval)"
 
 
-def blocks(store: Store) -> list[Block]:
-    scores, parts = read.scores(store), cache(lambda: segments.read_segments(store))
-    own, robust = tables.sides(scores, "template", "own"), tables.alternatives(store)
+def _segments(store: Store) -> list[Block]:
+    """What rests on which segment: by blanking, and by the share of importance."""
     losses = cache(lambda: blanked.read_blanking(store))
     return [
         Block(
@@ -28,8 +27,16 @@ def blocks(store: Store) -> list[Block]:
         ),
         Block(
             "Share of importance on each segment",
-            lambda: comparison_table(segments.family(parts(), "share")),
+            lambda: comparison_table(segments.family(segments.read_segments(store), "share")),
         ),
+    ]
+
+
+def blocks(store: Store) -> list[Block]:
+    scores = read.scores(store)
+    own, robust = tables.sides(scores, "template", "own"), tables.alternatives(store)
+    return [
+        *_segments(store),
         Block("Instruction score of both models", lambda: comparison_table(robust)),
         Block(
             "How far it depends on the comparison",
@@ -51,7 +58,7 @@ def blocks(store: Store) -> list[Block]:
             lambda: comparison_table(tables.shared_response(scores)),
         ),
         Block("Length of the responses, in tokens", lambda: tables.lengths(scores).round(1)),
-        Block("Score and length", lambda: tables.score_and_length(scores).round(2)),
+        Block("Score and length", lambda: lengths.score_and_length(scores).round(2)),
         Block("Following", lambda: comparison_table([tables.following(scores)])),
         Block(
             "Explore every prompt",

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import product
 
 import numpy as np
 import pandas as pd
-from scipy.stats import BootstrapMethod, pearsonr, rankdata
+from pandas.core.groupby import SeriesGroupBy
 
 from helpers.findings.parts import named
 from helpers.findings.recognition.read import WHERE, WHOSE, Explained, explained, scores
@@ -23,7 +23,6 @@ from helpers.methods.density import (
 )
 from helpers.methods.profiles import LEAST_RESPONSE
 from helpers.methods.statistics import (
-    RESAMPLES,
     Comparison,
     at_equal_length,
     compare_independent,
@@ -35,8 +34,6 @@ from helpers.methods.statistics import (
 from helpers.models.roles import ROLES
 from helpers.pages.tables import show_difference, show_p
 from helpers.store.store import Store
-
-NEAR = 0.3  # of log lengths, to count as equally long
 
 
 def paired(table: pd.DataFrame, *, column: str = "score", by: str = "model") -> pd.DataFrame:
@@ -176,24 +173,20 @@ def token_density(item: Explained) -> np.ndarray:
     return relative_density(STEPS["density"](item.importance)[:, 0])
 
 
+def quartiles(lengths: SeriesGroupBy) -> pd.DataFrame:
+    """How many there are in each group, and their quartiles."""
+    found = lengths.quantile([0.25, 0.5, 0.75]).unstack()
+    found.columns = ["lower quartile", "median", "upper quartile"]
+    return lengths.size().to_frame("n").join(found)
+
+
 def lengths(table: pd.DataFrame) -> pd.DataFrame:
     """Response lengths in tokens: quartiles, empty and short ones, one row a setting and model."""
-    rows, names = [], []
-    for setting, role in product(table["setting"].unique(), ROLES):
-        values = own(table, setting).query("model == @role")["response_tokens"]
-        low, middle, high = values.quantile([0.25, 0.5, 0.75])
-        rows.append(
-            {
-                "n": len(values),
-                "lower quartile": low,
-                "median": middle,
-                "upper quartile": high,
-                "empty": int((values == 0).sum()),
-                "under 5": int((values < 5).sum()),
-            }
-        )
-        names.append(f"{role}, {setting}")
-    return pd.DataFrame(rows, index=names)
+    rows = table[table["model"] == table["author"]]
+    tokens = rows["response_tokens"].groupby(rows["model"] + ", " + rows["setting"], sort=False)
+    counts = {"empty": tokens.agg(lambda one: (one == 0).sum())}
+    counts[f"under {LEAST_RESPONSE}"] = tokens.agg(lambda one: (one < LEAST_RESPONSE).sum())
+    return quartiles(tokens).assign(**counts)
 
 
 def median_lengths(table: pd.DataFrame, setting: str = "template") -> dict[str, str]:
@@ -236,34 +229,17 @@ def equal_length(table: pd.DataFrame, setting: str = "template") -> Comparison:
     )  # fmt: skip
 
 
-def near_equal(table: pd.DataFrame, setting: str = "template") -> tuple[int, int]:
-    """How many prompts the covariate's intercept rests on: log lengths within NEAR, and of how many."""
-    _, length = own_lengths(table, setting)
-    ratio = np.log(length["tuned"].astype(float) / length["base"].astype(float))
-    return int((ratio.abs() <= NEAR).sum()), len(ratio)
-
-
-def correlation(a: Sequence[float], b: Sequence[float]) -> tuple[float, float, float]:
-    """Spearman's rho with a 95 % bootstrap interval over items, which keep the ranks that they have."""
-    found = pearsonr(rankdata(a), rankdata(b))
-    resampled = BootstrapMethod(n_resamples=RESAMPLES, rng=np.random.default_rng(0))
-    return float(found.statistic), *map(float, found.confidence_interval(method=resampled))
-
-
-def score_and_length(table: pd.DataFrame, setting: str = "template") -> pd.DataFrame:
-    """How far the score goes with the length of a model's own response: rank correlation over prompts."""
-    wide, length = own_lengths(table, setting)
-    rows = {
-        role: dict(zip(("rho", "low", "high"), correlation(wide[role], length[role]), strict=True))
-        for role in ROLES
-    }
-    return pd.DataFrame.from_dict(rows, orient="index").assign(n=len(wide), response=WHOSE["own"])
-
-
 def in_plain_text(table: pd.DataFrame) -> list[Comparison]:
     """The main comparison without the template; empty while the store does not hold it."""
     wide = sides(table, "plain", "own")
     return [compare(wide, "own responses, plain text")] if len(wide) else []
+
+
+def told(found: Iterable[Comparison], digits: int = 3) -> str:
+    """Comparisons in one cell of a table: difference, interval and p of each; a dash for none."""
+    p = lambda c: show_p(c.p_value if c.p_holm is None else c.p_holm)  # noqa: E731
+    said = lambda c: f", p {p(c)}" if c.possible else ""  # noqa: E731
+    return "; ".join(f"{c.label}: {show_difference(c, digits)}{said(c)}" for c in found) or "–"
 
 
 def paper_table(
@@ -276,32 +252,20 @@ def paper_table(
 
     Comparisons come by question: own, matched, shared, followed (an absent one is a dash).
     """
-
-    def one(c: Comparison) -> str:
-        if not c.possible:
-            return f"{c.label}: {show_difference(c)}"
-        return f"{c.label} {c.difference:+.3f} (p {show_p(c.p_value)})"
-
     mine, theirs = median_lengths(scores(store)), median_lengths(scores(store7), "plain")
+    lengths = f"{mine['tuned']} tokens against {theirs['tuned']} (medians)"
     asked = {
-        "own": (
-            "the tuned model's instruction score is higher",
-            "size, tuning, prompts and length of responses: not told apart",
-        ),
-        "matched": ("(length is not controlled)", "responses cut to the shorter one's length"),
-        "shared": ("(each model on its own response)", "one response, two readers"),
-        "followed": (
-            "followed responses score higher than others",
-            "rules that code checks instead of ratings; tuned responses of "
-            f"{mine['tuned']} tokens against {theirs['tuned']} (medians)",
-        ),
+        "own": "the tuned model's instruction score is higher",
+        "matched": "(length is not controlled)",
+        "shared": "(each model on its own response)",
+        "followed": "followed responses score higher than others",
     }
-    rows = [
-        {
-            "the authors' matrices": "; ".join(map(one, seven.get(key, ()))) or "–",
-            named(store): "; ".join(map(one, ours.get(key, ()))) or "–",
-            "what differs and why": why,
-        }
-        for key, (_, why) in asked.items()
-    ]
-    return pd.DataFrame(rows, index=[claim for claim, _ in asked.values()])
+    why = (
+        "size, tuning, prompts and length of responses: not told apart",
+        "responses cut to the shorter one's length",
+        "one response, two readers",
+        f"rules that code checks instead of ratings; tuned responses of {lengths}",
+    )
+    columns = {"the authors' matrices": seven, named(store): ours}
+    shown = {name: [told(found.get(key, ())) for key in asked] for name, found in columns.items()}
+    return pd.DataFrame(shown | {"what differs and why": why}, index=list(asked.values()))

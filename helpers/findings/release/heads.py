@@ -70,7 +70,10 @@ def layer_parts(store: Store) -> dict[str, list[int]]:
 
 
 def parity(store: Store) -> list[Comparison]:
-    """The authors' analysis: general (a) against instruction verbs (b), Welch's t, not corrected."""
+    """The authors' analysis: general (a) against instruction verbs (b), Welch's t, not corrected.
+
+    Two-sided, as their program prints it.
+    """
     verbs, changes = read_paper_verbs(), store.read("attention/released/paper-verbs")
     member, found = (verbs["group"] == INSTRUCTION).to_numpy(), []
     for label, layers in layer_parts(store).items():

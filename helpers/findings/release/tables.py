@@ -15,7 +15,7 @@ import pandas as pd
 from jaxtyping import Float
 
 from helpers.findings.recognition.read import scores
-from helpers.findings.recognition.tables import compare, paired
+from helpers.findings.recognition.tables import compare, paired, quartiles
 from helpers.findings.release.read import KINDS, REASONS
 from helpers.findings.release.read import open_store as open_store
 from helpers.methods.profiles import LEAST_PROMPT
@@ -62,9 +62,7 @@ def dropped(table: pd.DataFrame) -> pd.DataFrame:
 def lengths(table: pd.DataFrame) -> pd.DataFrame:
     """Response lengths in tokens: quartiles by data set and model."""
     found = table.groupby(["kind", "model"], sort=False)["response_tokens"]
-    quartiles = found.quantile([0.25, 0.5, 0.75]).unstack()
-    quartiles.columns = ["lower quartile", "median", "upper quartile"]
-    return found.size().to_frame("n").join(quartiles).rename_axis(["data set", "model"])
+    return quartiles(found).rename_axis(["data set", "model"])
 
 
 def rated(table: pd.DataFrame) -> pd.DataFrame:
@@ -131,8 +129,7 @@ def base_against_tuned(
     samples, where an empty response counts as a score of 0, as in the authors' analysis.
     """
     if not parity:
-        wide = paired(both_kept(table), column=column)
-        return by_kind(wide, lambda part, kind: compare(part, kind))
+        return by_kind(paired(both_kept(table), column=column), compare)
 
     def make(part: pd.DataFrame, kind: str) -> Comparison:
         filled = part[column].fillna(0)
@@ -169,8 +166,7 @@ def matched_scores(store: Store) -> pd.DataFrame:
 
 def matched(store: Store) -> list[Comparison]:
     """LLaMA against Vicuna, both responses cut to the shorter one's length."""
-    wide = paired(matched_scores(store))
-    return by_kind(wide, lambda part, kind: compare(part, kind))
+    return by_kind(paired(matched_scores(store)), compare)
 
 
 def first_scores(store: Store, k: int) -> pd.DataFrame:
@@ -183,8 +179,7 @@ def first_scores(store: Store, k: int) -> pd.DataFrame:
 
 def at_first(store: Store, k: int) -> list[Comparison]:
     """LLaMA against Vicuna on the first k tokens of responses that have k or more."""
-    wide = paired(first_scores(store, k))
-    return by_kind(wide, lambda part, kind: compare(part, kind))
+    return by_kind(paired(first_scores(store, k)), compare)
 
 
 def followed_at_first(store: Store, k: int) -> list[Comparison]:
