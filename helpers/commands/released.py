@@ -36,7 +36,7 @@ def tell(refused: Refusals, name: str) -> None:
 
 
 def tables(given: argparse.Namespace) -> None:
-    """Fetch and read the tables asked for, all of them before anything is stored of the next."""
+    """Fetch the tables asked for where no copy is given, read them and tell what was refused."""
     models = tuple(given.models)
     store = open_store(PAIR if models == MODELS else "-".join(models), given.folder, writing=True)
     asked = {"heads": given.heads, "components": given.components}
