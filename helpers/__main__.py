@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import shlex
 import sys
 
 COMMANDS = {
@@ -37,7 +38,11 @@ def main(arguments: list[str] | None = None) -> None:
         return
     if given[0] not in COMMANDS:
         raise SystemExit(f"{given[0]!r} is no command.\n\n{usage()}")
-    importlib.import_module(f"helpers.commands.{given[0]}").main(given[1:])
+    try:  # importing torch takes seconds, in which one may change one's mind
+        importlib.import_module(f"helpers.commands.{given[0]}").main(given[1:])
+    except KeyboardInterrupt:
+        print(f"\nStopped. To go on: python -m helpers {shlex.join(given)}", file=sys.stderr)
+        raise SystemExit(130) from None
 
 
 if __name__ == "__main__":

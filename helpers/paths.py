@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from importlib import resources
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 DEFAULT_PAIR = "gemma-3-270m"
 MANIFEST = "manifest.json"
@@ -60,3 +60,12 @@ def lexicon_path() -> Path:
 
 def blind_path() -> Path:
     return data_folder() / "annotations" / "blind_labels.csv"
+
+
+def is_local(where: str) -> bool:
+    """Whether a model or a file is named by a path, and not by its id on the Hub."""
+    return where.startswith(("/", ".", "~")) or where.count("/") > 1 or "\\" in where
+
+
+def last_name(where: str) -> str:
+    return PureWindowsPath(where).name if is_local(where) else where

@@ -126,7 +126,7 @@ def _fatal_steps(die_at: int) -> None:
 
 
 def _child(command: dict, pair, choice) -> None:
-    from helpers.commands import compute
+    from helpers.commands import filling
     from helpers.store.store import Store
 
     os.environ.update(command.get("env", {}))
@@ -143,8 +143,8 @@ def _child(command: dict, pair, choice) -> None:
         _fatal_steps(command["die_at"])
     if command.get("die_after"):
         threading.Timer(command["die_after"], _die).start()
-    compute.load = lambda *_, **__: pair
-    compute.fill(choice, ["recognition"], Path(command["start"]), progress=False)
+    filling.load = lambda *_, **__: pair
+    filling.fill(choice, ["recognition"], Path(command["start"]), progress=False)
 
 
 def _serve(models: Path) -> None:

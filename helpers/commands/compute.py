@@ -19,130 +19,19 @@ from pathlib import Path
 import torch
 
 from helpers.commands import estimate
+from helpers.commands.filling import fill, load_as
 from helpers.findings.registry import BY_NAME
-from helpers.methods.density import BadInput
 from helpers.methods.errors import Mendable
 from helpers.methods.memory import free_memory
-from helpers.methods.weights import weights
 from helpers.models import registry, sources
-from helpers.models.devices import DTYPES, Placement, keep_freed_memory, place
-from helpers.models.pair import fingerprint, load
+from helpers.models.devices import DTYPES, Placement, choose_threads, place
 from helpers.models.registry import Choice
-from helpers.models.roles import ROLES
 from helpers.pages import live
 from helpers.paths import DEFAULT_PAIR
-from helpers.prompts import retrieval
-from helpers.prompts.placement import read_items
-from helpers.prompts.prompt import Prompt, few, read_prompts
+from helpers.prompts.prompt import Prompt
 from helpers.prompts.reading import load_prompts
-from helpers.store.conditions import StoreTaken, check, conditions
 from helpers.store.origin import rank
 from helpers.store.store import Store, open_store
-
-
-def fill(
-    pair_name: str | Choice,
-    findings: list[str],
-    folder: Path | None = None,
-    *,
-    placement: Placement | None = None,
-    allow_pickle: bool = False,
-    trust_remote_code: bool = False,
-    prompts: list[Prompt] | None = None,
-    source: str | None = None,
-    limit: int | None = None,
-    replace: bool = False,
-    **options,
-) -> Store:
-    """Load a pair once and compute the named findings into its store (see `inputs`).
-
-    `source` says where prompts of one's own are from. `replace` deletes what the store holds.
-    """
-    keep_freed_memory()
-    choice = registry.find(pair_name) if isinstance(pair_name, str) else pair_name
-    on = conditions(source, limit, prompts)
-    store = _open(choice, folder, placement, allow_pickle, on, replace)
-    pair = _load(choice, placement, allow_pickle, trust_remote_code)
-    # What only reads weights comes last: it may move the models off the device.
-    refused = []
-    for finding in sorted((BY_NAME[name] for name in findings), key=lambda one: one.on_cpu):
-        # What this pair cannot read must not cost it the other findings.
-        try:
-            if finding.reads_weights:
-                weights(pair.model("base"))  # an unknown architecture is better said now
-            if finding.on_cpu:
-                pair = _on_cpu(pair, choice, placement, allow_pickle, trust_remote_code)
-            own = inputs(finding.name, prompts, limit)
-            finding.compute()(pair, store, **own, **options)
-        except Mendable as error:
-            refused.append(f"{finding.name}: {error}")
-    if refused:
-        others = f" What else was asked for is computed, in {store.folder}."
-        raise BadInput(" ".join(refused) + (others if len(findings) > len(refused) else ""))
-    return store
-
-
-def _open(
-    choice: Choice,
-    folder: Path | None,
-    placement: Placement | None,
-    allow_pickle: bool,
-    on: dict[str, str | int],
-    replace: bool,
-) -> Store:
-    """The store to fill: emptied where that was asked for, and refused where it holds other things."""
-    own = {} if choice.name in registry.read() else {r: str(getattr(choice, r)) for r in ROLES}
-    expected = _expected(choice, placement, allow_pickle)
-    store = open_store(
-        choice.name, folder, expected=expected, models=own, conditions=on, writing=True
-    )
-    if replace and rank()[1] > 1:
-        raise StoreTaken("--replace is for one process: run it once alone, then all together.")
-    if replace:
-        store.clear()
-    check(store)
-    store.claims.sweep()
-    return store
-
-
-def inputs(finding: str, prompts: list[Prompt] | None, limit: int | None) -> dict[str, list]:
-    """What a finding is run on in place of all that the book holds; empty where it is all of that.
-
-    Prompts of one's own enter where no rule is needed (takes_prompts); a limit holds for items and
-    for the prompts that heads are silenced on too.
-    """
-    if BY_NAME[finding].takes_prompts:
-        return {"prompts": few(prompts or read_prompts(), limit)} if prompts or limit else {}
-    if limit and finding == "positions":
-        return {"items": few(read_items(), limit)}
-    if limit and finding == "retrieval":
-        return {"items": few(retrieval.read_items(), limit)}
-    return {"prompts": few(read_prompts(), limit)} if limit and finding == "attention" else {}
-
-
-def _expected(choice: Choice, placement: Placement | None, allow_pickle: bool) -> dict[str, str]:
-    """What every part must be made from; the precision is named unless it is float32."""
-    exact = placement is None or placement.dtype == "float32"
-    made_from = fingerprint(choice, allow_pickle=allow_pickle)
-    return made_from if exact else made_from | {"dtype": placement.dtype}
-
-
-def _load(choice: Choice, placement: Placement | None, allow_pickle: bool, trusted: bool):
-    where = {} if placement is None else {
-        "dtype": getattr(torch, placement.dtype), "device": placement.device,
-        "layout": placement.layout,
-    }  # fmt: skip
-    return load(choice, allow_pickle=allow_pickle, trust_remote_code=trusted, **where)
-
-
-def _on_cpu(pair, choice: Choice, placement: Placement | None, allow_pickle: bool, trusted: bool):
-    if placement is None or placement.device == "cpu":
-        return pair
-    if placement.layout == "together":
-        pair.model("base").to("cpu"), pair.model("tuned").to("cpu")
-        return pair
-    there = Placement("cpu", placement.dtype, "in turns", 0, placement.parameters)
-    return _load(choice, there, allow_pickle, trusted)
 
 
 def _place(choice: Choice, given: argparse.Namespace) -> Placement:
@@ -159,7 +48,7 @@ def dry_run(
     """Say how long a run takes and how much memory, measured on one prompt and one layer."""
     placement = _place(choice, given)
     print(f"{choice.name}: {placement}")
-    pair = _load(choice, placement, given.allow_pickle, given.trust_remote_code)
+    pair = load_as(choice, placement, given.allow_pickle, given.trust_remote_code)
     print("\n".join(estimate.memory_report(pair.model("base").config, placement)))
     total = 0.0
     for cost in estimate.costs(pair, findings, given.limit, prompts=prompts):
@@ -177,7 +66,7 @@ def _precision(pair, choice: Choice, placement: Placement, given: argparse.Names
     if 4 * placement.parameters > 0.8 * free_memory():
         return f"{placement.dtype} against float32: not measured, float32 does not fit in memory."
     exact = Placement("cpu", "float32", "in turns", 0, placement.parameters)
-    base = _load(choice, exact, given.allow_pickle, given.trust_remote_code).model("base")
+    base = load_as(choice, exact, given.allow_pickle, given.trust_remote_code).model("base")
     difference = estimate.precision(pair, base)
     return (
         f"{placement.dtype} against float32: importance differs by {difference:.1e} of its largest "
@@ -278,7 +167,8 @@ def main(arguments: list[str] | None = None) -> None:
         if given.dry_run:
             return dry_run(choice, findings, given, prompts)
         placement, first = _place(choice, given), rank()[0] == 0
-        print(f"{choice.name}: {placement}", file=sys.stderr)
+        threads = f" {choose_threads()}." if placement.device == "cpu" else ""
+        print(f"{choice.name}: {placement}{threads}", file=sys.stderr)
         store = fill(
             choice,
             findings,

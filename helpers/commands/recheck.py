@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from helpers.commands.compute import inputs
+from helpers.commands.filling import inputs
 from helpers.findings.registry import BY_NAME
 from helpers.methods.errors import Mendable
 from helpers.models.pair import fingerprint

@@ -15,7 +15,7 @@ import logging
 import os
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path, PureWindowsPath
+from pathlib import Path
 
 import pandas as pd
 from anywidget import AnyWidget
@@ -25,15 +25,15 @@ from matplotlib import pyplot, rc_context
 from matplotlib.figure import Figure
 from tqdm.auto import tqdm
 
+from helpers.commands.formats import FORMATS
 from helpers.findings.registry import FINDINGS, Finding
 from helpers.methods.errors import Mendable
 from helpers.models import registry
-from helpers.models.registry import RegistryError
 from helpers.pages.blocks import Block, Shown
 from helpers.pages.style import use_book_style
-from helpers.paths import DEFAULT_PAIR, package_folder
+from helpers.paths import DEFAULT_PAIR, is_local, last_name, package_folder
 from helpers.prompts.prompt import read_prompts
-from helpers.store.claims import UnwritableStore, write_whole
+from helpers.store.claims import write_whole
 from helpers.store.conditions import told
 from helpers.store.store import MissingResult, Store, open_store
 
@@ -81,7 +81,7 @@ def filled(section: Finding, store: Store) -> dict:
         "question": section.question,
         "terms": section.terms,
     }
-    told |= {"command": store.command(section.name), "blocks": [], "why": ""}
+    told |= {"command": store.command(section.name, paths=False), "blocks": [], "why": ""}
     if not store.has(section.needs):
         return told | {"why": "The store does not hold this finding."}
     try:
@@ -108,7 +108,9 @@ def origin(store: Store) -> list[tuple[str, str]]:
     """What the results were made from: models, their hashes or commits, versions, dates."""
     parts, rows = list(store.manifest().values()), []
     known = registry.read().get(store.folder.name)
-    models = {r: str(getattr(known, r)) for r in ("base", "tuned")} if known else store.origin()
+    models = store.origin()
+    if known and not models:
+        models = {role: str(getattr(known, role)) for role in ("base", "tuned")}
     rows += [(SIDES[role], _named(where)) for role, where in models.items()]
     made_from = [part.get("made_from", {}) for part in parts]
     for key in ("base", "tuned", "adapter", "dtype"):
@@ -128,8 +130,7 @@ def origin(store: Store) -> list[tuple[str, str]]:
 
 def _named(where: str) -> str:
     """A model of the Hub by its id, a local one by its last name: what is mailed tells no paths."""
-    local = where.startswith(("/", ".", "~")) or where.count("/") > 1 or "\\" in where
-    return f"{PureWindowsPath(where).name} (on disk)" if local else where
+    return f"{last_name(where)} (on disk)" if is_local(where) else where
 
 
 @cache
@@ -166,6 +167,13 @@ def page(store: Store, *, progress: bool = False) -> str:
     )
 
 
+def numbers(store: Store, format: str) -> str:
+    """The report's comparisons without figures and explorers, as text of another format."""
+    if not store.manifest():
+        raise NoReport(_nothing(store))
+    return FORMATS[format](store)
+
+
 def _nothing(store: Store) -> str:
     name, folder = store.folder.name, store.folder.parent
     held = sorted(path.parent.name for path in folder.glob("*/manifest.json"))
@@ -177,14 +185,15 @@ def _nothing(store: Store) -> str:
     return f"pair={name!r}: no finding of the book lies in {store.folder}.{others}{command}{own}"
 
 
-def write(store: Store, output: Path, *, progress: bool = False) -> int:
+def write(store: Store, output: Path, format: str = "html", *, progress: bool = False) -> int:
     """Write the report whole, or not at all, where a link leads; its size in bytes."""
     file = Path(os.path.realpath(output))
     if os.path.exists(file) != os.path.isfile(file) or not os.path.isdir(file.parent):
         raise NoReport(
             f"output={str(output)!r} is a folder or a device, or lies in none: name a file."
         )
-    text = page(store, progress=progress).encode("utf-8")
+    made = page(store, progress=progress) if format == "html" else numbers(store, format)
+    text = made.encode("utf-8")
     try:
         write_whole(file, text)
     except OSError as error:
@@ -199,7 +208,11 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m helpers report", description=__doc__)
     parser.add_argument("--pair", default=DEFAULT_PAIR, help="the name it was computed under")
     parser.add_argument("--folder", type=Path, help="its store, if it lies in another folder")
-    parser.add_argument("--output", type=Path, help="default: report-NAME.html")
+    parser.add_argument("--output", type=Path, help="default: report-NAME.html, or the terminal")
+    parser.add_argument(
+        "--format", choices=["html", *FORMATS], default="html",
+        help="html (default); json, markdown and terminal hold the comparisons alone",
+    )  # fmt: skip
     return parser
 
 
@@ -208,9 +221,12 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         registry.checked_name(given.pair)
         store = open_store(given.pair, given.folder)
+        if given.format != "html" and given.output is None:
+            print(numbers(store, given.format))
+            return
         output = given.output or Path(f"report-{store.folder.name}.html")
-        size = write(store, output, progress=True)
-    except (NoReport, RegistryError, UnwritableStore) as error:
+        size = write(store, output, given.format, progress=True)
+    except Mendable as error:
         raise SystemExit(str(error)) from None
     print(f"{output}: {size / 1e6:.1f} MB. It needs no network: open it, or mail it.")
 

@@ -73,7 +73,7 @@ def own(base: str, tuned: str, *, name: str | None = None) -> Choice:
     """A pair that is not in the registry; its name is made from the tuned model's."""
     sides = _source(base), _source(tuned)
     made = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(sides[1].where).name).strip("-._")
-    chosen = checked_name(name or made or "own")
+    chosen = checked_name(name if name is not None else made or "own")
     if chosen in read() or chosen in RESERVED:
         raise RegistryError(
             f"name={chosen!r} is a pair of the book or its registry, whose results these would be "

@@ -14,8 +14,9 @@ Shown = pd.DataFrame | Figure | AnyWidget
 
 @dataclass(frozen=True)
 class Block:
-    """A table, a figure (`alt` describes it) or an explorer, made when it is asked for."""
+    """A table, a figure (`alt` describes it) or an explorer (`widget`), made when it is asked for."""
 
     title: str
     make: Callable[[], Shown]
     alt: str = ""
+    widget: bool = False

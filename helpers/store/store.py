@@ -31,7 +31,7 @@ from safetensors.numpy import save as save_arrays
 from tqdm.auto import tqdm
 
 from helpers.methods.errors import Mendable
-from helpers.paths import MANIFEST, results_folder
+from helpers.paths import MANIFEST, last_name, results_folder
 from helpers.store.claims import Claims, UnwritableStore, write_whole
 from helpers.store.columns import lacking
 from helpers.store.conditions import OPTIONS, check
@@ -113,16 +113,22 @@ class Store:
         held = self._file.read()
         return {"models": held.models, "conditions": held.conditions}
 
-    def command(self, finding: str | None = None) -> str:
-        """What computes the parts of a finding that this store lacks (of all, when left out)."""
+    def command(self, finding: str | None = None, *, paths: bool = True) -> str:
+        """What computes the parts of a finding that this store lacks (of all, when left out).
+
+        `paths=False`: what lies on this disk is named by its last part, for what leaves this machine.
+        """
+        shown = str if paths else last_name
         name, models = self.folder.name, self.origin()
-        named = [part for role, where in models.items() for part in (f"--{role}", where)]
+        named = [part for role, where in models.items() for part in (f"--{role}", shown(where))]
         words = [*named, "--name", name] if named else ["--pair", name]
         held = self.conditions or self.recorded()["conditions"]
-        words += [word for key in OPTIONS if key in held for word in (f"--{key}", str(held[key]))]
+        words += [
+            word for key in OPTIONS if key in held for word in (f"--{key}", shown(str(held[key])))
+        ]
         words += ["--finding", finding] if finding else []
         if self.folder.resolve() != (results_folder(name) / name).resolve():
-            words += ["--folder", str(self.folder)]
+            words += ["--folder", shown(str(self.folder))]
         return f"python -m helpers compute {shlex.join(words)}"
 
     def _problem(self, name: str, made_from: dict | None = None) -> tuple[str | None, bytes]:

@@ -1,0 +1,128 @@
+"""A run: one pair, some findings, one store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from helpers.findings.registry import BY_NAME
+from helpers.methods.density import BadInput
+from helpers.methods.errors import Mendable
+from helpers.methods.weights import weights
+from helpers.models import registry
+from helpers.models.devices import Placement, keep_freed_memory
+from helpers.models.pair import fingerprint, load
+from helpers.models.registry import Choice
+from helpers.models.roles import ROLES
+from helpers.prompts import retrieval
+from helpers.prompts.placement import read_items
+from helpers.prompts.prompt import Prompt, few, read_prompts
+from helpers.store.conditions import StoreTaken, check, conditions
+from helpers.store.origin import rank
+from helpers.store.store import Store, open_store
+
+
+def fill(
+    pair_name: str | Choice,
+    findings: list[str],
+    folder: Path | None = None,
+    *,
+    placement: Placement | None = None,
+    allow_pickle: bool = False,
+    trust_remote_code: bool = False,
+    prompts: list[Prompt] | None = None,
+    source: str | None = None,
+    limit: int | None = None,
+    replace: bool = False,
+    **options,
+) -> Store:
+    """Load a pair once and compute the named findings into its store (see `inputs`).
+
+    `source` says where prompts of one's own are from. `replace` deletes what the store holds.
+    """
+    keep_freed_memory()
+    choice = registry.find(pair_name) if isinstance(pair_name, str) else pair_name
+    on = conditions(source, limit, prompts)
+    store = _open(choice, folder, placement, allow_pickle, on, replace)
+    pair = load_as(choice, placement, allow_pickle, trust_remote_code)
+    # What only reads weights comes last: it may move the models off the device.
+    refused = []
+    for finding in sorted((BY_NAME[name] for name in findings), key=lambda one: one.on_cpu):
+        # What this pair cannot read must not cost it the other findings.
+        try:
+            if finding.reads_weights:
+                weights(pair.model("base"))  # an unknown architecture is better said now
+            if finding.on_cpu:
+                pair = _on_cpu(pair, choice, placement, allow_pickle, trust_remote_code)
+            own = inputs(finding.name, prompts, limit)
+            finding.compute()(pair, store, **own, **options)
+        except Mendable as error:
+            refused.append(f"{finding.name}: {error}")
+    if refused:
+        others = f" What else was asked for is computed, in {store.folder}."
+        raise BadInput(" ".join(refused) + (others if len(findings) > len(refused) else ""))
+    return store
+
+
+def _open(
+    choice: Choice,
+    folder: Path | None,
+    placement: Placement | None,
+    allow_pickle: bool,
+    on: dict[str, str | int],
+    replace: bool,
+) -> Store:
+    """The store to fill: emptied where that was asked for, and refused where it holds other things."""
+    own = {} if choice.name in registry.read() else {r: str(getattr(choice, r)) for r in ROLES}
+    expected = _expected(choice, placement, allow_pickle)
+    store = open_store(
+        choice.name, folder, expected=expected, models=own, conditions=on, writing=True
+    )
+    if replace and rank()[1] > 1:
+        raise StoreTaken("--replace is for one process: run it once alone, then all together.")
+    if replace:
+        store.clear()
+    check(store)
+    store.claims.sweep()
+    return store
+
+
+def inputs(finding: str, prompts: list[Prompt] | None, limit: int | None) -> dict[str, list]:
+    """What a finding is run on in place of all that the book holds; empty where it is all of that.
+
+    Prompts of one's own enter where no rule is needed (takes_prompts); a limit holds for items and
+    for the prompts that heads are silenced on too.
+    """
+    if BY_NAME[finding].takes_prompts:
+        return {"prompts": few(prompts or read_prompts(), limit)} if prompts or limit else {}
+    if limit and finding == "positions":
+        return {"items": few(read_items(), limit)}
+    if limit and finding == "retrieval":
+        return {"items": few(retrieval.read_items(), limit)}
+    return {"prompts": few(read_prompts(), limit)} if limit and finding == "attention" else {}
+
+
+def _expected(choice: Choice, placement: Placement | None, allow_pickle: bool) -> dict[str, str]:
+    """What every part must be made from; the precision is named unless it is float32."""
+    exact = placement is None or placement.dtype == "float32"
+    made_from = fingerprint(choice, allow_pickle=allow_pickle)
+    return made_from if exact else made_from | {"dtype": placement.dtype}
+
+
+def load_as(choice: Choice, placement: Placement | None, allow_pickle: bool, trusted: bool):
+    where = {} if placement is None else {
+        "dtype": getattr(torch, placement.dtype), "device": placement.device,
+        "layout": placement.layout,
+    }  # fmt: skip
+    return load(choice, allow_pickle=allow_pickle, trust_remote_code=trusted, **where)
+
+
+def _on_cpu(pair, choice: Choice, placement: Placement | None, allow_pickle: bool, trusted: bool):
+    if placement is None or placement.device == "cpu":
+        return pair
+    if placement.layout == "together":
+        pair.model("base").to("cpu"), pair.model("tuned").to("cpu")
+        return pair
+    there = Placement("cpu", placement.dtype, "in turns", 0, placement.parameters)
+    return load_as(choice, there, allow_pickle, trusted)
