@@ -77,6 +77,12 @@ def _ratios(table: pd.DataFrame) -> str:
     return "; ".join(f"{kind}: {' → '.join(both)}" for kind, both in shown.items())
 
 
+def _prompt_tokens(store: Store) -> float:
+    """Median length of a prompt in plain text."""
+    plain = scores(store).query("setting == 'plain'").drop_duplicates("id")
+    return plain["prompt_tokens"].median()
+
+
 def paper_table(
     store: Store,
     store7: Store,
@@ -90,10 +96,7 @@ def paper_table(
     `changes` are the comparisons of the middle ratios, a data set each; p-values are Holm's.
     """
     released, plain = KINDS.values(), (OURS["plain"],)
-    ours, theirs = (
-        scores(one).query("setting == 'plain'").drop_duplicates("id")["prompt_tokens"].median()
-        for one in (store, store7)
-    )
+    ours, theirs = map(_prompt_tokens, (store, store7))
     rows = {
         "middle ratio, base → tuned": (
             _ratios(profiles[profiles["kind"].isin(released)]),
