@@ -16,7 +16,7 @@ from dataclasses import asdict
 import numpy as np
 import pandas as pd
 
-from helpers.findings.registry import FINDINGS
+from helpers.findings.registry import shown
 from helpers.methods.errors import Mendable
 from helpers.methods.statistics import Comparison
 from helpers.pages.tables import comparison_table
@@ -30,7 +30,7 @@ SHOWN = 3  # comparisons of a finding that a screen shows
 
 def tables(store: Store) -> Iterator[tuple[str, str, tuple[Comparison, ...]]]:
     """(finding, title of the table, its comparisons) of every table that the store can fill."""
-    for finding in FINDINGS:
+    for finding in shown(store):
         if not store.has(finding.needs):
             continue
         try:
@@ -67,17 +67,17 @@ def as_json(store: Store) -> str:
 
 def as_markdown(store: Store) -> str:
     lines = [f"# {store.folder.name}: what instruction tuning changed", ""]
-    titles = {one.name: one for one in FINDINGS}
+    titles = {one.name: one for one in shown(store)}
     last = None
     for finding, title, compared in tables(store):
         if finding != last:
             lines += [f"## {titles[finding].title}", "", titles[finding].question, ""]
-        last, shown = finding, comparison_table(compared)
-        heads = ["", *shown.columns]
-        rows = [[label, *values] for label, values in zip(shown.index, shown.values, strict=True)]
+        last, made = finding, comparison_table(compared)
+        heads = ["", *made.columns]
+        rows = [[label, *values] for label, values in zip(made.index, made.values, strict=True)]
         lines += [f"**{title}**", "", "| " + " | ".join(heads) + " |", "| --- " * len(heads) + "|"]
         lines += ["| " + " | ".join(str(x).replace("|", "\\|") for x in row) + " |" for row in rows]
-        lines += ["", shown.caption, ""]
+        lines += ["", made.caption, ""]
     return "\n".join(lines)
 
 
@@ -99,7 +99,7 @@ def as_screen(store: Store) -> str:
     for name, _, compared in tables(store):
         if name not in said:
             said.add(name)
-            question = next(one.question for one in FINDINGS if one.name == name)
+            question = next(one.question for one in shown(store) if one.name == name)
             lines += ["", question, *(f"  {verdict(one)}" for one in compared[:SHOWN])]
     return "\n".join([*lines, "", "Tuned minus base; p after Holm's correction over its table."])
 

@@ -26,7 +26,8 @@ from matplotlib.figure import Figure
 from tqdm.auto import tqdm
 
 from helpers.commands.formats import FORMATS
-from helpers.findings.registry import FINDINGS, Finding
+from helpers.findings.registry import Finding
+from helpers.findings.registry import shown as findings_of
 from helpers.methods.errors import Mendable
 from helpers.models import registry
 from helpers.pages.blocks import Block, Shown
@@ -151,7 +152,7 @@ def page(store: Store, *, progress: bool = False) -> str:
     logging.getLogger("matplotlib.font_manager").setLevel(
         logging.ERROR
     )  # the nearest weight will do
-    chosen = tqdm(FINDINGS, desc="report", unit="finding", disable=not progress)
+    chosen = tqdm(findings_of(store), desc="report", unit="finding", disable=not progress)
     sections = [filled(section, store) for section in chosen]
     if not any(section["blocks"] for section in sections):
         whys = {section["why"] for section in sections}

@@ -125,3 +125,19 @@ FINDINGS = (
     ),
 )
 BY_NAME = {finding.name: finding for finding in FINDINGS}
+# What the authors released is read, not computed: `python -m helpers released`.
+RELEASED = Finding(
+    "release",
+    "Instruction recognition at seven billion parameters",
+    "Does Vicuna's response rest more on the instruction than LLaMA's?",
+    "From the importance matrices that the paper's authors released, a prompt each: the instruction "
+    "score adds the densities of the instruction's tokens, relative to the largest, over the "
+    "logarithm of their number.",
+    "recognition/first",
+    {},
+)
+
+
+def shown(store: Store) -> tuple[Finding, ...]:
+    """The findings that a report on this store speaks of."""
+    return (RELEASED,) if store.has(RELEASED.needs) else FINDINGS

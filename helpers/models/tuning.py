@@ -151,6 +151,16 @@ def identity(settings: Settings, data: dict[str, str], base: str) -> str:
     return hashlib.sha256(content.encode()).hexdigest()[:12]
 
 
+def _about_data(rows: list[Row], shown: list[Row], out: list[Row]) -> dict[str, object]:
+    return {
+        "rows": len(rows),
+        "shown_each_epoch": len(shown),
+        "held_out": len(out),
+        "empty_response_left_out": sum(not row.response for row in rows),
+        "kinds": Counter(row.kind for row in shown),
+    }
+
+
 def train(
     data: Sequence[str | Path], output: Path, settings: Settings, *, source: str | None = None
 ) -> dict[str, object]:
@@ -181,14 +191,7 @@ def train(
     save_adapter(trainer.model, output, base)
     about = {
         "settings": asdict(settings),
-        "data": {
-            "sha256": hashes,
-            "rows": len(rows),
-            "shown_each_epoch": len(shown),
-            "held_out": len(out),
-            "empty_response_left_out": len(rows) - len(kept) - len(out),
-            "kinds": Counter(row.kind for row in shown),
-        },
+        "data": _about_data(rows, shown, out) | {"sha256": hashes},
         "base": base,
         "adapter_sha256": sha256(output / "adapter_model.safetensors"),
         "loss": trainer.state.log_history,

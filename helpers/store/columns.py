@@ -23,6 +23,7 @@ COLUMNS = {
     r"attention/pairs/\d+": "dimension first held_in n_held n_pairs n_words norms second similarity start",
     r"attention/readings/.+": CHANGES,
     r"attention/silenced/.+": "followed heads loss",
+    r"attention/released/(verbs|paper-verbs)": "layer:n verb:n rose:n fell:n rose_authors:n fell_authors:n",
     r"faithfulness/(base|tuned)-on-(base|tuned)/.+": "erasure gradient",
     r"faithfulness/(base|tuned)/.+": "curves erasure gradient nothing whole",
     r"faithfulness/integrated-(base|tuned)/.+": "curves integrated_gradients nothing whole",

@@ -129,10 +129,10 @@ def test_explorers_bring_state_and_module_and_the_script_that_mounts_them(parsed
 
 
 def test_what_was_not_computed_is_named_with_the_command_that_computes_it(parsed, computed):
-    base, tuned = computed / "base", computed / "tuned"
-    for finding in ("attention", "ffn"):
-        models = f"--base {base} --tuned {tuned} --name tiny --prompts {computed / 'mine.jsonl'}"
+    for finding in ("attention", "ffn"):  # files by their names: what is mailed tells no paths
+        models = "--base base --tuned tuned --name tiny --prompts mine.jsonl"
         assert f"python -m helpers compute {models} --finding {finding}" in parsed.text
+    assert str(computed) not in parsed.text
     assert [f"{one.title} (not shown)" in parsed.text for one in FINDINGS] == [0, 0, 1, 1, 1, 1]
 
 
@@ -199,7 +199,7 @@ def test_ids_are_unique_and_links_within_the_page_resolve(parsed):
     ],
 )
 def test_what_cannot_be_reported_is_said_in_one_sentence(arguments, says, monkeypatch):
-    monkeypatch.setattr(report, "FINDINGS", FINDINGS[:1])
+    monkeypatch.setattr(report, "findings_of", lambda store: FINDINGS[:1])
     with pytest.raises(SystemExit) as ended:
         report.main(arguments)
     assert says in str(ended.value.code) and "Traceback" not in str(ended.value.code)
@@ -302,3 +302,10 @@ def test_a_run_ends_with_the_command_that_shows_its_results(computed):
         given = report._parser().parse_args(words)
         assert given.pair == pair and given.folder in (None, store.folder)
     assert given.folder is not None
+
+
+def test_the_authors_matrices_have_a_report_of_their_own(tmp_path, monkeypatch):
+    monkeypatch.delenv("INSTRUCTION_SHIFT_RESULTS", raising=False)
+    report.main(["--pair", "llama-vicuna-7b", "--output", str(tmp_path / "seven.html")])
+    page = (tmp_path / "seven.html").read_text(encoding="utf-8")
+    assert "Vicuna" in page and "not shown" not in page and page.count("<table") >= 4

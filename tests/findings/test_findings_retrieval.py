@@ -9,7 +9,7 @@ import pytest
 import torch
 from tiny import save_model
 
-from helpers.commands.compute import inputs
+from helpers.commands.filling import inputs
 from helpers.findings.retrieval import compute as retrieval
 from helpers.findings.retrieval import live as retrieval_live
 from helpers.findings.retrieval import tables as view

@@ -15,4 +15,8 @@ REASONS = ("span not found", "empty response", "response under 5 tokens")
 def open_store() -> Store:
     """The analysed matrices: those of your own run where there is one, the book's otherwise."""
     own = results.open_store(PAIR)
-    return own if own.manifest() else Store(paths.data_folder() / "results" / PAIR)
+    return (
+        own
+        if "recognition/scores" in own.manifest()
+        else Store(paths.data_folder() / "results" / PAIR)
+    )
