@@ -1,9 +1,9 @@
 """What instruction tuning changes inside a language model: the methods behind the book.
 
-    from helpers import explain, load_pair, read_prompts
-    pair = load_pair("gemma-3-270m")
-    found = explain(pair, read_prompts()[0], "tuned")
-    print(found.importance.shape, found.score, found.shares)
+from helpers import explain, load_pair, read_prompts
+pair = load_pair("gemma-3-270m")
+found = explain(pair, read_prompts()[0], "tuned")
+print(found.importance.shape, found.score, found.shares)
 """
 
 from __future__ import annotations

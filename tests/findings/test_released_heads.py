@@ -424,3 +424,13 @@ def test_heads_of_one_model_alone_are_refused(copy, tmp_path):
     form.write_heads(tmp_path, form.head_rows("llama", copy[1]["llama"], WORDS))
     with pytest.raises(RefusedFile, match="no head is there whole for both of llama and vicuna"):
         compute_heads(tmp_path, Store(tmp_path / "store"), read_lexicon(), progress=False)
+
+
+def test_chapters_and_report_show_what_is_there_and_say_what_is_not(store, tmp_path):
+    lexicon = read_lexicon()
+    assert (
+        heads.shown(Store(tmp_path), lexicon) == concepts.shown(Store(tmp_path)) == [heads.NOT_HERE]
+    )
+    assert "helpers released" in heads.NOT_HERE
+    tables = [*heads.shown(store, lexicon), *concepts.shown(store)]
+    assert len(tables) == 12 and all(len(one) for one in tables)

@@ -14,6 +14,7 @@ from numpy import ndarray
 from statsmodels.stats.inter_rater import fleiss_kappa
 
 from helpers.findings.release.fill_concepts import KEYS, LEVELS, TASKS
+from helpers.findings.release.heads import NOT_HERE
 from helpers.methods.statistics import (
     Comparison,
     compare_independent,
@@ -24,7 +25,7 @@ from helpers.methods.statistics import (
 )
 from helpers.methods.word_pairs import layer_groups
 from helpers.models.roles import ROLES
-from helpers.pages.tables import Captioned
+from helpers.pages.tables import Captioned, comparison_table
 from helpers.store.store import Store
 
 QUESTIONS = (*TASKS, *LEVELS)
@@ -190,3 +191,19 @@ def compare_survival(store: Store) -> list[Comparison]:
             compare_paired(means["elsewhere"], means["best"], label=role, null_hypothesis=null)
         )
     return holm(found)
+
+
+def shown(store: Store) -> list[pd.DataFrame | str]:
+    """What chapter 4 shows at 7B, or one line on how to get it."""
+    if not is_there(store):
+        return [NOT_HERE]
+    votes = read_votes(store)
+    return [
+        parity_table(votes),
+        comparison_table(parity(votes)),
+        comparison_table(over_components(votes)),
+        agreement(votes),
+        by_rank_and_layer(votes),
+        survived(store),
+        comparison_table(compare_survival(store), names=("another layer", "own layer")),
+    ]

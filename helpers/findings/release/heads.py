@@ -20,6 +20,7 @@ from helpers.findings.attention.lift import (
     corrected,
     lifts,
 )
+from helpers.findings.attention.lift import table as lift_table
 from helpers.findings.release.fill_heads import WAYS, read_paper_verbs
 from helpers.methods.statistics import (
     Comparison,
@@ -31,7 +32,7 @@ from helpers.methods.statistics import (
     untested,
 )
 from helpers.methods.word_pairs import layer_groups, verb_lift
-from helpers.pages.tables import Captioned
+from helpers.pages.tables import Captioned, comparison_table
 from helpers.store.store import Store
 from helpers.words.verbs import Lexicon
 from helpers.words.vocabulary import INSTRUCTION
@@ -166,3 +167,16 @@ def totals(store: Store, way: str = "") -> pd.DataFrame:
         + NOT_AVAILABLE
     )
     return shown
+
+
+def shown(store: Store, lexicon: Lexicon) -> list[pd.DataFrame | str]:
+    """What chapter 3 shows at 7B, or one line on how to get it."""
+    if not is_there(store):
+        return [NOT_HERE]
+    return [
+        totals(store),
+        lift_table(by_group(store, lexicon)),
+        comparison_table(over_layers(store, lexicon), names=("general", "instruction")),
+        comparison_table(parity(store), names=("general", "instruction")),
+        comparison_table(compare_heads(store)),
+    ]
