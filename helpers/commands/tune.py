@@ -23,6 +23,11 @@ OPTIONS = {
 }  # fmt: skip
 
 
+def own_adapter() -> Path:
+    """Where the book's own run is kept: beside the adapter that the present results were computed from."""
+    return adapter_folder(f"{DEFAULT_PAIR}-own")
+
+
 def own_data() -> list[Path]:
     """The book's own tuning data."""
     return [data_folder() / "tuning" / name for name in ("written.jsonl", "generated.jsonl")]
@@ -36,7 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--data", nargs="+", type=Path, help="JSONL files of rows")
     parser.add_argument("--source", help="folder of the base model (default: the packaged one)")
-    parser.add_argument("--output", type=Path, help="default: the adapter of the book's pair")
+    parser.add_argument("--output", type=Path, help="default: data/adapters/gemma-3-270m-own-sft")
     parser.add_argument("--kinds", nargs="+", help="only rows of these kinds")
     for name, kind in OPTIONS.items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=kind)
@@ -57,7 +62,7 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         train(
             given.data or own_data(),
-            given.output or adapter_folder(DEFAULT_PAIR),
+            given.output or own_adapter(),
             settings,
             source=given.source,
         )

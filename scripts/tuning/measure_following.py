@@ -16,10 +16,11 @@ from pathlib import Path
 import pandas as pd
 import torch
 
+from helpers.commands.tune import own_adapter
 from helpers.models.loading import apply_adapter
 from helpers.models.pair import load_base
 from helpers.models.responses import respond
-from helpers.paths import adapter_folder, data_folder
+from helpers.paths import data_folder
 from helpers.prompts.prompt import TEMPLATE, Prompt, encode, read_prompts
 from helpers.prompts.rules import follows
 
@@ -85,7 +86,7 @@ def main(names: list[str]) -> None:
     prompts, table = read_prompts(), {}
     for name in names:
         model, tokenizer = load_base(dtype=torch.float32)
-        where = adapter_folder() / "following-base.json"
+        where = own_adapter() / "following-base.json"
         if name != "base":
             model, where = apply_adapter(model, Path(name)), Path(name) / "following.json"
         rows = measured(model, tokenizer, prompts)
