@@ -88,11 +88,17 @@ def filled(section: Finding, store: Store) -> dict:
     try:
         blocks = section.blocks(store)
     except (MissingResult, ValueError) as error:
-        return told | {"why": str(error)}
-    return told | {"blocks": list(_made(blocks))}
+        return told | {"why": _without_paths(error, store)}
+    return told | {"blocks": list(_made(blocks, store))}
 
 
-def _made(blocks: list[Block]) -> Iterator[dict]:
+def _without_paths(error: Exception, store: Store) -> str:
+    """What went wrong, for who has only the page: the store by its name, not by where it lies."""
+    said = str(error).replace(store.command(), store.command(paths=False))
+    return said.replace(str(store.folder), store.folder.name)
+
+
+def _made(blocks: list[Block], store: Store) -> Iterator[dict]:
     """Each block, or why it could not be made from what the store holds."""
     said: set[str] = set()
     for block in blocks:
@@ -100,9 +106,10 @@ def _made(blocks: list[Block]) -> Iterator[dict]:
             yield shown(block, block.make())
         except (MissingResult, ValueError) as error:
             pyplot.close("all")
-            why = "The reason is the one given above." if str(error) in said else str(error)
-            said.add(str(error))
-            yield {"title": block.title, "kind": "missing", "why": why}
+            why = _without_paths(error, store)
+            told = "The reason is the one given above." if why in said else why
+            said.add(why)
+            yield {"title": block.title, "kind": "missing", "why": told}
 
 
 def origin(store: Store) -> list[tuple[str, str]]:

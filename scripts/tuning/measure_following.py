@@ -17,8 +17,8 @@ import pandas as pd
 import torch
 
 from helpers.commands.tune import own_adapter
-from helpers.models.loading import apply_adapter
-from helpers.models.pair import load_base
+from helpers.models.adapters import apply_adapter
+from helpers.models.embedded import load_base
 from helpers.models.responses import respond
 from helpers.paths import data_folder
 from helpers.prompts.prompt import TEMPLATE, Prompt, encode, read_prompts
