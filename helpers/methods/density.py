@@ -134,7 +134,7 @@ def shares(
     inside = labels != TEMPLATE
     return {
         role: share_on(importance[inside], labels[inside] == role)
-        for role in dict.fromkeys(labels[inside])
+        for role in dict.fromkeys(labels[inside].tolist())
     }
 
 
@@ -153,7 +153,7 @@ def segment_scores(
     """
     labels = np.asarray(roles)
     kept = labels != TEMPLATE if rows == "segments" else np.ones(len(labels), dtype=bool)
-    names = dict.fromkeys(labels[labels != TEMPLATE])
+    names = dict.fromkeys(labels[labels != TEMPLATE].tolist())
     if not importance.size:
         return dict.fromkeys(names, float("nan"))
     values = density(normalise(importance[kept], threshold=threshold), p)

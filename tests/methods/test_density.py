@@ -129,3 +129,8 @@ def test_all_rows_give_the_paper_s_score():
 
 def test_an_empty_response_has_no_score():
     assert np.isnan(segment_scores(np.zeros((6, 0)), ROLES)["instruction"])
+
+
+def test_segments_are_named_by_plain_text():
+    found = [shares(PLANTED, ROLES), segment_scores(PLANTED, ROLES)]
+    assert all(type(name) is str for one in found for name in one)
