@@ -32,6 +32,20 @@ def say_comparisons(digits: int = 3, **found: Comparison) -> None:
         say(**{f"difference_{name}": f"{one.difference:+.{digits}f}", f"interval_{name}": interval})
 
 
+def direction(
+    found: Comparison, *, up: str = "more", down: str = "less", none: str = "no more"
+) -> str:
+    """The word that a sentence takes from a comparison: by its sign where it is told apart from zero.
+
+    After Holm's correction where there is one; "not testable" where the data allow no test.
+    """
+    if not found.possible:
+        return "not testable"
+    if (found.p_value if found.p_holm is None else found.p_holm) >= 0.05:
+        return none
+    return up if found.difference > 0 else down
+
+
 def number(count: int) -> str:
     """A count as prose has it: a word below ten."""
     words = "none one two three four five six seven eight nine".split()

@@ -5,11 +5,13 @@ from __future__ import annotations
 import matplotlib
 import pandas as pd
 import seaborn as sns
+from IPython import get_ipython
 from matplotlib.figure import Figure
 
 # Blue and orange of about equal lightness: told apart with every common colour blindness.
 COLOURS = {"base": "#4c6f94", "tuned": "#c1622d"}
 GREY = "#7a7a7a"
+WIDTH = 7.0  # of a figure, in inches
 
 
 def use_book_style() -> None:
@@ -26,14 +28,18 @@ def use_book_style() -> None:
             "axes.titleweight": "semibold",
             "axes.titlesize": 11,
             "axes.labelsize": 10,
-            "xtick.labelsize": 9,
-            "ytick.labelsize": 9,
+            "xtick.labelsize": 10,
+            "ytick.labelsize": 10,
             "legend.frameon": False,
             "figure.dpi": 110,
             "savefig.bbox": "tight",
         },
     )
     matplotlib.rcParams["font.family"] = "DejaVu Sans"
+    if shell := get_ipython():
+        shell.run_line_magic(
+            "config", "InlineBackend.figure_formats = ['retina']"
+        )  # twice the pixels
 
 
 def legend_below(figure: Figure, handles: list, columns: int, height: float = 0.06) -> None:

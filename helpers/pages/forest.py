@@ -1,0 +1,55 @@
+"""The figure that stands in place of tables: one line a comparison, under one heading a question."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from textwrap import fill
+
+import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
+
+from helpers.methods.statistics import Comparison
+from helpers.pages.style import COLOURS, WIDTH
+
+GREY, LINE = "0.55", 0.27  # of what is not told apart from nothing; height of one line in inches
+
+
+def clear(found: Comparison) -> bool:
+    """Whether a difference is told apart from nothing, after Holm's correction where there is one."""
+    return bool((found.p_value if found.p_holm is None else found.p_holm) < 0.05)
+
+
+def forest(
+    groups: Mapping[str, Sequence[Comparison]] | Sequence[Comparison],
+    *,
+    label: str,
+    title: str = "",
+) -> Figure:
+    """Differences with 95 % intervals, tuned minus base unless `label` says otherwise.
+
+    Coloured by sign where `clear`, grey where not; what could not be tested says so in its name.
+    """
+    groups = groups if isinstance(groups, Mapping) else {"": groups}
+    lines: list[Comparison | str] = []
+    for heading, found in groups.items():
+        lines += [*([heading] if heading else []), *found]
+    figure, axis = plt.subplots(figsize=(WIDTH, 0.9 + LINE * len(lines)))
+    names = []
+    for row, line in enumerate(lines):
+        if isinstance(line, str):
+            names.append(fill(line, 46))
+            continue
+        why = "" if line.possible else ", not tested"
+        names.append(fill(f"{line.label} (n = {line.n}{why})", 46))
+        colour = COLOURS["tuned" if line.difference > 0 else "base"] if clear(line) else GREY
+        axis.plot([line.low, line.high], [row, row], color=colour, linewidth=2.5)
+        axis.plot(line.difference, row, "o", color=colour)
+    axis.set_yticks(range(len(lines)), names)
+    for tick, line in zip(axis.get_yticklabels(), lines, strict=True):
+        tick.set_fontweight("semibold" if isinstance(line, str) else "normal")
+    axis.set_ylim(len(lines) - 0.4, -0.6)
+    axis.axvline(0, color="0.1", linewidth=1)
+    axis.set(xlabel=f"{label}\ngrey: not told apart from zero (p after Holm 0.05 or more)")
+    axis.set_title(title, loc="left")
+    figure.tight_layout()
+    return figure
