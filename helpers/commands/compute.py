@@ -90,6 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--prompts", help="JSONL, CSV, a Hub data set, or 'released' (the authors')"
     )
+    parser.add_argument("--course", help="checkpoints: a folder, or OWNER/NAME@REVISION,REVISION")
     parser.add_argument("--limit", type=_positive, help="a first look: so many prompts and items")
     parser.add_argument("--folder", type=Path, help="another folder for the store")
     parser.add_argument(
@@ -160,6 +161,9 @@ def main(arguments: list[str] | None = None) -> None:
         return
     asked = sys.argv[1:] if arguments is None else arguments
     findings = list(BY_NAME) if given.finding == "all" else [given.finding]
+    others = given.base or given.pair not in (None, DEFAULT_PAIR)
+    if given.finding == "all" and others and not given.course:
+        findings.remove("course")  # the book's own pair alone has checkpoints in the book
 
     def run() -> None:
         choice = _choice(parser, given)
@@ -179,6 +183,7 @@ def main(arguments: list[str] | None = None) -> None:
             prompts=prompts,
             source=given.prompts,
             limit=given.limit,
+            course=given.course,
             replace=given.replace,
             progress=first,
         )

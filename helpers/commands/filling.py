@@ -34,12 +34,14 @@ def fill(
     prompts: list[Prompt] | None = None,
     source: str | None = None,
     limit: int | None = None,
+    course: str | None = None,
     replace: bool = False,
     **options,
 ) -> Store:
     """Load a pair once and compute the named findings into its store (see `inputs`).
 
-    `source` says where prompts of one's own are from. `replace` deletes what the store holds.
+    `source` says where prompts of one's own are from, `course` where checkpoints are. `replace`
+    deletes what the store holds.
     """
     keep_freed_memory()
     choice = registry.find(pair_name) if isinstance(pair_name, str) else pair_name
@@ -56,6 +58,7 @@ def fill(
             if finding.on_cpu:
                 pair = _on_cpu(pair, choice, placement, allow_pickle, trust_remote_code)
             own = inputs(finding.name, prompts, limit)
+            own |= {"course": course} if finding.name == "course" else {}
             finding.compute()(pair, store, **own, **options)
         except Mendable as error:
             refused.append(f"{finding.name}: {error}")
@@ -100,7 +103,8 @@ def inputs(finding: str, prompts: list[Prompt] | None, limit: int | None) -> dic
         return {"items": few(read_items(), limit)}
     if limit and finding == "retrieval":
         return {"items": few(retrieval.read_items(), limit)}
-    return {"prompts": few(read_prompts(), limit)} if limit and finding == "attention" else {}
+    whole = finding in ("attention", "course")
+    return {"prompts": few(read_prompts(), limit)} if limit and whole else {}
 
 
 def _expected(choice: Choice, placement: Placement | None, allow_pickle: bool) -> dict[str, str]:

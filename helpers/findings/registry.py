@@ -123,6 +123,17 @@ FINDINGS = (
         {"respond": 8, "explain": 6, "read": 6},
         tokens=24,
     ),
+    Finding(
+        "course",
+        "The course of training",
+        "When does a model learn to follow, and what else moves then?",
+        "A point is one checkpoint. Reliance is what blanking the instruction takes from a response "
+        "token, in nats, on a response that is the same for all points. A change point is where two "
+        "levels fit a curve best. Strength 0.5 is half of the way from the base to the tuned model.",
+        "course/prompts",
+        {"respond": 23, "explain": 2, "read": 60},  # 23 points; blanking on 48 of 216 prompts
+        tokens=48,
+    ),
 )
 BY_NAME = {finding.name: finding for finding in FINDINGS}
 # What the authors released is read, not computed: `python -m helpers released`.

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import gc
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -81,6 +82,17 @@ class Pair:
             model.config.bos_token_id = self.tokenizer.bos_token_id
             self._held[role] = model
         return self._held[role]
+
+    @contextmanager
+    def tuned_as(self, load: Callable[[], PreTrainedModel]) -> Iterator[None]:
+        """Inside, another model takes the place of the tuned one, which is let go and read again later."""
+        own, self.loaders["tuned"] = self.loaders["tuned"], load
+        self._held.pop("tuned", None)
+        try:
+            yield
+        finally:
+            self._held.pop("tuned", None)
+            self.loaders["tuned"] = own
 
     def config(self, role: Role) -> PretrainedConfig:
         """A model's configuration, for which it need not be loaded."""

@@ -34,14 +34,15 @@ def part_name(setting: str, model: str, author: str, block: int) -> str:
 
 
 def make_block(
-    pair: Pair, role: str, prompts: list[Prompt], codes: list[Encoded], answers: list[list[int]]
-) -> pd.DataFrame:
+    pair: Pair, role: str, prompts: list[Prompt], codes: list[Encoded], answers: list[list[int]],
+    ways: tuple[str, ...] = WAYS,
+) -> pd.DataFrame:  # fmt: skip
     """One row a prompt, segment and way: the loss in nats a response token."""
     rows = []
     for prompt, code, ids in zip(prompts, codes, answers, strict=True):
         labels, roles = np.array(code.roles), list(dict.fromkeys(code.roles))
         masks = torch.from_numpy(np.array([labels == one for one in roles]))
-        for way in WAYS if ids else ():
+        for way in ways if ids else ():
             lost = blanking(pair.model(role), code.ids, ids, masks, way=way).mean(1).tolist()
             rows += [
                 (prompt.id, prompt.kind, one, way, loss, int(mask.sum()), len(ids))
