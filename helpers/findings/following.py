@@ -1,0 +1,115 @@
+"""What is on record of the book's tuning: its runs, how each of them follows, what they answer.
+
+A run's folder holds `tuning.json` (settings, data, losses; `helpers.models.tuning`) and `following.json`
+(responses to the book's prompts; `scripts/tuning/measure_following.py`).
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.figure import Figure
+from scipy.stats import binomtest
+
+from helpers.pages.style import GREY, WIDTH
+from helpers.paths import adapter_folder
+
+OTHERS = ("base", "official")  # measured beside the runs: following-NAME.json
+SHOWN = {
+    "followed": "all rules",
+    "unseen kinds": "kinds left out of tuning",
+    "unseen verbs of seen kinds": "verbs left out of tuning",
+    "median tokens": "tokens, median",
+    "median tokens, open": "tokens, open requests",
+    "ended by itself": "ended by itself",
+    "loops": "repeats itself",
+}
+
+
+def record(name: str = "main", folder: Path | None = None) -> dict:
+    """`tuning.json` of a run."""
+    folder = Path(folder or adapter_folder())
+    where = folder if name == "main" else folder / "runs" / name
+    return json.loads((where / "tuning.json").read_text(encoding="utf-8"))
+
+
+def measured(folder: Path | None = None) -> dict[str, dict]:
+    """Numbers and responses of the base, the official model, the main run, its seeds and controls."""
+    folder = Path(folder or adapter_folder())
+    files = {name: folder / f"following-{name}.json" for name in OTHERS}
+    files["main"] = folder / "following.json"
+    files |= {path.parent.name: path for path in sorted(folder.glob("runs/*/following.json"))}
+    return {
+        name: json.loads(path.read_text(encoding="utf-8"))
+        for name, path in files.items()
+        if path.exists()
+    }
+
+
+def numbers(found: dict[str, dict]) -> pd.DataFrame:
+    """One row a model: shares of rules followed, lengths, endings."""
+    table = pd.DataFrame({name: one["numbers"] for name, one in found.items()}).T
+    return table[list(SHOWN)].rename(columns=SHOWN).astype(float)
+
+
+def by_kind(found: dict[str, dict]) -> pd.DataFrame:
+    """Share of rules followed, one row a kind of task and one column a model."""
+    rows = pd.concat(
+        {name: pd.DataFrame(one["responses"]) for name, one in found.items()}, names=["model"]
+    )
+    judged = rows.dropna(subset="followed").assign(followed=lambda t: t["followed"].astype(float))
+    table = judged.groupby(["kind", "model"])["followed"].mean().unstack()[list(found)]
+    return table.assign(rules=judged.groupby("kind")["id"].nunique())
+
+
+def against_base(found: dict[str, dict], name: str = "main") -> tuple[int, int, float]:
+    """Rules that only this run follows, that only the base follows, and McNemar's exact p-value.
+
+    Null hypothesis: of the rules that one of the two follows, either follows half.
+    """
+    two = pd.DataFrame(
+        {
+            which: pd.DataFrame(found[which]["responses"]).set_index("id")["followed"]
+            for which in ("base", name)
+        }
+    ).dropna()
+    base, run = two["base"].astype(bool), two[name].astype(bool)
+    gained, lost = int((run & ~base).sum()), int((base & ~run).sum())
+    return gained, lost, binomtest(gained, gained + lost).pvalue if gained + lost else 1.0
+
+
+def drawn(
+    found: dict[str, dict], texts: dict[str, str], *, n: int = 20, seed: int = 0
+) -> pd.DataFrame:
+    """Responses of base and tuned model to prompts drawn at random; `texts` are prompts by id."""
+    both = {
+        name: {one["id"]: one["text"] for one in found[name]["responses"]}
+        for name in ("base", "main")
+    }
+    ids = pd.Series(sorted(set(texts) & set(both["main"]))).sample(n, random_state=seed)
+    return pd.DataFrame(
+        {
+            "prompt": [texts[id] for id in ids],
+            "base": [both["base"][id] for id in ids],
+            "tuned": [both["main"][id] for id in ids],
+        }
+    )
+
+
+def curve(run: dict) -> Figure:
+    """Loss of a run on the rows that it trains on and on the rows held out."""
+    figure, axis = plt.subplots(figsize=(WIDTH, 2.8))
+    losses = pd.DataFrame([one for one in run["loss"] if "loss" in one]).set_index("step")["loss"]
+    axis.plot(losses, color="0.85")
+    axis.plot(
+        losses.rolling(10, center=True).mean(), color=GREY, label="training rows, mean of 50 steps"
+    )
+    held = {one["step"]: one["eval_loss"] for one in run["loss"] if "eval_loss" in one}
+    axis.plot(list(held), list(held.values()), "o", color="#1b6f5c", label="rows held out")
+    axis.set(xlabel="training step", ylabel="loss (nats a token)")
+    axis.legend()
+    figure.tight_layout()
+    return figure
