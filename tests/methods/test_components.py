@@ -21,8 +21,10 @@ from helpers.methods.components import (
 from helpers.methods.rotation import (
     match,
     principal_angles,
+    random_factors,
     random_updates,
     share_in_span,
+    turned_components,
     update_rank,
     update_size,
 )
@@ -109,6 +111,22 @@ def test_random_updates_keep_norm_and_rank_but_not_direction(null):
         torch.testing.assert_close(kept, torch.linalg.svdvals(update)[:3])
 
 
+@pytest.mark.parametrize("null", ["norm", "spectrum"])
+def test_components_after_a_random_update_are_those_of_the_sum(null):
+    rng = np.random.default_rng(8)
+    base = torch.from_numpy(rng.standard_normal((90, 20)) * np.linspace(2, 0.5, 20) + 0.3)
+    update = torch.from_numpy(0.2 * rng.standard_normal((90, 3)) @ rng.standard_normal((3, 20)))
+    options = {"draws": 4, "seed": 2, "null": null}
+    found = list(turned_components(base, random_factors(update, **options), 12))
+    assert len(found) == 4
+    for own, drawn in zip(found, random_updates(update, **options), strict=True):
+        expected = components(base + drawn, 12).directions
+        np.testing.assert_allclose(np.abs((own * expected).sum(axis=1)), 1, atol=1e-12)
+        near, same = (principal_angles(components(base, 12).directions, x) for x in (own, expected))
+        np.testing.assert_allclose(near.mean, same.mean, atol=1e-6)
+        np.testing.assert_allclose(near.largest, same.largest, atol=1e-6)
+
+
 def test_an_update_in_one_direction_rotates_less_than_chance_only_where_it_is_aligned(vocabulary):
     base = spread_along(vocabulary[:4], [4.0, 3.0, 2.0, 1.0])
     first = components(base, 4)
@@ -157,6 +175,10 @@ def test_no_update_has_rank_zero_and_a_null_of_nothing():
     nothing = torch.zeros(8, 4)
     assert update_rank(nothing) == 0
     assert all(not drawn.any() for drawn in random_updates(nothing, draws=2))
+    base = torch.from_numpy(np.random.default_rng(9).standard_normal((8, 4)))
+    [found] = turned_components(base, random_factors(nothing, draws=1, null="spectrum"), 3)
+    cosines = (found * components(base, 3).directions).sum(axis=1)
+    np.testing.assert_allclose(np.abs(cosines), 1)
 
 
 # --- the authors' numbers

@@ -31,8 +31,9 @@ from helpers.methods.rotation import (
     NULLS,
     match,
     principal_angles,
-    random_updates,
+    random_factors,
     share_in_span,
+    turned_components,
     update_rank,
     update_size,
 )
@@ -114,8 +115,8 @@ def rotation(base: torch.Tensor, tuned: torch.Tensor, n: int, *, seed: int) -> d
     }
     for null in NULLS:
         angles, matched = [], []
-        for drawn in random_updates(update, draws=DRAWS, seed=seed, null=null):
-            other = components(base + drawn, n).directions
+        drawn = random_factors(update, draws=DRAWS, seed=seed, null=null)
+        for other in turned_components(base, drawn, n):
             chance = match(before, other)
             angles.append(_angles_of(before, other, ks))
             matched.append([np.median(chance.angle), np.abs(chance.rank_change).mean()])
@@ -216,10 +217,11 @@ def make_update(pair: Pair) -> dict[str, np.ndarray]:
     found = {name: [] for name in ("components", "embeddings")}
     for layer, after in enumerate(tuned):
         before = layer_value_vectors(of_model, layer)
-        # Shares are those of the triangular factor, of which random ones are drawn much faster.
+        # Shares are those of a triangular factor: of the update, and of a random one's left side.
         real = torch.linalg.qr(after.double() - before, mode="r").R
-        drawn = random_updates(real, draws=DRAWS, seed=layer, null="spectrum")
-        updates = [real, *drawn]
+        drawn = random_factors(real, draws=DRAWS, seed=layer, null="spectrum")
+        sides = ((np.linalg.qr(left, mode="r"), right) for left, right in drawn)
+        updates = [real, *(torch.from_numpy(triangle @ right) for triangle, right in sides)]
         for span, directions in zip(found, (components(before, n).directions, words), strict=True):
             found[span].append([share_in_span(one, directions)[ks - 1] for one in updates])
     shares = {span: np.array(own, dtype=np.float32) for span, own in found.items()}
