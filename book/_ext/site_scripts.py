@@ -1,8 +1,7 @@
 """Leave out what the theme loads and no page uses.
 
 - sphinx-thebe declares a global in a script that is included twice, which is an error on every page;
-- Font Awesome's script (1.5 MB) draws the icons that its style sheet draws already;
-- Colab opens notebooks alone: pages written in Markdown have no rocket.
+- Font Awesome's script (1.5 MB) draws the icons that its style sheet draws already.
 
 And tell the cards of shared links the site's address and name, and each page's first words.
 """
@@ -21,7 +20,6 @@ MENDED = {
     '<table border="1" class="dataframe">': '<table border="1" class="dataframe" tabindex="0">',
     '<div role="list" class="citation-list">': '<div class="citation-list">',
 }
-ROCKET = re.compile(r'<div class="dropdown dropdown-launch-buttons">.*?</ul>\s*</div>', re.DOTALL)
 UNUSED = ("fontawesome.js", "sphinx-thebe", "thebe")
 
 
@@ -41,8 +39,6 @@ def strip_tags(app, exception):
     for page in Path(app.outdir).rglob("*.html"):
         text = page.read_text(encoding="utf-8")
         text = tag.sub("", text)
-        if re.search(r'colab[^"]*\.md"', text):
-            text = ROCKET.sub("", text)
         for found, better in MENDED.items():
             text = text.replace(found, better)
         page.write_text(text, encoding="utf-8")

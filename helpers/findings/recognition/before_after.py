@@ -1,0 +1,57 @@
+"""The book's first picture: one prompt, its response before and after tuning, and what each rests on."""
+
+from __future__ import annotations
+
+import traitlets
+
+from helpers.findings.recognition.blanked import part_name, read_blanking
+from helpers.findings.recognition.read import example, read_responses
+from helpers.methods.density import shares
+from helpers.models.roles import ROLES
+from helpers.pages.example import RUNNING
+from helpers.pages.explorer import BookWidget, module
+from helpers.store.store import Store
+
+
+def segments(tokens: tuple[str, ...], roles: tuple[str, ...]) -> list[dict]:
+    """Runs of tokens of one role as text, in their order; the template is left out."""
+    runs: list[dict] = []
+    for token, role in zip(tokens, roles, strict=True):
+        if not runs or runs[-1]["role"] != role:
+            runs.append({"role": role, "text": ""})
+        runs[-1]["text"] += token
+    kept = [run | {"text": run["text"].strip()} for run in runs if run["role"] != "template"]
+    return [run for run in kept if run["text"]]
+
+
+def before_after(store: Store, id: str = RUNNING) -> dict:
+    """What `BeforeAfter` shows of a prompt, each model on its own response in the template.
+
+    A segment weighs what blanking it takes from a response token, in nats, where the store holds that;
+    else its share of importance.
+    """
+    sides = dict(zip(ROLES, example(store, id), strict=True))
+    exact = all(store.has(part_name("template", role, role, 0)) for role in ROLES)
+    if exact:
+        lost = read_blanking(store).query(
+            "setting == 'template' and way == 'zero' and model == author"
+        )
+        lost = lost[lost["id"] == sides["base"].id].set_index(["model", "segment"])["loss"]
+    models = {}
+    for role, one in sides.items():
+        said = read_responses(store, "template", role).set_index("id").loc[one.id, "text"]
+        weights = lost[role].to_dict() if exact else shares(one.importance, one.roles)
+        followed = None if one.followed is None else bool(one.followed)
+        models[role] = {"text": said, "followed": followed, "weights": weights}
+    parts = segments(sides["base"].tokens, sides["base"].roles)
+    return {"segments": parts, "unit": "nats" if exact else "share", "models": models}
+
+
+class BeforeAfter(BookWidget):
+    """One switch, base or tuned: the response, and the prompt's segments tinted by what they weigh."""
+
+    _esm = module(__file__)
+    data = traitlets.Dict().tag(sync=True)
+
+    def __init__(self, data: dict, **traits) -> None:
+        super().__init__(data=data, **traits)
