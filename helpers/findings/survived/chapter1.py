@@ -1,0 +1,200 @@
+"""Claims of chapter 1: on the words that carry the instruction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache, partial
+from pathlib import Path
+
+import pandas as pd
+
+from helpers.findings.faithfulness.tables import instruction_scores
+from helpers.findings.recognition import blanked, segments, tables
+from helpers.findings.recognition.read import WHERE, WHOSE, scores
+from helpers.findings.release import tables as release
+from helpers.findings.survived.claims import Claim, Sides, Wide, beyond_shuffled, paired
+from helpers.methods.erasure import WAYS
+from helpers.methods.profiles import LEAST_RESPONSE
+from helpers.methods.statistics import Comparison, compare_independent
+from helpers.models.roles import ROLES
+from helpers.store.store import MissingResult, Store
+
+SHARE, SCORE, ALONE = "share", "all rows", "segments alone"  # readings of `segments`
+LONG = f"responses of {LEAST_RESPONSE} tokens or more"
+PLACEBO = "the instruction less the mean of the other segments"
+
+
+@lru_cache(maxsize=4)  # one table answers many questions
+def _segments(folder: Path) -> pd.DataFrame:
+    return segments.read_segments(Store(folder))
+
+
+def on_instruction(
+    column: str, response: str, store: Store, *, setting: str = "template", least: int = 1,
+    placebo: bool = False,
+) -> Wide:  # fmt: skip
+    """A reading of the instruction; less the mean of the prompt's other segments (`placebo`)."""
+    table = _segments(store.folder)
+    own, *others = (
+        segments.sides(table, setting, response, name, column, least)[list(ROLES)].astype(float)
+        for name in segments.SEGMENTS
+    )
+    return (own - pd.concat(others).groupby(level=0).mean()).dropna() if placebo else own
+
+
+def blanked_by(way: str, response: str, store: Store) -> Wide:
+    table = blanked.read_blanking(store)
+    return segments.sides(table[table["way"] == way], "template", response, "instruction", "loss")
+
+
+def by_estimate(column: str, estimate: str, before: str, store: Store) -> Wide:
+    """Score or share by another estimate than the gradient, on the first response tokens."""
+    found = instruction_scores(store).query("estimate == @estimate")
+    if found.empty:
+        raise MissingResult(f"The store holds no importance by {estimate}.")
+    wide = found.pivot(index="id", columns="reader", values=column)
+    return wide.reindex(columns=[before, "tuned"]).set_axis(list(ROLES), axis=1).dropna()
+
+
+def in_course(column: str, table: pd.DataFrame, *, on: str = "") -> pd.Series:
+    """A column of the course of training on the instruction, by prompt."""
+    rows = table[(table["segment"] == "instruction") & (table["on"] == on if on else True)]
+    return rows.set_index("id")[column]
+
+
+def readings(column: str, responses: Sequence[str], **options) -> list:
+    """The same reading on several responses, named by response and by what else is asked."""
+    said = {"setting": lambda x: WHERE[x], "least": lambda _: LONG, "placebo": lambda _: PLACEBO}
+    more = [said[name](value) for name, value in options.items()]
+    return [
+        partial(paired, partial(on_instruction, column, r, **options), ", ".join([WHOSE[r], *more]))
+        for r in responses
+    ]
+
+
+def blankings(response: str) -> list:
+    label = f"nats a token, {WHOSE[response]}, blanked by"
+    return [partial(paired, partial(blanked_by, way, response), f"{label} {way}") for way in WAYS]
+
+
+def estimates(column: str, before: str) -> list:
+    names = ("erasure", "norms held fixed")
+    return [partial(paired, partial(by_estimate, column, n, before), f"by {n}") for n in names]
+
+
+def matched(store: Store) -> Wide:
+    return tables.paired(tables.matched_scores(store))
+
+
+def equal_length(store: Store) -> Comparison:
+    return tables.equal_length(scores(store))
+
+
+def seven(store: Store) -> Wide:
+    return tables.paired(release.both_kept(scores(store)))
+
+
+# --- responses that follow against those that do not
+
+
+def _follow(values: pd.Series, followed: pd.Series, label: str) -> Comparison:
+    kept = followed.reindex(values.index)
+    values, kept = values[kept.notna()].astype(float), kept.dropna().astype(bool)
+    return compare_independent(
+        values[~kept].to_numpy(), values[kept].to_numpy(), label=label,
+        null_hypothesis="followed and not followed prompts have the same mean",
+    )  # fmt: skip
+
+
+def follow(sides: Sides, label: str, store: Store, *, setting: str = "template") -> Comparison:
+    """Tuned model: prompts that it did not follow (a) against those that it followed (b)."""
+    table = tables.own(scores(store), setting).query("model == 'tuned'").set_index("id")
+    return _follow(sides(store)["tuned"], table["followed"], label)
+
+
+def follow_seven(store: Store) -> Comparison:
+    table = release.rated(scores(store)).set_index("id")
+    return _follow(table["score"], table["followed"], "Vicuna, all data sets")
+
+
+OWN = partial(on_instruction, SCORE, "own")
+SEVEN = "LLaMA and Vicuna, all data sets"
+
+CLAIMS = (
+    Claim(
+        chapter=1, key="share", whose="this book", sign=1, unit="share of importance", lead=True,
+        compare=partial(paired, partial(on_instruction, SHARE, "tuned"), WHOSE["tuned"]),
+        text="On one and the same response, more of the importance lies on the instruction",
+        said=(
+            "When both models read the same response, the tuned one rests more on the instruction",
+            "When both models read the same response, the tuned one rests less on the instruction",
+            "When both models read the same response, the tuned one rests no more on the instruction",
+        ),
+        checks={
+            "other response": readings(SHARE, ("base", "own")),
+            "no template": readings(SHARE, ("tuned",), setting="plain"),
+            "placebo": "shares of the segments add up to one: where one rises, others fall",
+            "blanking": blankings("tuned"),
+            "other estimate": estimates("share", "base-on-tuned"),
+            "length": readings(SHARE, ("tuned",), least=LEAST_RESPONSE),
+            "shuffled tuning": [partial(beyond_shuffled, "gradient", partial(in_course, "share"))],
+            "7B": "the released matrices hold each model's own response alone",
+        },
+    ),
+    Claim(
+        chapter=1, key="score", whose="paper", sign=1, unit="instruction score",
+        compare=partial(paired, OWN, WHOSE["own"]),
+        text="Each on its own response, the tuned model's instruction score is higher",
+        said=(
+            "Each on its own response, the tuned model has the higher instruction score",
+            "Each on its own response, the tuned model has the lower instruction score",
+            "Each on its own response, the tuned model has no higher instruction score",
+        ),
+        checks={
+            "other response": readings(SCORE, ROLES),
+            "no template": [
+                *readings(SCORE, ("own",), setting="plain"),
+                partial(paired, partial(on_instruction, ALONE, "own"), "template rows left out"),
+            ],
+            "placebo": readings(SCORE, ("own",), placebo=True),
+            "blanking": blankings("own"),
+            "other estimate": estimates("score", "base"),
+            "length": [
+                partial(paired, matched, f"first k tokens of both, k of {LEAST_RESPONSE} or more"),
+                equal_length,
+                *readings(SCORE, ("own",), least=LEAST_RESPONSE),
+            ],
+            "shuffled tuning": [
+                partial(beyond_shuffled, "blanked", partial(in_course, "loss", on="own"))
+            ],
+            "7B": [partial(paired, seven, SEVEN)],
+        },
+    ),
+    Claim(
+        chapter=1, key="followed", whose="paper", sign=1, unit="instruction score",
+        compare=partial(follow, OWN, "tuned model, own responses"),
+        text="Responses that follow their instruction have a higher score than those that do not",
+        said=(
+            "Responses that follow have a higher instruction score than those that do not",
+            "Responses that follow have a lower instruction score than those that do not",
+            "Responses that follow have no higher instruction score than those that do not",
+        ),
+        checks={
+            "other response": "whether it follows is a property of the response itself",
+            "no template": [
+                partial(follow, partial(OWN, setting="plain"), WHERE["plain"], setting="plain")
+            ],
+            "placebo": [partial(follow, partial(OWN, placebo=True), PLACEBO)],
+            "blanking": [
+                partial(follow, partial(blanked_by, way, "own"), f"nats a token, blanked by {way}")
+                for way in WAYS
+            ],
+            "other estimate": [
+                partial(follow, partial(on_instruction, SHARE, "own"), "share of importance")
+            ],
+            "length": [partial(follow, partial(OWN, least=LEAST_RESPONSE), LONG)],
+            "shuffled tuning": "no scores are kept of the control tuning",
+            "7B": [follow_seven],
+        },
+    ),
+)  # fmt: skip

@@ -1,0 +1,158 @@
+"""Claims of chapter 2: on the middle of a prompt, and on the place of an instruction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache, partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from helpers.findings.positions import profile_tables as profiles
+from helpers.findings.positions.placed import ENDS, MATCHED, MIDDLE, grid, measures
+from helpers.findings.positions.profiles import LEFT_OUT, OURS
+from helpers.findings.positions.read import losses
+from helpers.findings.recognition.read import WHOSE
+from helpers.findings.recognition.tables import paired as side_by_side
+from helpers.findings.survived.claims import Claim, Compare, Sides, Wide, beyond_shuffled, paired
+from helpers.methods.profiles import stretches
+from helpers.methods.statistics import Comparison, compare_paired
+from helpers.models.roles import ROLES
+from helpers.store.store import Store
+
+SEVEN = "LLaMA and Vicuna, all data sets"
+
+# --- the middle of a prompt
+
+
+@lru_cache(maxsize=4)  # the profiles of one pair answer many questions
+def _profiles(folder: Path) -> pd.DataFrame:
+    return profiles.ours(Store(folder))
+
+
+def dips(table: pd.DataFrame, **setting) -> Wide:
+    """Relative density in the middle of a prompt less that at its ends."""
+    chosen = profiles.select(table, **setting)
+    values = np.stack(list(chosen["profile"])).astype(float)
+    middle, ends = stretches(values.shape[1])
+    chosen = chosen.assign(dip=values[:, middle].mean(1) - values[:, ends].mean(1))
+    return side_by_side(chosen.assign(id=chosen["kind"] + "/" + chosen["id"]), column="dip")
+
+
+def our_dips(store: Store, *, kind: str = OURS["template"], **setting) -> Wide:
+    table = _profiles(store.folder)
+    return dips(table[table["kind"] == kind] if len(table) else table, **setting)
+
+
+def seven_dips(store: Store) -> Wide:
+    return dips(profiles.released(store))
+
+
+def lost_dips(store: Store) -> Wide:
+    """What blanking an instruction takes from the expected answer, in the middle of a text less at its
+    ends (nats a token)."""
+    wide = grid(losses(store), "instruction")
+    mean = lambda role, places: wide[[(role, one) for one in places]].mean(axis=1)  # noqa: E731
+    return pd.DataFrame({role: mean(role, MIDDLE) - mean(role, ENDS) for role in ROLES})
+
+
+def below_ends(sides: Sides, label: str, store: Store) -> Comparison:
+    """The tuned model's middle (b) against its ends, as differences from zero (a)."""
+    values = sides(store)["tuned"].to_numpy(float)
+    return compare_paired(
+        np.zeros(len(values)), values, label=label,
+        null_hypothesis="the mean is the same in the middle as at the ends",
+    )  # fmt: skip
+
+
+def controls(ask: Callable[[Sides, str], Compare]) -> dict:
+    """The controls of a claim on the middle; `ask` says what is compared."""
+    return {
+        "other response": [partial(ask, partial(our_dips, response=r), WHOSE[r]) for r in ROLES],
+        "no template": [
+            partial(ask, partial(our_dips, kind=kind), kind) for kind in (LEFT_OUT, OURS["plain"])
+        ],
+        "placebo": "a profile runs over all words of a prompt: there are no others",
+        "blanking": [partial(ask, lost_dips, "an instruction moved through a text, blanked")],
+        "other estimate": [partial(ask, partial(our_dips, threshold=0), "all levels of S (b = 0)")],
+        "length": [partial(ask, partial(our_dips, response=MATCHED), "cut to the shorter length")],
+        "7B": [partial(ask, seven_dips, SEVEN)],
+    }
+
+
+# --- an instruction moved through a text
+
+
+def placed(column: str, store: Store, *, response: str = "expected") -> Wide:
+    """A measure of the instruction, mean over the places where it stood."""
+    return _over_places(grid(measures(store), column, response))
+
+
+def placed_losses(column: str, store: Store) -> Wide:
+    return _over_places(grid(losses(store), column))
+
+
+def course_loss(table: pd.DataFrame, *, dip: bool = False) -> pd.Series:
+    """What blanking the instruction takes (nats a token), by item: mean over places, or its `dip`."""
+    wide = table.pivot(index="id", columns="place", values="loss")
+    ends = [place for place in ENDS if place in wide]
+    return (
+        wide.drop(columns=ends).mean(axis=1) - wide[ends].mean(axis=1) if dip else wide.mean(axis=1)
+    )
+
+
+def _over_places(wide: pd.DataFrame) -> Wide:
+    return wide.T.groupby(level="model").mean().T
+
+
+CLAIMS = (
+    Claim(
+        chapter=2, key="middle", whose="paper", sign=-1, unit="relative density", lead=True,
+        compare=partial(below_ends, our_dips, "tuned model, own responses"),
+        text="For the tuned model the middle of a prompt counts less than its ends",
+        said=(
+            "For the tuned model the middle of a prompt counts more than its ends",
+            "For the tuned model the middle of a prompt counts less than its ends",
+            "For the tuned model the middle of a prompt counts no less than its ends",
+        ),
+        checks=controls(below_ends) | {"shuffled tuning": "the claim is on one model"},
+    ),
+    Claim(
+        compare=partial(paired, our_dips, "own responses"),
+        chapter=2, key="shallower", whose="paper", sign=1, unit="relative density",
+        text="Tuning lessens what the middle of a prompt lacks",
+        said=(
+            "Tuning lets the middle of a prompt count more, next to its ends",
+            "Tuning lets the middle of a prompt count less, next to its ends",
+            "Tuning leaves the middle of a prompt as it was, next to its ends",
+        ),
+        checks=controls(paired) | {
+            "shuffled tuning": [partial(beyond_shuffled, "placed", partial(course_loss, dip=True))]
+        },
+    ),
+    Claim(
+        compare=partial(paired, partial(placed, "share"), "expected response"),
+        chapter=2, key="placed", whose="this book", sign=1, unit="share of importance",
+        text="Wherever one instruction stands in a text, more importance lies on it after tuning",
+        said=(
+            "An instruction moved through a text draws more importance after tuning",
+            "An instruction moved through a text draws less importance after tuning",
+            "An instruction moved through a text draws no more importance after tuning",
+        ),
+        checks={
+            "other response": [partial(paired, partial(placed, "share", response="own"), WHOSE["own"])],
+            "no template": "the experiment is made in the template alone",
+            "placebo": [
+                partial(paired, partial(placed_losses, "difference"), "blanked, less as many other words")
+            ],
+            "blanking": [partial(paired, partial(placed_losses, "instruction"), "nats a token")],
+            "other estimate": [
+                partial(paired, partial(placed, name), name) for name in ("density", "score")
+            ],
+            "length": "both models read one expected answer: it has one length",
+            "shuffled tuning": [partial(beyond_shuffled, "placed", course_loss)],
+            "7B": "the released matrices hold no such experiment",
+        },
+    ),
+)  # fmt: skip

@@ -1,0 +1,143 @@
+"""Claims of chapter 4: on what feed-forward layers write."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+import pandas as pd
+
+from helpers.findings.ffn import tables as ffn
+from helpers.findings.ffn.against_random import against_random
+from helpers.findings.ffn.trust import blind_shares, read_labels
+from helpers.findings.release.concepts import KEYS, read_votes
+from helpers.findings.survived.claims import Claim, Wide, beyond_shuffled, paired
+from helpers.methods.rotation import NULLS
+from helpers.methods.statistics import Comparison
+from helpers.store.store import Store
+from helpers.words.annotation import LINGUISTIC_LEVELS, TASKS
+
+OF_WEIGHTS = "components are read from weights: there is no response, no prompt and no template"
+NEVER = dict.fromkeys(("other response", "no template", "length"), OF_WEIGHTS) | {
+    "blanking": "components are read from weights: no words are there to be blanked"
+}
+
+
+# --- shares of tasks, by layer
+
+
+def _by_layer(table: pd.DataFrame, answer: pd.Series) -> Wide:
+    return answer.astype(float).groupby([table["layer"], table["role"]]).mean().unstack("role")
+
+
+def tasks(store: Store, *, less_levels: bool = False) -> Wide:
+    """Share of a layer's lists that have a user task; less that of lists with a linguistic level."""
+    table = ffn.read_annotations(store)
+    found = _by_layer(table, table[list(TASKS)].any(axis=1))
+    return (
+        found - _by_layer(table, table[list(LINGUISTIC_LEVELS)].any(axis=1))
+        if less_levels
+        else found
+    )
+
+
+def interpretable_tasks(store: Store) -> Wide:
+    """The same, of the lists whose words are more alike than random directions'."""
+    table = ffn.read_annotations(store).query("beyond_random")
+    return _by_layer(table, table[list(TASKS)].any(axis=1)).dropna()
+
+
+def seven_tasks(store: Store) -> Wide:
+    """Share of the released components that ChatGPT gave a task, by layer."""
+    votes = read_votes(store)
+    named = (
+        votes.assign(task=votes[list(TASKS)].any(axis=1)).groupby(KEYS)["task"].mean().reset_index()
+    )
+    return _by_layer(named, named["task"]).dropna()
+
+
+# --- rotation
+
+
+def turned(store: Store) -> list[Comparison]:
+    """Degrees under random updates (a) and under tuning (b), paired by layer; all components first."""
+    found = ffn.compare_rotation(ffn.read_rotation(store))
+    spans = [one for one in found[: len(found) // len(NULLS)] if one.label.startswith("first")]
+    return [spans[-1], *(one for one in found if one is not spans[-1])]
+
+
+def beyond_draws(table: pd.DataFrame) -> pd.Series:
+    """Degrees that a layer's span turned, less the mean of random updates (part `turned`)."""
+    angles = table.pivot(index="layer", columns="draw", values="angle")
+    return angles[0] - angles.drop(columns=0).mean(axis=1)
+
+
+# --- lists of words against those of random directions
+
+
+def coherent(store: Store, *, question: str = "beyond_random", role: str = "tuned") -> Comparison:
+    table = ffn.read_annotations(store)
+    own = table[table["role"] == role]
+    return against_random(own, ffn.read_baseline(store), question, ffn.NAMES[question])
+
+
+def read_blindly(store: Store) -> Comparison:
+    """Lists that a reader who did not know their source found interpretable (the book's first pair)."""
+    one = next(x for x in blind_shares(read_labels("blind")) if x.label == "interpretable")
+    return replace(one, label="a blind reader of 300 lists")
+
+
+CLAIMS = (
+    Claim(
+        chapter=4, key="turned", whose="paper", sign=1, unit="degrees", lead=True,
+        compare=lambda store: turned(store)[0],
+        text="Tuning turns feed-forward components further than a random update of its size",
+        said=(
+            "Tuning turned feed-forward components further than random updates of its size do",
+            "Tuning turned feed-forward components less than random updates of its size do",
+            "Tuning turned feed-forward components no further than random updates of its size do",
+        ),
+        checks=NEVER | {
+            "placebo": "the random updates are part of the claim itself",
+            "other estimate": [lambda store: turned(store)[1:]],
+            "shuffled tuning": [partial(beyond_shuffled, "turned", beyond_draws)],
+            "7B": "the paper's weights were not turned at random: no null at this size",
+        },
+    ),
+    Claim(
+        compare=partial(paired, tasks, "lists with a task, by layer"),
+        chapter=4, key="tasks", whose="paper", sign=1, unit="share of lists",
+        text="After tuning, more of what the layers write belongs to user tasks",
+        said=(
+            "More of what feed-forward layers write belongs to user tasks after tuning",
+            "Less of what feed-forward layers write belongs to user tasks after tuning",
+            "No more of what feed-forward layers write belongs to user tasks after tuning",
+        ),
+        checks=NEVER | {
+            "placebo": [
+                partial(paired, partial(tasks, less_levels=True), "less the change of linguistic levels")
+            ],
+            "other estimate": [
+                partial(paired, interpretable_tasks, "of lists more alike than random directions'")
+            ],
+            "shuffled tuning": "no lists of words are kept of the control tuning",
+            "7B": [partial(paired, seven_tasks, "LLaMA and Vicuna, ChatGPT's labels")],
+        },
+    ),
+    Claim(
+        chapter=4, key="coherent", whose="paper", sign=1, unit="share of lists",
+        compare=coherent,
+        text="Components can be read: their words are more alike than those of random directions",
+        said=(
+            "Words of components are more alike than those of random directions",
+            "Words of components are less alike than those of random directions",
+            "Words of components are no more alike than those of random directions",
+        ),
+        checks=NEVER | {
+            "placebo": "the random directions are part of the claim itself",
+            "other estimate": [partial(coherent, question="interpretable"), read_blindly],
+            "shuffled tuning": "no lists of words are kept of the control tuning",
+            "7B": "the released lists have none of random directions beside them",
+        },
+    ),
+)  # fmt: skip

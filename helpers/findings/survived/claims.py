@@ -1,0 +1,111 @@
+"""What a claim is, and how one is asked of a pair, of its seeds and of its controls."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Literal
+
+import pandas as pd
+
+from helpers.findings.recognition.tables import compare
+from helpers.findings.survived.verdicts import MAIN, Cell, NoVariant, Reading, judge_row
+from helpers.methods.statistics import Comparison, compare_paired
+from helpers.store.store import Store
+
+CONTROLS = {
+    MAIN: "the comparison that the claim itself makes",
+    "other response": "both models read another response than in the claim",
+    "no template": "the template's tokens left out, or a prompt of plain text",
+    "placebo": "more than the same measure finds where no instruction is",
+    "blanking": "what is lost, exactly, when the words are blanked out whole",
+    "other estimate": "the same question by another way to measure it",
+    "length": "responses of equal or sufficient length alone",
+    "other seed": "the same tuning, repeated from other seeds",
+    "shuffled tuning": "more than tuning on responses dealt to wrong instructions",
+    "7B": "the authors' released matrices of LLaMA and Vicuna",
+}
+SEEDS = (1, 2)  # of the repeated tuning: stores PAIR-seed-1, PAIR-seed-2 beside the pair's own
+SHORT, SHUFFLED = "short", "shuffled"  # runs of the course with as many steps
+Compare = Callable[[Store], Comparison]
+Wide = pd.DataFrame  # a row an item: columns base and tuned
+Sides = Callable[[Store], Wide]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One row. `said`: what a sentence says where it is found, where the opposite is, and where neither.
+
+    `compare` makes the claim's comparison on a pair's store. `checks` holds, by control, comparisons of
+    a store, or why there can be none; "7B" takes the store of the authors' models.
+    """
+
+    chapter: int
+    key: str
+    whose: Literal["paper", "this book"]
+    text: str
+    said: tuple[str, str, str]
+    sign: Literal[1, -1]
+    unit: str
+    compare: Compare
+    checks: Mapping[str, Sequence[Compare] | str] = field(default_factory=dict)
+    lead: bool = False  # whose sentence stands for the chapter
+
+    def _asked(self, store: Store, seven: Store) -> dict[str, Sequence[Reading] | str]:
+        asked: dict[str, Sequence[Reading] | str] = {MAIN: [partial(self.compare, store)]}
+        for control in CONTROLS:
+            what = self.checks.get(control, "the control does not apply")
+            source = seven if control == "7B" else store
+            if not isinstance(what, str):
+                asked[control] = [partial(one, source) for one in what]
+            elif control not in asked:
+                asked[control] = what
+        asked["other seed"] = [partial(self._seed, store, seed) for seed in SEEDS]
+        return asked
+
+    def _seed(self, store: Store, seed: int) -> Comparison:
+        return replace(self.compare(beside(store, f"seed-{seed}")), label=f"seed {seed}")
+
+    def cells(self, store: Store, seven: Store) -> dict[str, Cell]:
+        """A verdict for every control, in the order of CONTROLS."""
+        command = store.command(paths=False)
+        judged = judge_row(self.sign, self._asked(store, seven), command)
+        return {control: judged[control] for control in CONTROLS}
+
+
+def beside(store: Store, name: str) -> Store:
+    """The store of a variant of a pair, which lies beside the pair's own: PAIR-NAME."""
+    found = Store(store.folder.with_name(f"{store.folder.name}-{name}"))
+    if not found.manifest():
+        raise NoVariant(f"no store {found.folder.name}")
+    return found
+
+
+def paired(sides: Sides, label: str, store: Store) -> Comparison:
+    """Base against tuned, over items."""
+    return compare(sides(store), label, "value")
+
+
+# --- the control tuning, from the course of training
+
+
+def last(store: Store, run: str, part: str) -> pd.DataFrame:
+    """A part of the last step of a run in the finding `course`."""
+    held = store.manifest()
+    names = sorted(n for n in held if re.fullmatch(rf"course/{run}/\d+/{part}", n))
+    return store.read(names[-1] if names else f"course/{run}/{part}")
+
+
+def beyond_shuffled(
+    part: str, values: Callable[[pd.DataFrame], pd.Series], store: Store
+) -> Comparison:
+    """A short run of the book's tuning (b) against one as long on shuffled responses (a), by item."""
+    runs = (values(last(store, run, part)) for run in (SHUFFLED, SHORT))
+    both = pd.concat(runs, axis=1, keys=["shuffled", "real"]).dropna().astype(float)
+    return compare_paired(
+        both["shuffled"].to_numpy(), both["real"].to_numpy(),
+        label="a short run of the tuning, less one on shuffled responses",
+        null_hypothesis="the shuffled tuning gives the same mean",
+    )  # fmt: skip
