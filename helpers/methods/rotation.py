@@ -145,17 +145,19 @@ def random_factors(
     draws: int,
     seed: int = 0,
     null: Null = "norm",
+    values: Float[ndarray, " value"] | None = None,
 ) -> Iterator[Factors]:
     """Random updates of the same Frobenius norm and rank as `update`, each as its two factors.
 
     null="norm" draws a product of Gaussian factors; null="spectrum" also keeps every singular value
     and only turns the singular vectors at random: the stricter null, since an update that
-    concentrates on few directions turns more than a spread one of the same norm.
+    concentrates on few directions turns more than a spread one of the same norm. `values`: its
+    singular values, where they are known.
     """
     if null not in NULLS:
         raise ValueError(f"null={null!r} is unknown: use 'norm' or 'spectrum'.")
     rng = np.random.default_rng(seed)
-    values = torch.linalg.svdvals(update).numpy(force=True)
+    values = torch.linalg.svdvals(update).numpy(force=True) if values is None else values
     (rows, columns), rank = update.shape, _rank(values)
     values, norm = values[:rank], np.linalg.norm(values)
     for _ in range(draws):

@@ -12,6 +12,9 @@ from torch import Tensor
 
 from helpers.methods.word_pairs import LEAST, TOP_K, WordSpace, strongest
 
+# Words with the largest activations of each dimension, and these activations.
+Strongest = tuple[Int[Tensor, "dimension top"], Float[Tensor, "dimension top"]]
+
 
 @dataclass(frozen=True)
 class VerbSpace:
@@ -45,9 +48,16 @@ def verb_counts(
     The same as counting in `head_knowledge(word_pairs(query, key))`, of which it makes only the
     pairs with a verb on one side.
     """
-    (n_words, n_dimensions), n_verbs = query.shape, len(space.together)
-    sides = [strongest(side.T.contiguous(), top_k) for side in (query, key)]
-    found = []
+    sides = (strongest(side.T.contiguous(), top_k) for side in (query, key))
+    return linked_verbs(*sides, space, least=least)
+
+
+def linked_verbs(
+    query: Strongest, key: Strongest, space: VerbSpace, *, least: Sequence[int] = (LEAST,)
+) -> Int[ndarray, "least verb"]:
+    """`verb_counts` of a head whose strongest words (`word_pairs.strongest`) are known."""
+    n_words, n_dimensions, n_verbs = len(space.number), len(query[0]), len(space.together)
+    found, sides = [], (query, key)
     for (words, values), (others, other_values) in (sides, sides[::-1]):
         verb = space.number[words]
         row, at = (verb >= 0).nonzero(as_tuple=True)

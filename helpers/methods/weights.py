@@ -209,22 +209,32 @@ class Weights:
         return self._head(layer, group, "key", fold)
 
     def _head(self, layer: int, head: int, side: str, fold: bool) -> Tensor:
-        attention, table = self._attention(layer), self.architecture
         columns = slice(head * self.head_dim, (head + 1) * self.head_dim)
-        weight = getattr(table, side)(attention).detach()[:, columns]
+        weight = getattr(self.architecture, side)(self._attention(layer)).detach()[:, columns]
         if not fold:
             return weight
-        if table.attention_norm is not None:
-            norm = getattr(self._layers[layer], table.attention_norm)
-            weight = table.norm_scale(norm).detach()[:, None] * weight
-            if isinstance(norm, nn.LayerNorm):  # takes the mean away, which is linear as well
-                weight = weight - weight.mean(dim=0)
-        side_norm = getattr(attention, f"{side[0]}_norm", None)
-        if side_norm is not None:
-            scale = table.norm_scale(side_norm).detach()
-            # OLMo 2 normalises all heads together: its weight is as wide as the projection.
-            weight = weight * (scale if scale.numel() == self.head_dim else scale[columns])
-        return weight
+        return self.fold_after(layer, head, side, self.fold_before(layer, weight))
+
+    def fold_before(self, layer: int, weight: Float[Tensor, "hidden columns"]) -> Tensor:
+        """What the norm in front of attention does to the rows of a projection (linear)."""
+        if self.architecture.attention_norm is None:
+            return weight
+        norm = getattr(self._layers[layer], self.architecture.attention_norm)
+        weight = self.architecture.norm_scale(norm).detach()[:, None] * weight
+        # A LayerNorm takes the mean away, which is linear as well.
+        return weight - weight.mean(dim=0) if isinstance(norm, nn.LayerNorm) else weight
+
+    def fold_after(
+        self, layer: int, head: int, side: str, weight: Float[Tensor, "rows head_dim"]
+    ) -> Tensor:
+        """What the norm on queries or keys does to the columns of one head (linear)."""
+        side_norm = getattr(self._attention(layer), f"{side[0]}_norm", None)
+        if side_norm is None:
+            return weight
+        scale = self.architecture.norm_scale(side_norm).detach()
+        # OLMo 2 normalises all heads together: its weight is as wide as the projection.
+        columns = slice(head * self.head_dim, (head + 1) * self.head_dim)
+        return weight * (scale if scale.numel() == self.head_dim else scale[columns])
 
     def value_vectors(self, layer: int) -> Float[Tensor, "intermediate hidden"]:
         """Rows of the transposed down projection (method.md, section 4)."""

@@ -9,7 +9,6 @@ many. Chance is a random update of all query and key projections, as large as th
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cache, partial
 from typing import Literal
@@ -22,10 +21,10 @@ from numpy import ndarray
 from torch import Tensor
 
 from helpers.methods.heads import Form, each_head
-from helpers.methods.rotation import NULLS, random_updates
-from helpers.methods.verbs import VerbSpace, verb_counts, verb_space
+from helpers.methods.rotation import NULLS, Factors, Null, random_factors
+from helpers.methods.verbs import Strongest, VerbSpace, linked_verbs, verb_counts, verb_space
 from helpers.methods.weights import Weights, weights
-from helpers.methods.word_pairs import LEAST, TOP_K, word_space
+from helpers.methods.word_pairs import LEAST, TOP_K, strongest, word_space
 from helpers.models.pair import Pair
 from helpers.models.roles import ROLES
 from helpers.store.origin import inputs_hash
@@ -136,9 +135,11 @@ def make_readings(
 
 # --- random updates of the same size
 
+Updates = dict[tuple[int, str], list[Factors]]  # by layer and side, one a draw
+
 
 def projections(of_model: Weights, layer: int, side: str) -> list[Float[Tensor, "hidden head_dim"]]:
-    """Views of each head's columns as the model stores them: what is written here, it uses."""
+    """Each head's columns as the model stores them."""
     if side == "query":
         return [of_model.query(layer, head, fold=False) for head in range(of_model.n_heads)]
     shared_by = of_model.n_heads // of_model.n_key_value_heads
@@ -148,10 +149,9 @@ def projections(of_model: Weights, layer: int, side: str) -> list[Float[Tensor, 
     ]
 
 
-Updates = dict[tuple[int, str], Float[Tensor, "hidden columns"]]
-
-
-def all_projections(pair: Pair, role: str) -> Updates:
+def all_projections(
+    pair: Pair, role: str
+) -> dict[tuple[int, str], Float[Tensor, "hidden columns"]]:
     """Copies of all query and key projections of one model, on the CPU: it may go meanwhile."""
     of_model = weights(pair.model(role))
     return {
@@ -161,40 +161,67 @@ def all_projections(pair: Pair, role: str) -> Updates:
     }
 
 
-def real_updates(pair: Pair) -> Updates:
-    """What tuning added to all query and key projections; one model is asked for after the other."""
+def real_updates(pair: Pair) -> dict[tuple[int, str], tuple[Tensor, Float[ndarray, " value"]]]:
+    """What tuning added to all query and key projections, with singular values; one model at a time."""
     base, tuned = (all_projections(pair, role) for role in ROLES)
-    return {key: tuned[key] - base[key] for key in base}
+    added = {key: tuned[key] - base[key] for key in base}
+    return {key: (one, torch.linalg.svdvals(one).numpy()) for key, one in added.items()}
 
 
-def drawn_updates(real: Updates, *, draws: int, seed: int, null: str) -> Iterator[Updates]:
+def drawn_updates(real: dict, *, draws: int, seed: int, null: Null) -> Updates:
     """Random updates of all query and key projections, each of its real update's norm and rank."""
-    sources = {
-        (layer, side): random_updates(
-            update, draws=draws, seed=10_000 * seed + 2 * layer + SIDES.index(side), null=null
+    return {
+        (layer, side): list(
+            random_factors(
+                update, draws=draws, seed=10_000 * seed + 2 * layer + SIDES.index(side), null=null,
+                values=values,
+            )
         )
-        for (layer, side), update in real.items()
-    }
-    for _ in range(draws):
-        yield {key: next(source) for key, source in sources.items()}
+        for (layer, side), (update, values) in real.items()
+    }  # fmt: skip
 
 
-@contextmanager
-def updated(of_model: Weights, updates: dict[tuple[int, str], Tensor]) -> Iterator[Weights]:
-    """The model with updates added to its projections; afterwards they are exactly as before."""
-    kept = {key: [view.clone() for view in projections(of_model, *key)] for key in updates}
-    try:
-        with torch.no_grad():
-            for key, update in updates.items():
-                views = projections(of_model, *key)
-                for view, own in zip(views, update.split(views[0].shape[1], dim=1), strict=True):
-                    view.add_(own.to(view))
-        yield of_model
-    finally:
-        with torch.no_grad():
-            for key, saved in kept.items():
-                for view, own in zip(projections(of_model, *key), saved, strict=True):
-                    view.copy_(own)
+def _strongest_after(
+    of_model: Weights, layer: int, side: str, rows: Float[Tensor, "word hidden"],
+    updates: Sequence[Factors], top_k: int,
+) -> Iterator[list[Strongest]]:  # fmt: skip
+    """The strongest words of each head of one layer (group of keys), update by update.
+
+    The words' activations in the model itself are made once; an update of low rank, known by its
+    factors, adds to them at hardly any cost.
+    """
+    stored = projections(of_model, layer, side)
+    own = [of_model.fold_after(layer, head, side, of_model.fold_before(layer, one)).float().T @ rows.T
+           for head, one in enumerate(stored)]  # fmt: skip
+    width = stored[0].shape[1]
+    for factors in updates:
+        left, right = (torch.from_numpy(one).to(rows) for one in factors)
+        inner = of_model.fold_before(layer, left).T @ rows.T
+        outer = (of_model.fold_after(layer, head, side, one)
+                 for head, one in enumerate(right.split(width, dim=1)))  # fmt: skip
+        yield [strongest(torch.addmm(before, one.T, inner), top_k)
+               for before, one in zip(own, outer, strict=True)]  # fmt: skip
+
+
+def count_after(
+    pair: Pair, role: str, prepared: Prepared, updates: Updates, top_k: int = TOP_K
+) -> Int[ndarray, "draw least head verb"]:
+    """`count_verbs` of a model with each random update added to it; the model itself stays as it is."""
+    of_model = weights(pair.model(role))
+    rows, layers = word_embeddings(of_model, pair.tokenizer, prepared.words), []
+    shared_by = of_model.n_heads // of_model.n_key_value_heads
+    for layer in range(of_model.n_layers):
+        sides = (_strongest_after(of_model, layer, side, rows, updates[layer, side], top_k)
+                 for side in SIDES)  # fmt: skip
+        layers.append([
+            [linked_verbs(query, keys[head // shared_by], prepared.space, least=COUNTED_FROM)
+             for head, query in enumerate(queries)]
+            for queries, keys in zip(*sides, strict=True)
+        ])  # fmt: skip
+    found = np.array(layers)  # layer, draw, head, least, verb
+    return found.transpose(1, 3, 0, 2, 4).reshape(
+        found.shape[1], len(COUNTED_FROM), -1, found.shape[-1]
+    )
 
 
 def make_null(
@@ -205,18 +232,19 @@ def make_null(
     made_from = {"words": lexicon.hash, "inputs": inputs_hash([top_k, BLOCK])}
 
     @cache  # only if some block is left to make
-    def shared() -> tuple[Updates, Prepared, ndarray]:
+    def shared() -> tuple[dict, Prepared, ndarray]:
         real, prepared = real_updates(pair), prepare(pair, lexicon, reading)
         return real, prepared, count_verbs(pair, "base", prepared, reading)
 
     def make_block(null: str, block: int) -> pd.DataFrame:
-        (real, prepared, base), of_model = shared(), weights(pair.model("base"))
-        tables = []
-        for number, updates in enumerate(drawn_updates(real, draws=BLOCK, seed=block, null=null)):
-            with updated(of_model, updates):
-                counts = count_verbs(pair, "base", prepared, reading)
-            table = verb_changes(base, counts, of_model.n_layers)
-            tables.append(table.assign(draw=np.uint8(BLOCK * block + number)))
+        real, prepared, base = shared()
+        drawn = drawn_updates(real, draws=BLOCK, seed=block, null=null)
+        counts = count_after(pair, "base", prepared, drawn, top_k)
+        n_layers = weights(pair.model("base")).n_layers
+        tables = [
+            verb_changes(base, one, n_layers).assign(draw=np.uint8(BLOCK * block + number))
+            for number, one in enumerate(counts)
+        ]
         return pd.concat(tables, ignore_index=True)
 
     blocks = [(null, block) for null in NULLS for block in range(-(-draws // BLOCK))]
