@@ -28,10 +28,8 @@ from helpers.pages.tables import show_difference, show_p
 from helpers.store.store import Store, open_store
 
 CLAIMS = (*chapter1.CLAIMS, *chapter2.CLAIMS, *chapter3.CLAIMS, *chapter4.CLAIMS)
-STANDING, NOTHING = (
-    (HOLDS, WEAKER),
-    (GONE, REVERSED),
-)  # what agrees with a claim that holds, and that is gone
+# What a control says that agrees with the claim's own comparison, by the verdict on that.
+ALIKE = {HOLDS: (HOLDS, WEAKER), GONE: (GONE, REVERSED), REVERSED: (REVERSED,)}
 FEW = 3  # controls that a chapter needs before it is called sure
 
 
@@ -50,9 +48,7 @@ class Row:
     @property
     def agreeing(self) -> int:
         """How many of them say what the claim's own comparison says."""
-        alike = next(
-            (kind for kind in (STANDING, NOTHING) if self.cells[MAIN].verdict in kind), (REVERSED,)
-        )
+        alike = ALIKE.get(self.cells[MAIN].verdict, ())
         return sum(cell.verdict in alike for cell in self.checks)
 
 
@@ -92,6 +88,22 @@ def agreement(row: Row) -> str:
     return f"{prose.number(k)} of {of} controls agree{'s' if k < 2 else ''}"
 
 
+def worded(row: Row) -> str:
+    """A claim's finding and how many controls agree, as one sentence."""
+    return f"{said(row)}; {agreement(row)}."
+
+
+def sureness(row: Row) -> str:
+    """A few words on how sure a claim's finding is: how many of its controls agree with it."""
+    own, n, k = row.cells[MAIN], len(row.checks), row.agreeing
+    if not own.judged:
+        return own.verdict
+    if n < FEW:
+        return "hardly checked"
+    word = "sure" if k == n else "fairly sure" if k >= 2 * n / 3 else "unsure"
+    return f"{word}; a small effect could hide" if own.verdict == GONE else word
+
+
 @cache
 def _of_the_book(chapter: int) -> Row:
     return lead(chapter)
@@ -102,33 +114,48 @@ def sentence(chapter: int, store: Store | None = None) -> str:
 
     Of the book's own pair, or of a store's.
     """
-    row = lead(chapter, store) if store else _of_the_book(chapter)
-    return f"{said(row)}; {agreement(row)}."
+    return worded(lead(chapter, store) if store else _of_the_book(chapter))
 
 
 def sure(chapter: int, store: Store | None = None) -> str:
-    """A few words on how sure a chapter's finding is: how many of its controls agree with it."""
-    row = lead(chapter, store) if store else _of_the_book(chapter)
-    own, n, k = row.cells[MAIN], len(row.checks), row.agreeing
-    if not own.judged:
-        return own.verdict
-    if n < FEW:
-        return "hardly checked"
-    word = "sure" if k == n else "fairly sure" if k >= 2 * n / 3 else "unsure"
-    return f"{word}; a small effect could hide" if own.verdict == GONE else word
+    """A few words on how sure a chapter's finding is."""
+    return sureness(lead(chapter, store) if store else _of_the_book(chapter))
 
 
 # --- for reading
 
 
-def shown(found: Row) -> dict[str, str]:
-    return {name: cell.verdict for name, cell in found.cells.items()}
+def by_claim(found: list[Row]) -> pd.DataFrame:
+    """One row a claim, in words: what was found, how sure, and whose claim it is."""
+    return pd.DataFrame(
+        {
+            "chapter": row.claim.chapter,
+            "what was found": worded(row),
+            "how sure": sureness(row),
+            "whose claim": row.claim.whose,
+        }
+        for row in found
+    ).set_index("chapter")
+
+
+def in_words(found: list[Row]) -> str:
+    """How many claims hold as claimed, and how many of these under every control that was tried."""
+    holding = [row for row in found if row.cells[MAIN].verdict == HOLDS]
+    whole = [row for row in holding if row.checks and row.agreeing == len(row.checks)]
+    return (
+        f"Of {prose.number(len(found))} claims {prose.number(len(holding))} hold as claimed in this "
+        f"pair, and {prose.number(len(whole))} of these under every control that could be tried."
+    )
 
 
 def verdicts(found: list[Row]) -> pd.DataFrame:
     """One row a claim, one column a control."""
     index = [f"{row.claim.chapter}. {row.claim.text} ({row.claim.whose})" for row in found]
-    return pd.DataFrame([shown(row) for row in found], index=index, columns=list(CONTROLS))
+    return pd.DataFrame(
+        [{k: v.verdict for k, v in row.cells.items()} for row in found],
+        index=index,
+        columns=list(CONTROLS),
+    )
 
 
 def readings(cell: Cell) -> list[dict[str, object]]:
@@ -157,9 +184,3 @@ def details(found: list[Row]) -> pd.DataFrame:
             for one in readings(cell) or [{}]:
                 table.append(about | one | {"why": cell.why})
     return pd.DataFrame(table).fillna("")
-
-
-def counts(found: list[Row]) -> pd.Series:
-    """How many cells have each verdict."""
-    cells = pd.Series([cell.verdict for row in found for cell in row.cells.values()])
-    return cells.value_counts()

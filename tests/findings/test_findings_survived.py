@@ -1,0 +1,239 @@
+"""What survived: verdicts on planted comparisons, and what a chapter's sentence makes of them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from helpers.findings.survived import sentence, sure, tables
+from helpers.findings.survived.chapter2 import course_loss
+from helpers.findings.survived.claims import CONTROLS, MAIN, Claim, beyond_shuffled, last
+from helpers.findings.survived.tables import CLAIMS, Row, agreement, details, said, verdicts
+from helpers.findings.survived.verdicts import (
+    GONE,
+    HOLDS,
+    JUDGED,
+    MISSING,
+    REVERSED,
+    UNTESTABLE,
+    WEAKER,
+    from_rank,
+    judge_row,
+    relative_size,
+    seen,
+    verdict_of,
+)  # fmt: skip
+from helpers.methods.chance import among
+from helpers.methods.statistics import compare_paired, untested
+from helpers.store.store import MissingResult, Store
+
+N, NOWHERE = 120, Store(Path("nowhere"))
+
+
+def planted(effect: float, *, seed: int = 0, label: str = "planted", scale: float = 1.0):
+    """Items whose tuned values lie `effect` standard deviations above the base's, exactly."""
+    rng = np.random.default_rng(seed)
+    base, noise = rng.normal(size=(2, N))
+    noise = 0.8 * (noise - noise.mean())
+    return compare_paired(
+        scale * base, scale * (base + noise + effect), label=label, null_hypothesis="no effect"
+    )
+
+
+def reading(effect: float, **about):
+    return lambda *_: planted(effect, **about)
+
+
+def lacking(*_):
+    raise MissingResult("no such part")
+
+
+def claim(main: float, checks: dict, sign: int = 1, said=("up", "down", "none")) -> Claim:
+    return Claim(
+        1, "planted", "paper", "A planted claim", said, sign, "units", reading(main),
+        {name: [reading(x) for x in xs] for name, xs in checks.items()},
+    )  # fmt: skip
+
+
+def row(main: float, checks: dict, **about) -> Row:
+    one = claim(main, checks, **about)
+
+    return Row(one, one.cells(NOWHERE, NOWHERE))
+
+
+@pytest.mark.parametrize(
+    ("effect", "sign", "verdict"),
+    [(1, 1, HOLDS),
+     (0.3, 1, WEAKER), (0.0, 1, GONE), (-1, 1, REVERSED), (-1, -1, HOLDS), (1, -1, REVERSED)],
+)  # fmt: skip
+def test_a_planted_effect_gets_its_verdict(effect, sign, verdict):
+    assert verdict_of(planted(effect, seed=1), sign, planted(sign)) == verdict
+
+
+def test_a_control_in_another_unit_is_compared_by_its_standardised_size():
+    small = planted(1, scale=0.001)
+    assert relative_size(small, planted(1)) == pytest.approx(1)
+    assert verdict_of(small, 1, planted(1)) == HOLDS
+
+
+def test_a_comparison_that_the_data_do_not_allow_is_not_testable():
+    assert verdict_of(untested("few", "too few values"), 1) == UNTESTABLE
+
+
+def test_the_cells_of_a_claim_are_one_family_and_the_worst_reading_names_a_cell():
+    weak = planted(0.19)
+    assert 0.005 < weak.p_value < 0.05
+    alone = judge_row(1, {MAIN: [reading(1)], "length": [reading(0.19)]})
+    assert alone["length"].verdict == WEAKER
+    many = {MAIN: [reading(0.0)], "length": [reading(0.19)], "blanking": [reading(0.0)] * 9}
+    assert judge_row(1, many)["length"].verdict == GONE
+    both = judge_row(1, {MAIN: [reading(1)], "length": [reading(1), reading(-1)]})["length"]
+    assert both.verdict == REVERSED and both.verdicts == (HOLDS, REVERSED)
+
+
+def test_what_is_missing_and_what_cannot_be_is_told_apart_with_its_reason():
+    cells = judge_row(
+        1,
+        {MAIN: [reading(1)], "length": [lacking], "7B": "no such models",
+         "blanking": [lacking, reading(1)],
+         "placebo": [lambda: untested("few", "too few values")]},
+        "compute it",
+    )  # fmt: skip
+    assert cells["length"].verdict == MISSING and "compute it" in cells["length"].why
+    assert cells["7B"].verdict == UNTESTABLE and cells["7B"].why == "no such models"
+    assert cells["blanking"].verdict == HOLDS and "compute it" in cells["blanking"].why
+    assert cells["placebo"].verdict == UNTESTABLE and "too few" in cells["placebo"].why
+
+
+def test_where_the_claim_itself_is_missing_controls_are_judged_without_its_size():
+    cells = judge_row(1, {MAIN: [lacking], "length": [reading(0.3)]})
+    assert cells[MAIN].verdict == MISSING and cells["length"].verdict == HOLDS
+
+
+def test_what_would_have_been_seen_is_said_of_intervals_too():
+    found = planted(0.0)
+    assert seen(found) == pytest.approx(found.detectable())
+
+    assert seen(replace(found, error=np.nan)) == pytest.approx(seen(found), rel=0.1)
+
+
+def test_a_value_beyond_all_random_draws_is_told_apart_and_one_among_them_is_not():
+    draws = np.random.default_rng(0).normal(size=200)
+    high, middle = (from_rank(among(x, draws), "rank", "one more draw") for x in (9.0, 0.0))
+    assert verdict_of(high, 1) == HOLDS and verdict_of(high, -1) == REVERSED
+    assert verdict_of(middle, 1) == GONE and high.n == 200
+    assert seen(high) == pytest.approx(among(9.0, draws).detectable)
+    assert not from_rank(among(1.0, np.array([])), "none", "").possible
+
+
+FIVE = [name for name in CONTROLS if name != MAIN][:5]
+
+
+@pytest.mark.parametrize(
+    ("main", "checks", "words", "sureness"),
+    [
+        (1, [1] * 5, "up; all five controls agree", "sure"),
+        (1, [1, 1, 1, 1, 0], "up; four of five controls agree", "fairly sure"),
+        (1, [0.3, 0, 0, 0, -1], "up; one of five controls agrees", "unsure"),
+        (0, [0, 0, 0, 0, -1], "none; all five controls agree", "sure; a small effect could hide"),
+        (0, [1, 1, 1, 1, 1], "none; none of five controls agrees", "unsure; a small effect could hide"),
+        (-1, [-1, -1, 0, 1, -1], "down; three of five controls agree", "unsure"),
+        (1, [1], "up; the one control agrees", "hardly checked"),
+    ],
+)  # fmt: skip
+def test_a_sentence_says_what_the_verdicts_say(monkeypatch, main, checks, words, sureness):
+    own = claim(main, {name: [x] for name, x in zip(FIVE, checks, strict=False)})
+    monkeypatch.setattr(tables, "lead", lambda *_: Row(own, own.cells(*[NOWHERE] * 2)))
+    assert sentence(1, NOWHERE) == f"{words}."
+    assert sure(1, NOWHERE) == sureness
+
+
+def test_a_claim_on_less_is_said_by_the_sign_that_was_found():
+    found = row(-1, {}, sign=-1)
+    assert said(found) == "down" and found.cells[MAIN].verdict == HOLDS
+    assert agreement(found) == "not checked"
+
+
+def test_seeds_are_read_from_the_stores_beside_the_pairs_own(tmp_path):
+    values = {"pair": 1.0, "pair-seed-1": 1.0, "pair-seed-2": -1.0}
+    for name in values:
+        Store(tmp_path / name).write("some/part", pd.DataFrame({"x": [1]}))
+    one = Claim(
+        1, "k", "paper", "text", ("up", "down", "none"), 1, "unit",
+        lambda store: planted(values[store.folder.name]),
+    )  # fmt: skip
+    cell = one.cells(Store(tmp_path / "pair"), NOWHERE)["other seed"]
+    assert cell.verdicts == (HOLDS, REVERSED) and cell.verdict == REVERSED
+    alone = one.cells(Store(tmp_path / "pair-seed-1"), NOWHERE)["other seed"]
+    assert alone.verdict == MISSING and "pair-seed-1-seed-1" in alone.why
+
+
+def test_shuffled_tuning_is_taken_off_the_real_one_item_by_item(tmp_path):
+    store, rng = Store(tmp_path / "pair"), np.random.default_rng(0)
+    ids = [f"p{i}" for i in range(40)]
+    for run, shift in (("short", 0.3), ("shuffled", 0.0)):
+        for step in (100, 200):
+            loss = shift * (step == 200) + 0.1 * rng.normal(size=40)
+            table = pd.DataFrame({"id": ids, "loss": loss})
+            store.write(f"course/{run}/{step:06d}/blanked", table)
+    found = beyond_shuffled("blanked", lambda table: table.set_index("id")["loss"], store)
+    assert found.n == 40 and found.difference == pytest.approx(0.3, abs=0.08)
+    assert last(store, "short", "blanked")["loss"].mean() > 0.2
+    with pytest.raises(MissingResult):
+        last(store, "short", "placed")
+
+
+def test_the_course_gives_the_middle_less_the_ends():
+    table = pd.DataFrame(
+        {"id": ["a"] * 3, "place": ["before", "half", "after"], "loss": [1.0, 5, 2]}
+    )
+    assert course_loss(table, dip=True)["a"] == 3.5
+    assert course_loss(table)["a"] == pytest.approx(8 / 3)
+
+
+# --- the book's own store
+
+
+@pytest.fixture(scope="module")
+def book():
+    return tables.rows()
+
+
+def test_every_claim_has_a_cell_for_every_control_and_a_reason_where_it_has_no_verdict(book):
+    assert verdicts(book).shape == (len(CLAIMS), len(CONTROLS))
+    for one in book:
+        for name, cell in one.cells.items():
+            assert cell.verdict in JUDGED or cell.why, (one.claim.key, name)
+            assert cell.why != "the control does not apply", (one.claim.key, name)
+    assert len({one.claim.key for one in book}) == len(book)
+
+
+def test_details_hold_every_comparison_with_its_n_and_number(book):
+    shown = details(book)
+    assert len(shown) >= sum(max(1, len(c.found)) for one in book for c in one.cells.values())
+    judged = shown[shown["verdict"].isin(JUDGED)]
+    assert (judged["n"].astype(int) > 2).all() and judged["difference"].str.contains(
+        "[", regex=False
+    ).all()
+    gone = judged[judged["verdict"] == GONE]
+    assert (gone["seen"] != "").all()
+    assert not shown["why"].str.contains(r"/work|/home|/tmp|\\").any()
+
+
+@pytest.mark.parametrize("chapter", [1, 2, 3, 4])
+def test_a_chapters_sentence_is_short_and_has_no_long_number(chapter):
+    said = sentence(chapter)
+    assert said.endswith(".") and len(said) < 200 and not re.search(r"\d{3}|\d\.\d", said)
+    assert sure(chapter)
+
+
+def test_only_chapters_with_claims_have_a_sentence():
+    with pytest.raises(ValueError, match="chapter=7"):
+        sentence(7)
+    leads = [one.chapter for one in CLAIMS if one.lead]
+    assert leads == [1, 2, 3, 4]
