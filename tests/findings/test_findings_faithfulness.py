@@ -10,6 +10,7 @@ from scipy.stats import spearmanr
 from tiny import build
 
 from helpers.findings.faithfulness import compute as faithfulness
+from helpers.findings.faithfulness import explorer, read, verdict
 from helpers.findings.faithfulness import tables as faithfulness_view
 from helpers.findings.faithfulness.compute import (
     RANDOM_ORDERS,
@@ -20,6 +21,7 @@ from helpers.findings.faithfulness.compute import (
 )
 from helpers.methods.erasure import blanking
 from helpers.methods.importance import METHODS, importance
+from helpers.methods.statistics import Comparison
 from helpers.prompts.prompt import Encoded, read_prompts
 from helpers.store.store import MissingResult, Store, open_store
 
@@ -104,7 +106,8 @@ def test_rank_agreement_is_spearmans_rho_of_each_column():
     a, b = rng.integers(0, 6, (20, 4)), rng.normal(size=(20, 4))
     a[:, 3] = 1  # has no order
     direct = [spearmanr(a[:, m], b[:, m]).statistic for m in range(3)]
-    assert faithfulness_view.rho(a, b) == pytest.approx(np.mean(direct))
+    assert np.isnan(faithfulness_view.rhos(a, b)[3])
+    assert faithfulness_view.rhos(a, b)[:3] == pytest.approx(direct)
 
 
 def test_an_estimate_that_adds_up_to_what_blanking_takes_is_told_from_one_that_does_not(tmp_path):
@@ -123,13 +126,17 @@ def test_an_estimate_that_adds_up_to_what_blanking_takes_is_told_from_one_that_d
         curves = np.ones((3 + RANDOM_ORDERS, len(SHARES), 2))
         store.write(f"faithfulness/tuned/p{number}", estimates | left | {"curves": curves})
     store.write("recognition/prompts", pd.DataFrame(rows))
-    found = faithfulness_view.segments(store)
-    assert len(found) == 30 * 3
-    np.testing.assert_allclose(found["norms held fixed"], found["blanking"])
-    shown = faithfulness_view.blanking_table(found)
-    rho = shown["rho over prompts [95 % CI]"].str.split().str[0].astype(float)
-    assert (rho.filter(like="norms held fixed") == 1).all()
-    assert (rho.filter(like="gradient").abs() < 0.5).all() and len(shown) == 9
+    found = faithfulness_view.taken(store)
+    own = found[found["segment"] != read.WHOLE]
+    assert len(found) == 30 * 4 and len(own) == 30 * 3
+    np.testing.assert_allclose(own["norms held fixed"], own["blanking"])
+    shown = {o.label: o for o in faithfulness_view.taken_over_prompts(own)}
+    assert len(shown) == 9
+    for label, one in shown.items():
+        if "norms held fixed" in label:
+            assert one.difference == pytest.approx(1) and one.p_holm < 1e-6
+        elif "gradient" in label:
+            assert abs(one.difference) < 0.5 and one.low < one.difference < one.high
 
 
 def test_what_an_older_store_lacks_is_left_out(planted):
@@ -137,8 +144,10 @@ def test_what_an_older_store_lacks_is_left_out(planted):
     rows = [dict(id=one, setting="template", roles=list(ROLES), tokens=["t"] * 5, kind="k", place="first")
             for one in prompts]  # fmt: skip
     planted.write("recognition/prompts", pd.DataFrame(rows))
-    assert faithfulness_view.segments(planted).empty
-    assert faithfulness_view.blanking_table(faithfulness_view.segments(planted)).empty
+    found = faithfulness_view.taken(planted)
+    assert set(found["segment"]) == {read.WHOLE} and (found["blanking"] == 1).all()
+    said = verdict.not_there(faithfulness_view.agreement(planted), [], planted)
+    assert "norms held fixed" in said and "python -m helpers compute" in said
     scores = faithfulness_view.instruction_scores(planted)
     assert list(scores["estimate"].unique()) == ["gradient", "erasure"]
     labels = [one.label for one in faithfulness_view.by_estimate(scores, "share", "base")]
@@ -180,3 +189,67 @@ def test_the_books_results_hold_every_prompt_of_both_models():
     assert counts["tuned", "gradient"] == counts["tuned", "erasure"] > 40
     assert counts["base-on-tuned", "erasure"] == counts["tuned", "erasure"]
     assert found["share"].between(0, 1).all()
+
+
+def compared(label, low, high, p=0.001):
+    middle = (low + high) / 2
+    return Comparison(label, 40, 0.0, middle, middle, 0.5, low, high, p, "test", "null", p_holm=p)
+
+
+def test_the_first_sentence_follows_the_comparisons():
+    def sentence(rho, random, erasure):
+        single = [compared(f"gradient, {role}", *rho) for role in ("base", "tuned")]
+        orders = [
+            compared(f"{role}: gradient against random order", *ends)
+            for role, ends in zip(("base", "tuned"), random, strict=True)
+        ]
+        shares = [
+            compared("share, by gradient, one", 0.1, 0.2),
+            compared("share, by erasure, one", *erasure),
+        ]
+        return verdict.conclusion(single, orders, shares)
+
+    weak = sentence((-0.1, 0.1), [(-0.2, -0.1)] * 2, (0.1, 0.2))
+    assert "may not be read token by token" in weak and "in both models" in weak
+    assert "more of it lies" in weak and weak.endswith("erasure confirms.")
+    strong = sentence((0.7, 0.8), [(-0.2, -0.1), (0.1, 0.2)], (-0.2, -0.1))
+    assert "may be read token by token;" in strong and "the base model alone" in strong
+    assert strong.endswith("does not confirm.")
+    assert "in neither model" in sentence((0.4, 0.6), [(0.1, 0.2)] * 2, (0.1, 0.2))
+    assert "only with care" in sentence((0.4, 0.6), [(0.1, 0.2)] * 2, (0.1, 0.2))
+
+
+def test_agreement_of_single_tokens_is_told_from_none(planted):
+    found = {
+        one.label: one
+        for one in faithfulness_view.single_tokens(faithfulness_view.agreement(planted))
+    }
+    assert found["gradient, tuned"].difference == pytest.approx(1)
+
+
+def test_the_share_of_an_estimate_leaves_the_template_out(tmp_path):
+    store, roles = Store(tmp_path), ["template", "instruction", "input"]
+    matrix = np.array([[9.0], [3.0], [1.0]])
+    rest = {"curves": np.ones((7, 4, 1)), "whole": np.ones(1), "nothing": np.zeros(1)}
+    store.write("faithfulness/tuned/a", {"gradient": matrix, "erasure": matrix} | rest)
+    row = dict(id="a", setting="template", roles=roles, tokens=["t"] * 3, kind="k", place="first")
+    store.write("recognition/prompts", pd.DataFrame([row]))
+    assert faithfulness_view.instruction_scores(store)["share"].tolist() == [0.75, 0.75]
+
+
+def prompt(id, seed):
+    rng = np.random.default_rng(seed)
+    one = {"gradient": rng.normal(size=(4, 3)), "erasure": rng.normal(size=(4, 3))}
+    return {"id": id, "tokens": list("abcd"), "roles": ["template", "instruction", "input", "cue"],
+            "response": list("xyzw"), "models": {"base": one, "tuned": one}}  # fmt: skip
+
+
+def test_an_explorer_opens_on_the_running_example_or_on_one_of_its_kind():
+    prompts = [prompt(id, 0) for id in ("a-01", "translation-01", "translation-07")]
+    assert explorer.opened(prompts)["id"] == "translation-07"
+    assert explorer.opened(prompts[:2])["id"] == "translation-01"
+    assert explorer.opened(prompts[:1])["id"] == "a-01"
+    compact = explorer.TintExplorer(prompts, compact=True)
+    assert len(compact.data["matrices"]) < len(explorer.TintExplorer(prompts).data["matrices"])
+    with pytest.raises(ValueError, match="empty"):
+        explorer.TintExplorer([])

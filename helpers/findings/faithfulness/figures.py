@@ -3,33 +3,73 @@
 from __future__ import annotations
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
+from helpers.findings.faithfulness.tables import rhos
 from helpers.findings.recognition.figures import SHADES
-from helpers.pages.style import COLOURS
+from helpers.methods.density import TEMPLATE
+from helpers.pages.style import COLOURS, GREY, WIDTH
+
+
+def _shown(token: str) -> str:
+    return token.replace("\n", "⏎").replace("$", r"\$").strip() or "␣"
+
+
+def answers(item: dict, role: str = "tuned") -> Figure:
+    """One response token, and what each estimate says of every prompt token (`explorer.items`).
+
+    The token whose column erasure changes most; the template's tokens are left out of the picture.
+    """
+    found = dict(item["models"][role])
+    exact = found.pop("erasure")
+    column, inside = int(np.abs(exact).max(axis=0).argmax()), np.array(item["roles"]) != TEMPLATE
+    columns = {
+        f"{name}\nrho {rhos(matrix, exact)[column]:+.2f}": matrix for name, matrix in found.items()
+    }
+    columns |= {"erasure\nexact": exact}
+    figure, axes = plt.subplots(
+        1, len(columns), figsize=(WIDTH, 1.3 + 0.2 * inside.sum()), sharey=True
+    )
+    rows = np.arange(inside.sum())
+    for axis, (name, matrix) in zip(axes, columns.items(), strict=True):
+        values = matrix[inside, column] / np.abs(matrix[:, column]).max()
+        axis.barh(rows, values, color=np.where(values > 0, COLOURS[role], GREY))
+        axis.axvline(0, color="0.1", linewidth=0.8)
+        axis.set(xlim=(-1.05, 1.05), xlabel="share of the largest")
+        axis.set_title(name.replace("-", "−"), fontsize=10)
+        axis.tick_params(left=False)
+    axes[0].set_yticks(rows, [_shown(t) for t, i in zip(item["tokens"], inside, strict=True) if i])
+    bold = np.array(item["roles"])[inside] == "instruction"
+    for tick, heavy in zip(axes[0].get_yticklabels(), bold, strict=True):
+        tick.set_fontweight("bold" if heavy else "normal")
+    axes[0].set_ylim(len(rows) - 0.4, -0.6)
+    figure.suptitle(f"for “{_shown(item['response'][column])}”", fontsize=10, x=0.02, ha="left")
+    figure.tight_layout(w_pad=0.4)
+    return figure
 
 
 def deletion(found: pd.DataFrame) -> Figure:
     """Probability left when the most important tokens are erased, one panel a model."""
-    figure, axes = plt.subplots(1, 2, figsize=(8.2, 3.4), sharey=True)
-    colours = dict(zip(found["order"].unique(), (*SHADES, "0.55"), strict=True))
+    figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 3.4), sharey=True)
+    colours = dict(zip(found["order"].unique(), (*SHADES, "#2c6fbb", "0.55"), strict=False))
     for axis, (model, part) in zip(axes, found.groupby("model"), strict=True):
         sns.lineplot(
             part, x="share erased", y="left", hue="order", style="order", palette=colours,
-            errorbar=("ci", 95), seed=0, markers=True, ax=axis, legend=model == "base",
+            errorbar=("ci", 95), seed=0, markers=True, ax=axis, legend=model == "tuned",
         )  # fmt: skip
         axis.set(title=f"{model} model", xlabel="share of prompt tokens erased")
     axes[0].set_ylabel("probability left (1 = all)")
-    axes[0].legend(title=None)
+    axes[1].legend(title=None, fontsize=9)
     figure.tight_layout()
     return figure
 
 
 def shrinking(found: pd.DataFrame) -> Figure:
     """Probability left while the embeddings of the whole prompt shrink, one line a model."""
-    figure, axis = plt.subplots(figsize=(6.4, 3.2))
+    figure, axis = plt.subplots(figsize=(WIDTH, 3.2))
     smallest = found.loc[found["factor"] > 0, "factor"].min()
     at = found["factor"].where(found["factor"] > 0, smallest / 3)  # zero has no place on the scale
     sns.lineplot(

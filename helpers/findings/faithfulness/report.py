@@ -5,26 +5,33 @@ from __future__ import annotations
 from functools import cache
 
 from helpers.findings.faithfulness import figures, tables
+from helpers.findings.faithfulness.explorer import TintExplorer, items
+from helpers.findings.faithfulness.read import path
 from helpers.pages.blocks import Block
 from helpers.pages.tables import comparison_table
 from helpers.store.store import Store
 
 
 def blocks(store: Store) -> list[Block]:
-    curves = tables.curves(store)
-    scores = cache(lambda: tables.instruction_scores(store))
+    curves, scores = tables.curves(store), cache(lambda: tables.instruction_scores(store))
+    table = comparison_table
     return [
+        Block("Every prompt, every tint", lambda: TintExplorer(items(store)), widget=True),
         Block(
-            "Agreement with erasure, token by token",
-            lambda: tables.agreement_table(tables.agreement(store)),
+            "Agreement with erasure, token by token (rank correlation)",
+            lambda: table(
+                tables.single_tokens(tables.agreement(store)), names=("none", "estimate")
+            ),
         ),
         Block(
-            "Estimates summed over a segment, against blanking it",
-            lambda: tables.blanking_table(tables.segments(store)),
+            "Estimates summed over a segment, beside blanking it (rank correlation over prompts)",
+            lambda: table(
+                tables.taken_over_prompts(tables.taken(store)), names=("blanked", "estimated")
+            ),
         ),
         Block(
             "The whole prompt shrinks",
-            lambda: figures.shrinking(tables.path(store)),
+            lambda: figures.shrinking(path(store)),
             "Probability of the response that is left while all prompt embeddings shrink from "
             "their full size to zero, both models with 95 % bands.",
         ),
@@ -36,14 +43,13 @@ def blocks(store: Store) -> list[Block]:
         ),
         Block(
             "The gradient's order against others: probability left",
-            lambda: comparison_table(
-                tables.against_others(curves), names=("other order", "gradient")
-            ),
+            lambda: table(tables.against_others(curves), names=("other order", "gradient")),
         ),
         Block(
             "Both models on the tuned model's response, by each estimate",
-            lambda: comparison_table(
+            lambda: table(
                 tables.by_estimate(scores(), "score") + tables.by_estimate(scores(), "share")
             ),
         ),
+        Block("What each costs: passes for one prompt", lambda: tables.cost(store)),
     ]

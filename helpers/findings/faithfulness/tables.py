@@ -1,173 +1,120 @@
-"""What the faithfulness page shows: agreement of the estimates, deletion curves, scores by erasure."""
+"""What the faithfulness chapter shows: agreement of the estimates, deletion curves, shares by each."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import product
 
 import numpy as np
 import pandas as pd
-from scipy.stats import rankdata
+from scipy.stats import rankdata, spearmanr
 
 from helpers.findings.faithfulness.compute import (
     RANDOM_ORDERS,
     READERS,
     SHARES,
+    STEPS,
+    TOKENS,
     segment_masks,
 )
+from helpers.findings.faithfulness.read import NAMES, RANDOM, WHOLE, estimates, explained, labels
 from helpers.findings.recognition.lengths import correlation
-from helpers.methods.density import score
+from helpers.methods.density import score, shares
 from helpers.methods.statistics import (
     LEAST,
     Comparison,
-    bootstrap_interval,
     compare_paired,
     holm,
 )
 from helpers.models.roles import ROLES
 from helpers.store.store import Store
 
-NAMES = {
-    "gradient": "gradient",
-    "erasure": "erasure",
-    "fixed_norms": "norms held fixed",
-    "integrated_gradients": "integrated gradients",
-}  # in the order of the stored curves; what an older store lacks is left out
+# --- token by token
 
 
-def explained(store: Store, readers=ROLES) -> Iterator[tuple[str, str, dict[str, np.ndarray]]]:
-    """(prompt id, reader, arrays) of every prompt whose response is not empty."""
-    held = store.manifest()
-    prompts = [name.split("/", 2)[2] for name in held if name.startswith("faithfulness/tuned/")]
-    if not prompts:
-        store.read("faithfulness/tuned")  # says what is missing and which command computes it
-    for prompt, reader in product(prompts, readers):
-        name, more = (f"faithfulness/{kind}{reader}/{prompt}" for kind in ("", "integrated-"))
-        if name in held:
-            arrays = store.read(name)
-            both = _with_integrated(arrays, store.read(more)) if more in held else arrays
-            yield prompt, reader, both
-
-
-def _with_integrated(arrays: dict[str, np.ndarray], more: dict[str, np.ndarray]) -> dict:
-    """The arrays of a prompt with its integrated gradients and their curve, before random orders."""
-    named, random = np.split(arrays["curves"], [-RANDOM_ORDERS])
-    both = np.concatenate([named, more["curves"], random])
-    method = "integrated_gradients"
-    return arrays | {method: more[method], "curves": both}
-
-
-def _estimates(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    return {name: arrays[method] for method, name in NAMES.items() if method in arrays}
-
-
-def rho(a: np.ndarray, b: np.ndarray) -> float:
-    """Spearman's rho of each column, averaged over those that are not constant."""
+def rhos(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Spearman's rho of each column; NaN where one of both is constant."""
     ranks = [rankdata(matrix, axis=0) for matrix in (a, b)]
     x, y = ((one - one.mean(0)) / np.where(np.ptp(one, 0) > 0, one.std(0), np.nan) for one in ranks)
-    return float(np.nanmean((x * y).mean(0)))
+    return (x * y).mean(0)
 
 
 def agreement(store: Store, against: str = "erasure") -> pd.DataFrame:
     """Per prompt and reader: Spearman's rho of each estimate with erasure (or another), the same of
-    sizes without their signs, and overlap of the top fifth. `base-on-tuned`: on a shared response."""
+    sizes without their signs, and overlap of the top fifth; `negative`: share of entries below zero.
+    `base-on-tuned`: on a shared response."""
     rows = []
     for prompt, reader, arrays in explained(store, READERS):
-        estimates = _estimates(arrays)
-        exact = estimates.pop(against)
+        found = estimates(arrays)
+        exact = found.pop(against)
         top = max(1, len(exact) // 5)
-        for name, matrix in estimates.items():
+        for name, matrix in found.items():
             best = ((-one).argsort(0)[:top].T for one in (exact, matrix))
             same = [len({*a} & {*b}) / top for a, b in zip(*best, strict=True)]
-            row = {"id": prompt, "model": reader, "estimate": name, "rho": rho(exact, matrix)}
+            row = {"id": prompt, "model": reader, "estimate": name}
+            row["rho"] = np.nanmean(rhos(exact, matrix))
+            row["rho of sizes"] = np.nanmean(rhos(abs(exact), abs(matrix)))
             overlap = {"top fifth in common": np.mean(same), "by chance": top / len(exact)}
-            rows.append(row | {"rho of sizes": rho(abs(exact), abs(matrix))} | overlap)
+            rows.append(row | overlap | {"negative": (matrix < 0).mean()})
     return pd.DataFrame(rows)
 
 
-def agreement_table(found: pd.DataFrame) -> pd.DataFrame:
-    """Means over prompts with 95 % bootstrap intervals, one row an estimate and model."""
-    rows = {}
-
-    def with_interval(values: pd.Series) -> str:
-        low, high = bootstrap_interval(values)
-        return f"{values.mean():.2f} [{low:.2f}, {high:.2f}]"
-
-    for (estimate, model), part in found.groupby(["estimate", "model"], sort=False):
-        rows[f"{estimate}, {model}"] = {
-            "n": len(part),
-            "Spearman's rho [95 % CI]": with_interval(part["rho"]),
-            "rho of sizes [95 % CI]": with_interval(part["rho of sizes"]),
-            "top fifth in common": f"{part['top fifth in common'].mean():.2f}",
-            "by chance": f"{part['by chance'].mean():.2f}",
-        }
-    return pd.DataFrame.from_dict(rows, orient="index")
-
-
-def first_order(store: Store) -> pd.DataFrame:
-    """Share of the response's probability that goes when the whole prompt does: estimated and real.
-
-    The estimate sums the importance of all prompt tokens; of gradient times input the sum is the
-    slope at which the probability falls while the prompt's embeddings begin to shrink together.
-    """
-    rows = []
-    for prompt, role, arrays in explained(store):
-        whole, nothing = arrays["whole"].mean(), arrays["nothing"].mean()
-        row = {"id": prompt, "model": role, "real": 1 - nothing / whole}
-        for name, matrix in _estimates(arrays).items():
-            row[name] = matrix.sum(axis=0).mean() / whole
-        rows.append(row | {"negative": (arrays["gradient"] < 0).mean()})
-    return pd.DataFrame(rows)
-
-
-def segments(store: Store) -> pd.DataFrame:
-    """Per prompt, reader and segment: the share of the response's probability that goes when the segment
-    is blanked, and what each estimate says of it (the sum over its tokens). Empty for older stores."""
-    labels = store.read("recognition/prompts").query("setting == 'template'").set_index("id")
-    rows = []
-    for prompt, reader, arrays in explained(store, READERS):
-        if "blanked" in arrays:
-            roles, whole = labels.loc[prompt, "roles"], arrays["whole"].mean()
-            lost = 1 - arrays["blanked"].mean(axis=1) / whole
-            names = dict.fromkeys(roles)
-            for segment, mask, taken in zip(names, segment_masks(roles), lost, strict=True):
-                row = {"id": prompt, "model": reader, "segment": segment, "blanking": taken}
-                said = {n: m[mask].sum(0).mean() / whole for n, m in _estimates(arrays).items()}
-                rows.append(row | said)
-    return pd.DataFrame(rows, columns=["id", "model", "segment", "blanking", *NAMES.values()])
-
-
-def blanking_table(found: pd.DataFrame) -> pd.DataFrame:
-    """Each estimate summed over a segment against blanking it: rank correlation over prompts with its
-    95 % bootstrap interval, and the mean of both. One row a reader, segment and estimate."""
-    rows = {}
-    for (model, segment), part in found.groupby(["model", "segment"], sort=False):
-        for name in NAMES.values():
-            both = part[["blanking", name]].dropna()
-            if len(both) < LEAST:
-                continue
-            rho_ci = correlation(both["blanking"], both[name])
-            rows[f"{segment}, {model}: {name}"] = {
-                "n": len(both),
-                "rho over prompts [95 % CI]": "{:.2f} [{:.2f}, {:.2f}]".format(*rho_ci),
-                "estimated, of the probability": f"{both[name].mean():.2f}",
-                "blanked": f"{both['blanking'].mean():.2f}",
-            }
-    return pd.DataFrame.from_dict(rows, orient="index")
-
-
-def completeness(store: Store) -> pd.DataFrame:
-    """Integrated gradients should sum to p(response) less p without the prompt: how far they are off."""
-    rows = []
-    for prompt, role, arrays in explained(store):
-        if "integrated_gradients" not in arrays:
-            continue
-        wanted = arrays["whole"] - arrays["nothing"]
-        off = np.abs(arrays["integrated_gradients"].sum(axis=0) - wanted)
-        rows.append(
-            {"id": prompt, "model": role, "off": off.mean(), "range": np.abs(wanted).mean()}
+def single_tokens(found: pd.DataFrame, column: str = "rho") -> list[Comparison]:
+    """Mean rho with erasure (b) against none (a), by estimate and reader."""
+    parts = found.groupby(["estimate", "model"], sort=False)
+    return holm([
+        compare_paired(
+            np.zeros(len(part)), part[column].to_numpy(), label=f"{estimate}, {model}",
+            null_hypothesis="the estimate ranks tokens in no relation to erasure",
         )
+        for (estimate, model), part in parts
+    ])  # fmt: skip
+
+
+# --- added up
+
+
+def taken(store: Store) -> pd.DataFrame:
+    """Per prompt, reader and segment: the share of the response's probability that goes when the segment
+    is blanked, and what each estimate says of it (the sum over its tokens). The whole prompt is one
+    more segment, and the only one that an older store knows."""
+    known, rows = labels(store)["roles"], []
+    for prompt, reader, arrays in explained(store, READERS):
+        if "whole" not in arrays:  # of older stores, what the base reads of the tuned model
+            continue
+        roles, whole = known.loc[prompt], arrays["whole"].mean()
+        masks = {WHOLE: np.ones(len(roles), bool)}
+        left = [arrays["nothing"].mean()]
+        if "blanked" in arrays:
+            masks |= zip(dict.fromkeys(roles), segment_masks(roles), strict=True)
+            left += list(arrays["blanked"].mean(axis=1))
+        for (segment, mask), rest in zip(masks.items(), left, strict=True):
+            row = {"id": prompt, "model": reader, "segment": segment, "blanking": 1 - rest / whole}
+            said = {n: m[mask].sum(0).mean() / whole for n, m in estimates(arrays).items()}
+            rows.append(row | said)
     return pd.DataFrame(rows)
+
+
+def taken_over_prompts(found: pd.DataFrame) -> list[Comparison]:
+    """Each estimate summed over a segment (b) beside what blanking it takes (a): rank correlation over
+    prompts, by segment, model and estimate."""
+    compared = []
+    for (segment, model), part in found.groupby(["segment", "model"], sort=False):
+        for name in (name for name in NAMES.values() if name in part):
+            both = part[["blanking", name]].dropna()
+            if len(both) < LEAST or not np.ptp(both.to_numpy(), axis=0).all():
+                continue
+            rho, low, high = correlation(both["blanking"], both[name])
+            compared.append(
+                Comparison(
+                    f"{segment}, {model}: {name}", len(both), *both.mean(), rho, np.nan, low, high,
+                    float(spearmanr(both).pvalue), "Spearman's rho over prompts, two-sided",
+                    "estimate and blanking have no relation",
+                )
+            )  # fmt: skip
+    return holm(compared)
+
+
+# --- erased together
 
 
 def curves(store: Store) -> pd.DataFrame:
@@ -175,8 +122,8 @@ def curves(store: Store) -> pd.DataFrame:
     rows = []
     for prompt, role, arrays in explained(store):
         left = arrays["curves"].mean(axis=-1) / arrays["whole"].mean()
-        orders = dict(zip(_estimates(arrays), left[:-RANDOM_ORDERS], strict=True))
-        orders["random order"] = left[-RANDOM_ORDERS:].mean(axis=0)
+        orders = dict(zip(estimates(arrays), left[:-RANDOM_ORDERS], strict=True))
+        orders[RANDOM] = left[-RANDOM_ORDERS:].mean(axis=0)
         for order, values in orders.items():
             for share, value in zip((0.0, *SHARES), (1.0, *values), strict=True):
                 row = {"id": prompt, "model": role, "order": order}
@@ -185,44 +132,34 @@ def curves(store: Store) -> pd.DataFrame:
 
 
 def against_others(found: pd.DataFrame) -> list[Comparison]:
-    """Mean probability left over all shares: the gradient's order against every other."""
+    """Mean probability left over all shares: the gradient's order (b) against every other (a)."""
     means = found[found["share erased"] > 0].groupby(["id", "model", "order"])["left"].mean()
-    wide = means.unstack("order")
-    others = [one for one in ("random order", *NAMES.values()) if one in wide and one != "gradient"]
-    compared = []
-    for role in ROLES:
-        for other in others:
-            part = wide.xs(role, level="model")[[other, "gradient"]].dropna()
-            compared.append(
-                compare_paired(
-                    part[other].to_numpy(),
-                    part["gradient"].to_numpy(),
-                    label=f"{role}: gradient against {other}",
-                    null_hypothesis="both orders leave the same share of the probability",
-                )
+    wide, compared = means.unstack("order"), []
+    others = [one for one in (RANDOM, *NAMES.values()) if one in wide and one != "gradient"]
+    for role, other in product(ROLES, others):
+        part = wide.xs(role, level="model")[[other, "gradient"]].dropna()
+        compared.append(
+            compare_paired(
+                *part.to_numpy().T,
+                label=f"{role}: gradient against {other}",
+                null_hypothesis="both orders leave the same share of the probability",
             )
+        )
     return holm(compared)
 
 
-def path(store: Store) -> pd.DataFrame:
-    """What is left of the response's probability while all prompt embeddings shrink, both models."""
-    held = [role for role in ROLES if f"faithfulness/path-{role}" in store.manifest()]
-    tables = [store.read(f"faithfulness/path-{role}").assign(model=role) for role in held]
-    return pd.concat(tables, ignore_index=True)
+# --- chapter 1 by each estimate
 
 
 def instruction_scores(store: Store) -> pd.DataFrame:
-    """Instruction score, and share of positive importance on the instruction, by reader and estimate."""
-    labels = store.read("recognition/prompts").query("setting == 'template'").set_index("id")
-    rows = []
+    """Instruction score, and share of importance on the instruction (the template left out), by reader
+    and estimate."""
+    known, rows = labels(store)["roles"], []
     for prompt, reader, arrays in explained(store, READERS):
-        roles = np.array(labels.loc[prompt, "roles"])
-        for estimate, matrix in _estimates(arrays).items():
-            positive = matrix.clip(min=0)
+        for estimate, matrix in estimates(arrays).items():
             row = {"id": prompt, "reader": reader, "estimate": estimate}
-            row["score"] = score(matrix, roles)["score"]
-            row["share"] = positive[roles == "instruction"].sum() / positive.sum()
-            rows.append(row)
+            row["score"] = score(matrix, known.loc[prompt])["score"]
+            rows.append(row | {"share": shares(matrix, known.loc[prompt])["instruction"]})
     return pd.DataFrame(rows)
 
 
@@ -230,19 +167,35 @@ def by_estimate(
     found: pd.DataFrame, column: str, before: str = "base-on-tuned"
 ) -> list[Comparison]:
     """Base against tuned by each estimate that both have, the gradient and erasure first: on the tuned
-    model's response, or on their own."""
+    model's response, or on their own (`before="base"`)."""
     compared = []
     response = "own responses" if before == "base" else "the tuned model's response"
     for estimate, part in found.groupby("estimate", sort=False):
         wide = part.pivot(index="id", columns="reader", values=column)
-        if not {before, "tuned"} <= {*wide.columns}:
-            continue
-        wide = wide[[before, "tuned"]].dropna()
-        compared.append(
-            compare_paired(
-                *wide.to_numpy(float).T,
-                label=f"{column}, by {estimate}, {response}",
-                null_hypothesis="the tuned model's mean equals the base's",
+        if {before, "tuned"} <= {*wide.columns}:
+            compared.append(
+                compare_paired(
+                    *wide[[before, "tuned"]].dropna().to_numpy(float).T,
+                    label=f"{column}, by {estimate}, {response}",
+                    null_hypothesis="the tuned model's mean equals the base's",
+                )
             )
-        )
     return holm(compared)
+
+
+# --- cost
+
+
+def cost(store: Store) -> pd.DataFrame:
+    """Passes through the model for one prompt and the first response tokens, by estimate: medians."""
+    known = labels(store)
+    n = [len(known.loc[prompt, "roles"]) for prompt, *_ in explained(store, ROLES[1:])]
+    segments = known["roles"].map(lambda roles: len(set(roles)))
+    rows = {
+        "gradient": (1, TOKENS),
+        "norms held fixed": (1, TOKENS),
+        "integrated gradients": (STEPS, STEPS * TOKENS),
+        "erasure": (int(np.median(n)) + 1, 0),
+        "blanking, a pass a segment": (int(segments.median()) + 1, 0),
+    }
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["forward", "rows backward"])

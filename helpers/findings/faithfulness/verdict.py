@@ -1,0 +1,73 @@
+"""What a reader may conclude from a tint, in words that the comparisons choose."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from helpers.findings.faithfulness.read import NAMES, RANDOM, WHOLE
+from helpers.methods.statistics import Comparison
+from helpers.models.roles import ROLES
+from helpers.pages.forest import clear
+from helpers.pages.prose import direction
+from helpers.store.store import Store
+
+ALIKE = 0.5  # a mean rho from which on single tokens count as ranked like erasure ranks them
+
+
+def _both(chosen: Sequence[str]) -> str:
+    return {
+        0: "neither model",
+        1: f"the {chosen[0]} model alone" if chosen else "",
+        2: "both models",
+    }[len(chosen)]
+
+
+def token_by_token(single: Sequence[Comparison], estimate: str = "gradient") -> str:
+    """Whether a tint may be read token by token: by the intervals of the mean rho with erasure."""
+    own = [one for one in single if one.label.startswith(f"{estimate},")]
+    if own and all(one.low >= ALIKE for one in own):
+        return "may be read token by token"
+    if all(one.high < ALIKE for one in own):
+        return "may not be read token by token"
+    return "may be read token by token only with care"
+
+
+def together(orders: Sequence[Comparison]) -> str:
+    """In which models the tokens that the gradient names first, erased together, take more than random."""
+    against = {one.label: one for one in orders}
+    less = [
+        role
+        for role in ROLES
+        if (one := against.get(f"{role}: gradient against {RANDOM}"))
+        and clear(one)
+        and one.difference < 0
+    ]
+    return _both(less)
+
+
+def confirmed(by_share: Sequence[Comparison]) -> str:
+    """Whether erasure agrees with the gradient on how the share of the instruction differs."""
+    by = {one.label.split(", ")[1].removeprefix("by "): direction(one) for one in by_share}
+    return "confirms" if by.get("erasure") == by.get("gradient") else "does not confirm"
+
+
+def conclusion(
+    single: Sequence[Comparison], orders: Sequence[Comparison], by_share: Sequence[Comparison]
+) -> str:
+    """The chapter's first sentence: what a tint tells and what it does not."""
+    return (
+        f"A tint {token_by_token(single)}; the words it names first, taken together, matter more than "
+        f"random ones in {together(orders)}; and that after tuning {direction(by_share[0])} of it lies "
+        f"on the instruction, exact erasure {confirmed(by_share)}."
+    )
+
+
+def not_there(found: pd.DataFrame, sums: Sequence[Comparison], store: Store) -> str:
+    """One line on what the store lacks and what computes it; empty where it lacks nothing."""
+    lacking = [n for n in NAMES.values() if n != "erasure" and n not in set(found["estimate"])]
+    if all(one.label.startswith(WHOLE) for one in sums):
+        lacking.append("blanking by segment")
+    command = store.command("faithfulness", paths=False)
+    return f"Not computed yet for this pair: {', '.join(lacking)} (`{command}`)." if lacking else ""
