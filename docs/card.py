@@ -10,7 +10,8 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 from matplotlib.colors import LinearSegmentedColormap
 
-from helpers.findings.recognition import tables as view
+from helpers.findings.recognition.read import explained
+from helpers.methods import density as measure
 from helpers.pages.style import COLOURS
 from helpers.store.store import open_store
 
@@ -21,7 +22,8 @@ OUTPUT = Path(__file__).resolve().parent.parent / "book" / "_static" / "social-c
 def write_tokens(figure, item, top: float, colour: str) -> None:
     """The prompt without the template's tokens, line by line, with boxes behind the tokens."""
     shades = LinearSegmentedColormap.from_list("", ["white", colour])
-    densities = view.token_density(item)
+    levels = measure.normalise(item.importance, threshold=measure.THRESHOLD)
+    densities = measure.relative_density(measure.density(levels))
     kept = [role != "template" for role in item.roles]
     highest = max(density for density, own in zip(densities, kept, strict=True) if own) or 1
     x, y = 0.05, top
@@ -45,7 +47,7 @@ def main() -> None:
     told = "inside a language model: on which words of a prompt does the response rest?"
     figure.text(0.05, 0.745, told, fontsize=18.5, color="0.3")
     for role, top in (("base", 0.60), ("tuned", 0.26)):
-        sides = {one.id: one for one in view.explained(store, "template", role, role)}
+        sides = {one.id: one for one in explained(store, "template", role, role)}
         figure.text(
             0.05, top + 0.075, f"{role} model", fontsize=15, weight="bold", color=COLOURS[role]
         )

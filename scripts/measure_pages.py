@@ -76,6 +76,11 @@ def serve(folder: Path) -> ThreadingHTTPServer:
     return server
 
 
+def system_browser() -> str | None:
+    """A browser of this machine; None lets playwright use its own."""
+    return next(filter(None, map(shutil.which, ("chromium", "google-chrome"))), None)
+
+
 def open_page(browser: Browser, home: str, name: str, width: int, theme: str):
     """The page, settled, and the bytes that came for it; other hosts are not asked."""
     context = browser.new_context(viewport={"width": width, "height": HIGH}, color_scheme=theme)
@@ -144,10 +149,9 @@ def main(arguments: list[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     server, figures, over = serve(given.folder), {}, {}
     home = f"http://127.0.0.1:{server.server_address[1]}/"
-    system = next(filter(None, map(shutil.which, ("chromium", "google-chrome"))), None)
     print(f"{'page':44}" + "".join(f"{key:>11}" for key in BUDGETS))
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=system, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=system_browser(), args=FLAGS)
         for name in given.pages or listed():
             figures[name] = found = measure(browser, home, name)
             over |= {name: said} if (said := missed(name, found)) else {}

@@ -1,7 +1,7 @@
-"""Make pages lighter: icons that no page shows are taken out, figures get a palette.
+"""Make pages lighter: style rules and icons that no page shows are taken out, figures get a palette.
 
-The theme brings all 2,000 icons of Font Awesome, in fonts and in style rules; the book shows about
-twenty. Matplotlib's figures have a few dozen colours and are written as if they had millions.
+The theme brings all of Bootstrap and all 2,000 icons of Font Awesome, in fonts and in style rules; the book
+shows about twenty. Matplotlib's figures have a few dozen colours and are written as if they had millions.
 """
 
 import re
@@ -11,39 +11,43 @@ from fontTools import subset
 from fontTools.ttLib import TTFont
 from PIL import Image
 
-RULE = re.compile(r'((?:\.fa-[\w-]+::?before,?)+)\{content:"\\?([^"]+)"\}')
+RULE = re.compile(r"([^{}@;]+)\{([^{}]*)\}")
+GROUP = re.compile(r"@(?:media|supports|container)[^{}]*\{\s*\}")  # left empty
 FONTS = "_static/vendor/fontawesome/**/webfonts/*"  # in a folder of its version in older themes
+SHEETS = ("styles/*.css", "sphinx-design*.css", "mystnb*.css", "vendor/fontawesome/**/*.css")
 
 
-def _character(content):
-    return chr(int(content, 16)) if re.fullmatch(r"[0-9a-f]{2,5}", content) else content
+def words_of(folder):
+    """Every word that a page or a script holds: a class that is not among them is not there."""
+    texts = (p.read_text(encoding="utf-8", errors="ignore") for kind in ("*.html", "*.js")
+             for p in folder.rglob(kind))  # fmt: skip
+    return {word for text in texts for word in re.findall(r"[\w-]+", text)}
 
 
-def icons_shown(folder):
-    """Classes of icons that pages or scripts name."""
-    kinds = ("*.html", "*.js")
-    texts = (p.read_text(encoding="utf-8", errors="ignore") for k in kinds for p in folder.rglob(k))
-    return {name for text in texts for name in re.findall(r"\bfa-[\w-]+", text)}
+def can_apply(selector, words):
+    """Whether all classes that a selector asks for exist; what stands in brackets may be one of many."""
+    while (bare := re.sub(r"\([^()]*\)", "", selector)) != selector:
+        selector = bare
+    return words.issuperset(re.findall(r"\.(-?[A-Za-z_][\w-]*)", selector))
 
 
-def drop_rules(sheet, shown):
-    """Style rules of icons that are shown stay; returns the characters the sheet still needs."""
-    text = sheet.read_text(encoding="utf-8")
-    kept = set()
+def drop_rules(text, words):
+    """A style sheet without the rules that apply to nothing."""
 
     def decide(match):
-        names = re.findall(r"\.(fa-[\w-]+)", match.group(1))
-        if not shown.intersection(names):
-            return ""
-        kept.add(_character(match.group(2)))
-        return match.group(0)
+        selectors = re.split(r",(?![^()]*\))", match.group(1))
+        kept = [one for one in selectors if can_apply(one, words)]
+        return f"{','.join(kept)}{{{match.group(2)}}}" if kept else ""
 
-    text = RULE.sub(decide, text)
-    kept |= set(re.findall(r"[\ue000-\uf8ff]", text))
-    kept |= {chr(int(code, 16)) for code in re.findall(r"\\(f[0-9a-f]{3})\b", text)}
-    text = re.sub(r',\s*url\([^)]*\.ttf\)\s*format\("truetype"\)', "", text)  # no such file
-    sheet.write_text(text, encoding="utf-8")
-    return kept
+    text = GROUP.sub("", RULE.sub(decide, re.sub(r"/\*(?!!).*?\*/", "", text, flags=re.S)))
+    return re.sub(r',\s*url\([^)]*\.ttf\)\s*format\("truetype"\)', "", text)  # no such file
+
+
+def characters(text):
+    """What a style sheet writes from an icon font."""
+    codes = re.findall(r"\\(f[0-9a-f]{3}|e[0-9a-f]{3}|[0-9a-f]{2})\b", text)
+    written = {found for content in re.findall(r'content:"([^"\\]+)"', text) for found in content}
+    return written | set(re.findall(r"[\ue000-\uf8ff]", text)) | {chr(int(c, 16)) for c in codes}
 
 
 def subset_font(path, characters):
@@ -70,10 +74,12 @@ def lighten(app, exception):
     folder = Path(app.outdir)
     for source_map in folder.rglob("*.css.map"):
         source_map.unlink()
-    shown, needed = icons_shown(folder), set()
-    static = folder / "_static"
-    for sheet in [*static.glob("styles/*.css"), *static.glob("vendor/fontawesome/**/*.css")]:
-        needed |= drop_rules(sheet, shown)
+    words, needed = words_of(folder), set()
+    for sheet in (path for kind in SHEETS for path in (folder / "_static").glob(kind)):
+        text = drop_rules(sheet.read_text(encoding="utf-8"), words)
+        sheet.write_text(text, encoding="utf-8")
+        if sheet.parent.name in ("styles", "css"):
+            needed |= characters(text)
     for path in folder.glob(f"{FONTS}.woff2"):
         subset_font(path, needed)
     for path in folder.glob(f"{FONTS}.ttf"):

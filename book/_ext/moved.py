@@ -16,7 +16,7 @@ PAGE = """<!doctype html>
 <link rel="canonical" href="{first}"><meta name="robots" content="noindex">
 <script>
 const moved = {moved}, old = location.hash.slice(1);
-location.replace(Object.hasOwn(moved, old) ? moved[old] : moved[""] + location.hash);
+location.replace(Object.hasOwn(moved, old) ? moved[old] : moved[""].split("#")[0] + location.hash);
 </script>
 <noscript><meta http-equiv="refresh" content="0; url={first}"></noscript></head>
 <body><p>This page is now <a href="{first}">here</a>.</p></body></html>

@@ -1,7 +1,8 @@
 """Leave out what the theme loads and no page uses.
 
 - sphinx-thebe declares a global in a script that is included twice, which is an error on every page;
-- Font Awesome's script (1.5 MB) draws the icons that its style sheet draws already.
+- Font Awesome's script (1.5 MB) draws the icons that its style sheet draws already;
+- KaTeX is for pages that have a formula.
 
 And tell the cards of shared links the site's address and name, and each page's first words.
 """
@@ -20,6 +21,9 @@ MENDED = {
     '<table border="1" class="dataframe">': '<table border="1" class="dataframe" tabindex="0">',
     '<div role="list" class="citation-list">': '<div class="citation-list">',
 }
+FORMULAS = re.compile(
+    r"\s*<(?:script|link)[^>]*(?:katex|auto-render)[^>]*?(?:></script>|/?>)", re.IGNORECASE
+)
 UNUSED = ("fontawesome.js", "sphinx-thebe", "thebe")
 
 
@@ -39,6 +43,8 @@ def strip_tags(app, exception):
     for page in Path(app.outdir).rglob("*.html"):
         text = page.read_text(encoding="utf-8")
         text = tag.sub("", text)
+        if 'class="math' not in text:
+            text = FORMULAS.sub("", text)
         for found, better in MENDED.items():
             text = text.replace(found, better)
         page.write_text(text, encoding="utf-8")

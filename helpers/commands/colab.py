@@ -1,6 +1,6 @@
 """Notebooks that run anywhere: the cell that installs the package on Colab, and a pair's results.
 
-`python -m helpers colab [NOTEBOOK ...]` puts the install cell first in the chapters, or renews it.
+`python -m helpers colab [NOTEBOOK ...]` puts the install cell first in the notebooks, or renews it.
 The repository's address comes from `_config.yml`; no other place holds it.
 """
 
@@ -54,10 +54,10 @@ def with_install_cell(notebook: dict, repository: str) -> dict:
 def main(arguments: list[str] | None = None) -> None:
     root = package_folder().parent
     parser = argparse.ArgumentParser(prog="python -m helpers colab", description=__doc__)
-    parser.add_argument("notebooks", nargs="*", type=Path, help="all chapters when left out")
+    parser.add_argument("notebooks", nargs="*", type=Path, help="all of book/ when left out")
     parser.add_argument("--config", type=Path, default=root / "_config.yml")
     given = parser.parse_args(arguments)
-    for path in given.notebooks or sorted((root / "book" / "chapters").glob("*.ipynb")):
+    for path in given.notebooks or sorted((root / "book").glob("[!_]*/*.ipynb")):
         before = path.read_text(encoding="utf-8")
         found = with_install_cell(json.loads(before), address(given.config))
         after = json.dumps(found, indent=1, ensure_ascii=False) + "\n"

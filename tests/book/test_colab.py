@@ -34,10 +34,13 @@ from helpers.paths import data_folder
 from helpers.prompts.prompt import read_prompts
 from helpers.store.store import open_store
 
-pytestmark = pytest.mark.xdist_group("colab")
+pytestmark = [pytest.mark.xdist_group("colab"), pytest.mark.timeout(1800)]
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON = os.environ.get("COLAB_PYTHON", sys.executable)
-CHAPTERS = sorted((ROOT / "book" / "chapters").glob("*.ipynb"))
+CHAPTERS = sorted(
+    p for f in ("chapters", "robustness") for p in (ROOT / "book" / f).glob("*.ipynb")
+)
+NAMES = [f"{path.parent.name}-{path.stem}" for path in CHAPTERS]
 SOURCES = ("helpers", "data", "pyproject.toml", "README.md", "LICENSE", "NOTICE.md")
 LEFT_OUT = shutil.ignore_patterns("__pycache__", ".claims", "*.egg-info")
 # Runs in the empty folder: the code cells of each notebook, in a fresh namespace, then a question.
@@ -98,7 +101,7 @@ LISTED = """
 import importlib, warnings
 from pathlib import Path
 import helpers
-from helpers.findings.ffn.tables import read_hand_labels
+from helpers.findings.ffn.trust import read_labels
 from helpers.models import registry
 from helpers.pages.explorer import BookWidget
 from helpers.paths import adapter_folder, data_folder
@@ -107,8 +110,8 @@ from helpers.prompts.prompt import read_prompts
 from helpers.store import store as results
 from helpers.words.verbs import read_lexicon
 warnings.simplefilter("error", results.DamagedResultWarning)
-for name in ("recognition", "positions", "attention", "ffn"):
-    importlib.import_module(f"helpers.findings.{name}.explorer")
+for path in Path(helpers.__file__).parent.glob("findings/*/explorer.py"):
+    importlib.import_module(f"helpers.findings.{path.parent.name}.explorer")
 folder = data_folder()
 stores = {path.name: results.open_store(path.name) for path in (folder / "results").iterdir()}
 answer = {
@@ -119,7 +122,7 @@ answer = {
     "items": len(read_items()),
     "pairs": list(registry.read()),
     "verbs": len(read_lexicon().verbs),
-    "labels": len(read_hand_labels()),
+    "labels": len(read_labels("hand")),
     "stores": {name: sum(map(store.has, store.manifest())) for name, store in stores.items()},
     "files": sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()),
     "explorers": {one.__name__: one._esm for one in BookWidget.__subclasses__()},
@@ -181,7 +184,7 @@ def ran(wheel, tmp_path_factory):
         for n, role in enumerate(("base", "tuned"))
     ]
 
-    files = [tmp_path / path.name for path in CHAPTERS]
+    files = [tmp_path / f"{name}.ipynb" for name in NAMES]
     for file, path in zip(files, CHAPTERS, strict=True):
         file.write_text(json.dumps(chapter(path)), encoding="utf-8")
     env = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
@@ -194,7 +197,7 @@ def ran(wheel, tmp_path_factory):
         env=env,
         capture_output=True,
         text=True,
-        timeout=600,
+        timeout=1500,
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     found = json.loads(done.stdout.rpartition("RESULT")[2])
@@ -229,7 +232,7 @@ def test_the_installed_package_finds_its_data_and_its_explorers(ran, sources):
     assert files_of(data, "*") <= set(found["files"])
     assert Path(found["adapter"], "adapter_model.safetensors").is_file()
     own = [path.read_text("utf-8") for path in (ROOT / "helpers").rglob("explorer.js")]
-    assert len(found["explorers"]) == len(own) > 0
+    assert len(found["explorers"]) >= len(own) > 0
     assert all(any(script in esm for esm in found["explorers"].values()) for script in own)
     for name, parts in found["stores"].items():  # read by hash: any warning was an error
         manifest = json.loads((data / "results" / name / "manifest.json").read_text())["parts"]
@@ -239,18 +242,18 @@ def test_the_installed_package_finds_its_data_and_its_explorers(ran, sources):
     assert found["stores"]["llama-vicuna-7b"] > 0
 
 
-@pytest.mark.parametrize("number", range(len(CHAPTERS)), ids=[path.stem for path in CHAPTERS])
+@pytest.mark.parametrize("number", range(len(CHAPTERS)), ids=NAMES)
 def test_a_chapter_runs_top_to_bottom_where_nothing_but_its_file_was(ran, number):
     assert ran["errors"][number] is None
     code = [c["source"] for c in chapter(CHAPTERS[number])["cells"] if c["cell_type"] == "code"]
-    assert sum("PAIR = " in "".join(source) for source in code) == 1
-    assert ran["cells"][number] == len(code) > 5
+    asks = any("results(PAIR" in "".join(source) for source in code)
+    assert sum("PAIR = " in "".join(source) for source in code) == asks
+    assert ran["cells"][number] == len(code) > 2
 
 
 def test_live_cells_find_the_models_again_that_the_pair_was_computed_from(ran):
-    recognition, positions, attention, ffn = ran["live"]
-    assert "score, now" in recognition and "entries that differ" in positions
-    assert "pairs stored" in attention and "words in common" in ffn
+    words = ("score, now", "entries that differ", "pairs stored", "words in common")
+    assert [word for word in words if not any(word in said for said in ran["live"])] == []
 
 
 def test_the_install_cell_asks_pip_for_the_configured_repository_and_nothing_is_left_behind(ran):

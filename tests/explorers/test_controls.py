@@ -6,7 +6,7 @@ from test_before_after import SHOWN as ONE_PROMPT
 from test_component_explorer import SHOWN as COMPONENTS
 from test_heads import widget as heads
 from test_positions_explorer import explorer as positions
-from test_saliency import ITEMS
+from test_saliency import ITEMS, blanked
 
 from helpers.findings.ffn.explorer import ComponentExplorer
 from helpers.findings.recognition.before_after import BeforeAfter
@@ -41,7 +41,14 @@ TYPED = {
 # The default view of chapter 2 has two faces.
 PAGES = {
     "before": (lambda: BeforeAfter(ONE_PROMPT), ""),
-    "saliency": (lambda: SaliencyExplorer(ITEMS), "#saliency.prompt=first-01"),
+    "saliency": (
+        lambda: SaliencyExplorer([blanked(one) for one in ITEMS]),
+        "#saliency.prompt=first-01",
+    ),
+    "density": (
+        lambda: SaliencyExplorer(ITEMS),
+        "#saliency.prompt=first-01&saliency.measure=score",
+    ),
     "positions": (positions, ""),
     "profiles": (positions, "#positions.view=profiles"),
     "heads": (heads, ""),
@@ -81,3 +88,23 @@ def test_every_control_changes_the_default_view(open_page, tmp_path, name):
         before = explorer.evaluate(DRAWN)
         button.click()
         assert explorer.evaluate(DRAWN) != before
+
+
+# A box's label is its target; a word of a running text is as high as its line.
+SMALL = """() => [...document.querySelectorAll(".ex :is(button, select, summary, input)")]
+  .filter((one) => one.checkVisibility() && !one.matches(".ex-token"))
+  .map((one) => (one.matches("[type=radio], [type=checkbox]") ? one.closest("label") : one))
+  .filter((one) => Math.min(one.offsetWidth, one.offsetHeight) < 24)
+  .map((one) => `${one.tagName} ${one.innerText.slice(0, 30)}: ${one.offsetWidth}, ${one.offsetHeight}`)"""
+
+
+@pytest.mark.parametrize("width", [1300, 390])
+@pytest.mark.parametrize("name", PAGES)
+def test_targets_are_24_pixels_or_more_and_nothing_scrolls_sideways(
+    open_page, tmp_path, name, width
+):
+    make, fragment = PAGES[name]
+    page = open_page(widget_page(tmp_path, make()), fragment=fragment, width=width)
+    unfold(page)
+    assert page.evaluate(SMALL) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width

@@ -41,7 +41,7 @@ def visit(chromium, site):
 def test_a_page_is_whole_light_and_asks_no_other_host(visit, address):
     page, watched = visit(address)
     assert watched.problems == []
-    assert watched.weight <= 2.5e6
+    assert watched.weight <= 2.5e6  # tighter ones: scripts/measure_pages.py
     assert page.locator("article h1").count() == 1
 
 
@@ -68,16 +68,19 @@ def test_mathematics_is_set_with_the_sites_own_files(visit):
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_a_chapter_shows_its_explorer_and_no_unfilled_number(visit, chapter):
     page, _ = visit(f"chapters/{chapter}.html")
-    page.locator(".explorer[data-mounted]").first.wait_for()
+    if chapter != "what-survived":  # a table of verdicts, with nothing to move
+        page.locator(".explorer[data-mounted]").first.wait_for()
     assert page.locator(".explorer[role=alert]").count() == 0
     text = page.locator("article").inner_text()
     assert "glue:" not in text and "Traceback" not in text
 
 
 def test_the_saliency_explorer_works_in_the_published_page(visit):
-    page, watched = visit("chapters/01-instruction-recognition.html#saliency.prompt=code-08")
-    explorer = page.locator(".ex-saliency")
-    explorer.wait_for()
+    page, watched = visit(
+        "chapters/01-instruction-recognition.html#saliency.prompt=code-08&saliency.b=7"
+    )
+    page.locator(".ex-saliency").last.wait_for()
+    explorer = page.locator(".ex-saliency").last  # the first is the compact one
     assert explorer.get_by_label("Prompt", exact=True).input_value() == "code-08"
     before = explorer.locator("[data-score=base]").text_content()
     explorer.get_by_label("b, threshold").evaluate(
