@@ -26,19 +26,20 @@ from helpers.store.store import open_store
 LIMIT = 50  # milliseconds
 MOVE = """(input) => Array.from({length: 12}, (_, k) => {
   const start = performance.now();
-  input.value = Number(input.min) + (k % (Number(input.max) - Number(input.min) + 1));
-  input.dispatchEvent(new Event("input", {bubbles: true}));
+  if (input.options) input.selectedIndex = k % input.options.length;
+  else input.value = Number(input.min) + (k % (Number(input.max) - Number(input.min) + 1));
+  input.dispatchEvent(new Event(input.options ? "change" : "input", {bubbles: true}));
   return performance.now() - start;
 })"""
 
 
 def measure(widget) -> dict[str, list[float]]:
-    """Time of each of twelve moves of every slider."""
+    """Time of each of twelve moves of every slider and list."""
     with tempfile.TemporaryDirectory() as folder, browser() as chromium:
         page = chromium.new_page(viewport={"width": 1300, "height": 900})
         page.goto(widget_page(Path(folder), widget).as_uri())
         page.wait_for_selector(".explorer[data-mounted]")
-        sliders = page.locator("input[type=range]").all()
+        sliders = page.locator(".ex :is(input[type=range], select)").all()
         names = [slider.evaluate("e => e.labels[0]?.textContent ?? e.id") for slider in sliders]
         return {name: slider.evaluate(MOVE) for name, slider in zip(names, sliders, strict=True)}
 
@@ -48,7 +49,7 @@ def main() -> None:
     explorers = {
         "saliency": SaliencyExplorer(read.explorer_items(store)),
         "positions": positions.from_store(store, open_store("llama-vicuna-7b")),
-        "heads": heads.HeadExplorer(heads.from_store(store)),
+        "heads": heads.HeadExplorer([heads.from_store(store)]),
         "components": components.ComponentExplorer(components.from_store(store)),
     }
     for name, widget in explorers.items():

@@ -12,6 +12,8 @@ from tiny import SMALL, byte_tokenizer
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from helpers.findings.attention import compute as attention
+from helpers.findings.attention import example as attention_example
+from helpers.findings.attention import figures, said
 from helpers.findings.attention import heads as heads_view
 from helpers.findings.attention import lift as view
 from helpers.findings.attention import pairs as attention_pairs
@@ -124,20 +126,26 @@ def uses(known: Knowledge) -> np.ndarray:
 
 
 def test_stored_knowledge_is_that_of_the_heads(pair, store):
-    stored = attention_pairs.read_heads(store)
+    stored = attention_pairs.read_pairs(store)
     for role in ("base", "tuned"):
-        for place, pairs in pairs_of(pair, role).items():
-            expected, found = head_knowledge(pairs), stored[place].knowledge(role)
-            np.testing.assert_array_equal(found.code, expected.code)
-            np.testing.assert_array_equal(found.n_dimensions, expected.n_dimensions)
-            np.testing.assert_allclose(found.similarity, expected.similarity, atol=0.003)
+        for (layer, head), pairs in pairs_of(pair, role).items():
+            own = stored[(stored["layer"] == layer) & (stored["head"] == head)]
+            expected, found = head_knowledge(pairs), own[own[role] >= 2]
+            for name in ("first", "second"):
+                np.testing.assert_array_equal(found[name], getattr(expected, name))
+            np.testing.assert_array_equal(found[role], expected.n_dimensions)
+            np.testing.assert_allclose(found["similarity"], expected.similarity, atol=0.003)
+    known = {role: stored[role] >= 2 for role in ("base", "tuned")}
+    assert (stored["change"] == "kept").equals(known["base"] & known["tuned"])
+    assert (stored["change"] == "gained").equals(~known["base"] & known["tuned"])
 
 
 def test_norms_and_numbers_of_pairs_are_by_the_heads_own_dimensions(pair, store):
     pairs = pairs_of(pair, "tuned")[HEAD]
-    _, norms, counts = attention_pairs.read_layer(store, HEAD[0])
-    np.testing.assert_allclose(norms[1, HEAD[1]][pairs.dimensions], pairs.norms, rtol=1e-5)
-    np.testing.assert_array_equal(counts[1, HEAD[1]][pairs.dimensions], np.diff(pairs.start))
+    part = store.read(f"attention/pairs/{HEAD[0]:02d}")
+    own = {name: part[name][1, HEAD[1]][pairs.dimensions] for name in ("norms", "n_pairs")}
+    np.testing.assert_allclose(own["norms"], pairs.norms, rtol=1e-5)
+    np.testing.assert_array_equal(own["n_pairs"], np.diff(pairs.start))
 
 
 def test_lifts_of_the_stored_changes_are_verb_lift_of_the_knowledge(pair, store):
@@ -165,6 +173,7 @@ def test_a_second_run_computes_nothing_and_other_words_everything(pair, store, m
 
     monkeypatch.setattr(attention_readings, "BLOCK", 2)
     monkeypatch.setattr(attention_pairs, "word_pairs", fail)
+    monkeypatch.setattr(attention_example, "word_pairs", fail)
     monkeypatch.setattr(attention_readings, "verb_counts", fail)
     monkeypatch.setattr(attention_causal, "respond", fail)
     attention.compute(pair, store, **OPTIONS)
@@ -220,9 +229,17 @@ def test_the_baseline_holds_every_draw_once(store):
         )
     }
     table = view.random_table(found)
-    assert len(table) == 4 and all("(2)" in null for _, null in table.index)
+    assert len(table) == 8 and all("(2)" in null for *_, null in table.index)
     tuning = found[found["update"] == "tuning"].set_index("pairs")["counts changed"]
-    assert set(table["counts: tuning"]) == {f"{n:,}" for n in tuning}
+    assert {f"{n:,}" for n in tuning} <= set(table["tuning"])
+    main = store.read("attention/readings/main")
+    for pairs, counted in view.COUNTED.items():
+        own = found[(found["pairs"] == pairs) & (found["update"] == "tuning")].iloc[0]
+        lift = view.lifts(main, N_VERBS, counted)
+        sides = (lift[LEXICON.is_instruction], lift[LEXICON.is_general])
+        assert own["difference"] == pytest.approx(np.nanmean(sides[0]) - np.nanmean(sides[1]))
+        columns = [f"rose{counted}", f"fell{counted}"]
+        assert own["counts changed"] == main[columns].to_numpy(int).sum()
 
 
 # --- verbs
@@ -269,7 +286,8 @@ def test_verbs_without_a_lift_are_left_out_and_small_groups_are_not_tested():
     found = view.compare_verbs(values, LEXICON, "few")
     assert (found.n_instruction, found.n_general) == (4, 36)
     assert not found.tested.possible and np.isfinite(found.instruction)
-    shown = view.table(view.corrected([found, view.compare_verbs(np.arange(48.0), LEXICON, "b")]))
+    both = {"few": values, "b": np.arange(48.0)}
+    shown = view.table(view.compare_all(both, LEXICON))
     assert shown.loc["few", "difference [95 % CI]"] == "not tested: fewer than 5 verbs"
     assert shown.loc["b", "p (Holm)"] != ""
 
@@ -313,28 +331,14 @@ def test_a_spelling_variant_is_no_general_verb_and_verbs_keep_their_numbers(stor
     found = view.compare_verbs(values, lexicon, "planted")
     assert found.general < 2 and found.n_general == N_VERBS - N_INSTRUCTION - 1
     changes = store.read("attention/readings/main").copy()
-    before = view._summary(changes, lexicon, "_any")
     own = changes["verb"] == variant
     changes.loc[own, ["rose_any", "fell_any"]] = 200, 0
-    assert view._summary(changes, lexicon, "_any") == before
-    assert view._summary(changes, LEXICON, "_any") != before
+    counts = view.counts(changes, N_VERBS, "_any").sum(axis=1)
+    means = [view.mean_lift(counts, one.is_general) for one in (lexicon, LEXICON)]
+    assert means[0] != means[1]
     same = view.compare_verbs(view.lifts(changes, N_VERBS, "_any"), lexicon, "x")
     main = store.read("attention/readings/main")
     assert same == view.compare_verbs(view.lifts(main, N_VERBS, "_any"), lexicon, "x")
-
-
-def test_maps_and_examples_of_general_verbs_leave_the_variant_out(store):
-    moved = heads_view.moved_verbs(store, LEXICON, "general", n=100)
-    variant = LEXICON.vocabulary.place[moved.index[0]]
-    lexicon = with_variant(variant)
-    left = heads_view.moved_verbs(store, lexicon, "general", n=100)
-    assert len(left) == len(moved) - 1 and "colourise" not in left.index
-    before, after = (heads_view.verb_map(store, one) for one in (LEXICON, lexicon))
-    np.testing.assert_array_equal(before["instruction"], after["instruction"])
-    assert lexicon.compared.places.tolist() == [x for x in range(N_VERBS) if x != variant]
-    net = after["general"].sum() * lexicon.is_general.sum() / 100
-    others = attention_causal.gains(store, lexicon.compared)
-    assert net == pytest.approx((others["general_gained"] - others["general_lost"]).sum())
 
 
 def test_the_shipped_lexicon_leaves_out_analyse_alone():
@@ -343,15 +347,14 @@ def test_the_shipped_lexicon_leaves_out_analyse_alone():
     assert len(lexicon.compared.verbs) == len(lexicon.verbs) - 1
 
 
-@pytest.mark.parametrize(("name", "power"), [("even_odds", 0.5), ("detectable", 0.8)])
-def test_a_lift_is_found_as_often_as_is_said(name, power):
+def test_a_lift_is_found_as_often_as_is_said():
     rng, found = np.random.default_rng(6), []
-    size = getattr(view.compare_verbs(lifted(0, rng), LEXICON, "spread"), name)
+    size = view.compare_verbs(lifted(0, rng), LEXICON, "spread").detectable
     for _ in range(600):
         values = lifted(size, rng)
         groups = values[LEXICON.is_instruction], values[LEXICON.is_general]
         found.append(stats.ttest_ind(*groups, equal_var=False).pvalue < 0.05)
-    assert np.mean(found) == pytest.approx(power, abs=0.15)  # the spread is known from 48 verbs
+    assert np.mean(found) == pytest.approx(0.8, abs=0.15)  # the spread is known from 48 verbs
 
 
 def test_tuning_below_every_draw_is_said_in_the_table():
@@ -365,11 +368,12 @@ def test_tuning_below_every_draw_is_said_in_the_table():
         }
         for i in range(20)
     ]
-    found = view.among_draws(pd.DataFrame(rows), "counts changed").iloc[0]
-    assert (found["as_high"], found["low"], found["p"]) == (20, 10, 2 / 21)
-    assert found["said"] == "less than every one of 20 draws"
+    found = view.among_draws(pd.DataFrame(rows), "counts changed")["x", "random, equal norm"]
+    assert (found.as_high, found.low, found.p_value) == (20, 10, 2 / 21)
+    assert found.said == "less than every one of 20 draws"
+    assert "Each of 20 random updates as large changes more of them" in said.beside_chance(found)
     shown = view.random_table(pd.DataFrame(rows))
-    assert shown["counts: p"].item() == "0.0952" and "rank" in shown.caption
+    assert shown["p"].iloc[0] == "0.0952" and "rank" in shown.caption
 
 
 def test_the_chapters_tables_come_from_the_store(store):
@@ -379,11 +383,42 @@ def test_the_chapters_tables_come_from_the_store(store):
     assert holm and all(
         one.tested.p_holm >= one.tested.p_value for one in compared if one.tested.possible
     )
-    changes = heads_view.verb_map(store, LEXICON)
-    assert changes["instruction"].shape == (2, 4)
-    sums = heads_view.totals(store)
-    moved = heads_view.moved_verbs(store, LEXICON, "general", n=100)
-    assert 0 < moved["pairs gained"].sum() <= 2 * sums["gained"]
+    sums, table = heads_view.totals(store), attention_pairs.read_pairs(store)
+    assert sums["gained"] + sums["lost"] + sums["kept"] == len(table)
+    gained = attention_pairs.gains(store, LEXICON)
+    assert len(gained) == 2 * 4 and gained["gained"].sum() == sums["gained"]
+    drawn = view.against_random(store, LEXICON)
+    words = said.summary(view.both_counts(store, LEXICON), compared, drawn)
+    assert " of " in words["sure_measures"] and words["chance"].endswith(("them", "for a test"))
+    groups = said.by_way(compared)
+    assert [len(own) for own in groups.values()] == [len(READINGS) + 2] * 2
+    figure = figures.lift_by_quarter(view.both_counts(store, LEXICON), drawn)
+    assert len(figure.axes) == 2
+
+
+@pytest.mark.parametrize(
+    ("effect", "word"), [(0.9, "more often"), (-0.9, "less often"), (0.0, "no more often")]
+)
+def test_sentences_say_what_was_found(effect, word):
+    found = view.compare_all({"x": lifted(effect, np.random.default_rng(9))}, LEXICON)[0]
+    assert f"rose {word} for instruction verbs" in said.gain(found)
+    few = view.compare_verbs(np.full(N_VERBS, np.nan), LEXICON, "none")
+    assert "too few verbs changed" in said.gain(few) and said.title(few) == "Too few verbs changed"
+
+
+def test_the_drawn_pair_stands_in_the_lists_of_the_dimensions_that_hold_it(pair, store):
+    drawn = attention_example.read_example(store, LEXICON)
+    known = head_knowledge(pairs_of(pair, drawn.role)[drawn.layer, drawn.head])
+    words = LEXICON.vocabulary.words
+    assert drawn.pair in [
+        (words[a], words[b]) for a, b in zip(known.first, known.second, strict=True)
+    ]
+    assert len(drawn.dimensions) == 2
+    for one in drawn.dimensions:
+        assert {*drawn.pair} in [set(link) for link in one.links]
+        (query, key) = ([word for word, _ in side] for side in one.words)
+        assert any(q in query and k in key for q, k in (drawn.pair, drawn.pair[::-1]))
+    assert len(figures.two_lists(drawn).axes) == 3
 
 
 def test_the_papers_table_speaks_of_whatever_pair_it_is_given(store):
@@ -418,11 +453,10 @@ def test_a_head_that_gained_a_pair_of_an_instruction_verb_is_ranked_first(pair, 
     planted = pair_of("planted", base, tuned, pair.tokenizer)
     found = Store(tmp_path)
     attention_pairs.make_pairs(planted, found, lexicon, 3, False)
-    table = attention_causal.gains(found, lexicon)
+    table = attention_pairs.gains(found, lexicon)
     assert attention_causal.top_heads(table, "instruction", 1) == [HEAD]
-    changed = heads_view.moved_verbs(found, lexicon, "instruction")
-    words = lexicon.vocabulary.words
-    assert words[other] in changed.loc[words[verb], "gained, with layer.head"]
+    rows = attention_pairs.read_pairs(found).query("change == 'gained'")
+    assert {(verb, other), (other, verb)} & {*zip(rows["first"], rows["second"], strict=True)}
 
 
 # --- silenced heads
@@ -485,30 +519,31 @@ def test_every_condition_is_stored_with_its_heads_and_compared(store):
     assert (rank["draws"] == 3).all() and set(rank["p"]) <= {"0.25", "0.50", "0.75", "1.00"}
     compared = heads_view.compare_silenced(found)
     assert [one.n for one in compared] == [3, 3] * 3
-    assert heads_view.chosen_again(store, LEXICON)
-
-
-def test_following_is_laid_beside_that_of_longer_responses(tmp_path):
-    own = Store(tmp_path)
-    short = [True, True, False, False]
-    assert set(heads_view.beside_longer_responses(own, short).values()) == {"not computed"}
-    rows = pd.DataFrame({"id": ["a", "b", "c", "other"], "followed": [True, False, True, None]})
-    texts = dict.fromkeys(("setting", "model", "text", "ended"), "x")
-    rows = rows.assign(**texts, ids=[[1]] * 4, tokens=[["x"]] * 4)
-    own.write("recognition/template/responses-tuned", rows, max_tokens=9)
-    found = heads_view.beside_longer_responses(own, short, ["a", "b", "c", "d"])
-    assert found == {"followed_long": pytest.approx(2 / 3), "tokens_long": 9,
-                     "only_short": 1, "only_long": 1}  # fmt: skip
-    few = heads_view.beside_longer_responses(own, short[:2], ["a", "b", "c", "d"])
-    assert set(few.values()) == {"not computed"}
+    harm = said.harmed(heads_view.among_sets(table))
+    assert harm["draws_silenced"] == 3 and harm["harm_word"] == "no more"
 
 
 def test_the_explorer_takes_the_store_as_it_is(store):
     shown = from_store(store, LEXICON)
-    pairs = attention_pairs.read_heads(store)[HEAD]
+    pairs = attention_pairs.read_pairs(store, HEAD[0]).query(f"head == {HEAD[1]}")
     number = HEAD[0] * 4 + HEAD[1]
-    known = shown.known[shown.start[number] : shown.start[number + 1]]
-    spelled = [LEXICON.vocabulary.words[i] for i in pairs.first]
-    assert [shown.words[shown.first[i]] for i in known] == spelled
-    np.testing.assert_allclose(shown.similarity[known], pairs.similarity)
-    assert set(pack_heads(shown)) >= {"pairSteps", "known", "heldIn"}
+    own = slice(*shown.start[number : number + 2])
+    spelled = [LEXICON.vocabulary.words[i] for i in pairs["first"]]
+    assert [shown.words[shown.first[i]] for i in shown.known[own]] == spelled
+    np.testing.assert_allclose(shown.similarity[shown.known[own]], pairs["similarity"], atol=0.003)
+    np.testing.assert_array_equal(shown.n_held[:, own], pairs[["base", "tuned"]].T)
+    assert set(pack_heads(shown)) >= {"pairSteps", "known", "held", "chance"}
+
+
+def test_chance_is_counted_as_the_tables_count_it(store):
+    found = from_store(store, LEXICON).chance
+    drawn = view.against_random(store, LEXICON).query("pairs == 'two dimensions or more'")
+    own = drawn[drawn["update"].isin(["tuning", "random, equal singular values"])]
+    np.testing.assert_allclose(found.difference, own["difference"])
+    assert found.by_layer.shape == (3, 2, 2, 2) and found.by_verb.shape == (3, N_VERBS, 2)
+    np.testing.assert_array_equal(found.by_layer.sum(axis=(1, 2, 3)), own["counts changed"])
+    word = LEXICON.verbs["word"][0]
+    small = from_store(store, LEXICON, word=word)
+    assert small.chance.verbs == (word,) and small.chance.by_verb.shape == (3, 1, 2)
+    assert all(word in {small.words[a], small.words[b]}
+               for a, b in zip(small.first, small.second, strict=True))  # fmt: skip

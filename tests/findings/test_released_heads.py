@@ -9,7 +9,9 @@ import released_format as form
 
 from helpers.commands.released import main
 from helpers.findings.attention import lift
-from helpers.findings.release import concepts, heads
+from helpers.findings.ffn.explorer import pack_components
+from helpers.findings.ffn.labelled import LEVEL_NAMES
+from helpers.findings.release import concepts, explorable, heads
 from helpers.findings.release.fill_concepts import LEVELS, TASKS, compute_concepts
 from helpers.findings.release.fill_heads import compute_heads, read_paper_verbs
 from helpers.findings.release.read import PAIR
@@ -19,9 +21,11 @@ from helpers.store.release import RefusedFile
 from helpers.store.released_files import COMPONENTS, HEADS, said_table
 from helpers.store.released_tables import SEEDS, word_codes
 from helpers.store.store import Store, open_store
+from helpers.words.annotation import TASKS as BOOK_TASKS
 from helpers.words.verbs import read_lexicon
 
 WORDS = form.vocabulary()
+LEXICON = set(read_lexicon().vocabulary.words)
 CODES = word_codes(read_lexicon().vocabulary.words)
 NAMES = dict(zip(ROLES, ("llama", "vicuna"), strict=True))
 # Of every ten components of a seed: what ChatGPT says of them (None: it cannot tell).
@@ -255,9 +259,12 @@ def test_shares_over_seeds_are_those_that_were_written(store):
     for name, both in SHARES.items():
         for role, share in zip(ROLES, both, strict=True):
             assert shares.loc[role, name].to_numpy() == pytest.approx(share)
-    shown = concepts.parity_table(votes)
-    assert shown.loc["coding", "base"] == "0.333 ± 0.000"
-    assert list(shown.index) == [*TASKS, *LEVELS] == list(SHARES)
+    shown = concepts.beside_paper(votes)
+    assert shown.loc["coding"].to_list()[:3] == ["0.333", "0.000", "0.333 ± 0.000 → 0.000 ± 0.000"]
+    assert list(shown.index) == ["interpretable", *TASKS, *LEVELS] and [*SHARES] == [
+        *TASKS,
+        *LEVELS,
+    ]
 
 
 def test_shares_over_components_have_an_interval_over_layers(store):
@@ -432,5 +439,72 @@ def test_chapters_and_report_show_what_is_there_and_say_what_is_not(store, tmp_p
         heads.shown(Store(tmp_path), lexicon) == concepts.shown(Store(tmp_path)) == [heads.NOT_HERE]
     )
     assert "helpers released" in heads.NOT_HERE
+    assert heads.said(Store(tmp_path), lexicon) == heads.NOT_HERE
+    assert "does not hold" in heads.effect(Store(tmp_path))
     tables = [*heads.shown(store, lexicon), *concepts.shown(store)]
-    assert len(tables) == 12 and all(len(one) for one in tables)
+    assert len(tables) == 11 and all(len(one) for one in tables)
+
+
+def test_the_chapter_says_and_draws_a_planted_lift(lifted):
+    lexicon = read_lexicon()
+    said = heads.said(lifted, lexicon)
+    assert "rose more often for instruction verbs" in said and "100 % of the heads" in said
+    assert "+0." in heads.effect(lifted)
+    assert len(heads.figure(lifted, lexicon).axes) == 1
+
+
+def test_the_explorer_takes_pairs_with_an_instruction_verb(store):
+    lexicon = read_lexicon()
+    shown = heads.explorable_heads(store, lexicon)
+    verbs = {*lexicon.verbs["word"][lexicon.is_instruction]}
+    pairs = [
+        {shown.words[a], shown.words[b]} for a, b in zip(shown.first, shown.second, strict=True)
+    ]
+    assert pairs and all(own & verbs for own in pairs)
+    assert shown.start[-1] == len(shown.known) == shown.n_held.shape[1]
+    assert (shown.n_held.max(axis=0) >= 2).all() and shown.chance is None
+    counts = heads.read_heads(store)
+    assert len(shown.start) == len(counts) + 1 and 0 <= shown.similarity.min()
+
+
+def test_chapter_4_shows_the_released_components_beside_the_paper_or_one_line(store, tmp_path):
+    (line,) = concepts.chapter(Store(tmp_path))
+    assert line.data == heads.NOT_HERE and explorable.explorable(Store(tmp_path)) == []
+    figure, table = concepts.chapter(store)
+    assert len(figure.axes[0].get_yticklabels()) == len(table) == 1 + len(SHARES)
+    assert "the paper" in " ".join(table.columns) and "resampled" in table.caption
+
+
+def test_the_explorer_takes_the_released_components(copy, store):
+    (shown,) = explorable.explorable(store)
+    n = form.N_COMPONENTS
+    assert shown.words.shape == (2, 4, n, 1, 15) and shown.angle is None is shown.scores
+    for (name, layer, rank), row in copy[2].items():
+        m, own = list(NAMES.values()).index(name), row.split("\t")[-1].split("|||")[:15]
+        said = [shown.vocabulary[at] for at in shown.words[m, layer, rank - 1, 0]]
+        for word, known in zip(said, own, strict=True):
+            assert word == known or (word.startswith("#") and known.lower() not in LEXICON)
+        answer = SAID_OF[name][(rank - 1) % 10]
+        at = (m, layer, rank - 1, 0)
+        assert (shown.coherence[at], shown.beyond[at]) == ((0, 0) if answer is None else (5, 2))
+        level = "none" if answer is None else answer[1].strip(".").lower().replace("tic", "tics")
+        assert LEVEL_NAMES[shown.level[at]] == level
+        tasks = {task for i, task in enumerate(BOOK_TASKS) if shown.tasks[at] >> i & 1}
+        assert tasks == {task for task in BOOK_TASKS if answer and task in answer[0].lower()}
+    for layer, own in enumerate(shown.partner):
+        assert sorted(own) == list(range(n))
+        first, second = (shown.words[m, layer, :, 0] for m in (0, 1))
+        common = lambda order: sum(len({*a} & {*b}) for a, b in zip(first, order, strict=True))  # noqa: E731
+        assert common(second[own]) >= common(second)
+    assert pack_components(shown)["poles"] == ["words of either sign"]
+
+
+def test_a_component_that_was_refused_is_shown_as_such(store, tmp_path):
+    less = Store(tmp_path)
+    for part in ("components", "votes", "survival"):
+        table = store.read(f"ffn/released/{part}")
+        gone = (table["role"] == "tuned") & (table["layer"] == 1) & (table["rank"] == 3)
+        less.write(f"ffn/released/{part}", table[~gone])
+    (shown,) = explorable.explorable(less)
+    assert {shown.vocabulary[at] for at in shown.words[1, 1, 2, 0]} == {"–"}
+    assert shown.beyond[1, 1, 2, 0] == 0 and (shown.words[0] < len(shown.vocabulary) - 1).all()

@@ -1,16 +1,16 @@
 """Attention: word pairs of every head in both models, and what silencing heads does.
 
 Per layer the store holds `attention/pairs/LL`: the pairs that some head of either model knows, with
-the dimensions that hold them in each (helpers.findings.attention.pairs). `attention/readings/NAME`
-and `attention/null/KIND-BLOCK` hold, per layer and verb, in how many heads the verb's number of pairs
-rose and fell, for every way to read the heads and for random updates
-(helpers.findings.attention.readings); `attention/silenced/NAME` holds the causal check
-(helpers.findings.attention.silenced). Each part is written as soon as it is there, and tied to the
-words, or prompts, that it was made with.
+the dimensions that hold them in each (helpers.findings.attention.pairs), and `attention/example`: the
+lists behind one of them (.example). `attention/readings/NAME` and `attention/null/KIND-BLOCK` hold, per
+layer and verb, in how many heads the verb's number of pairs rose and fell, for every way to read the
+heads and for random updates (.readings); `attention/silenced/NAME` holds the causal check (.silenced).
+Each part is written as soon as it is there, and tied to the words, or prompts, that it was made with.
 """
 
 from __future__ import annotations
 
+from helpers.findings.attention.example import make_example
 from helpers.findings.attention.pairs import make_pairs
 from helpers.findings.attention.readings import Reading, make_null, make_readings
 from helpers.findings.attention.silenced import make_silenced
@@ -40,6 +40,7 @@ def compute(
     """
     lexicon = lexicon or read_lexicon()
     make_pairs(pair, store, lexicon, top_k, progress)
+    make_example(pair, store, lexicon, top_k)
     make_readings(pair, store, lexicon, readings, progress)
     make_null(pair, store, lexicon, draws=draws, top_k=top_k, progress=progress)
     make_silenced(pair, store, lexicon, progress=progress, **causal)

@@ -1,30 +1,82 @@
-"""Figures of chapter 3: verb lift with its nulls, the map of heads, silenced heads."""
+"""Figures of chapter 3: a head as lists of words, verb lift with its nulls, silenced heads."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from helpers.findings.attention.lift import VerbComparison
-from helpers.pages.style import COLOURS, GREY, legend_below
+from helpers.findings.attention.example import Dimension, Example
+from helpers.findings.attention.lift import TUNING, VerbComparison
+from helpers.pages.style import COLOURS, GREY, WIDTH, legend_below
 
 BAND = {"color": GREY, "alpha": 0.25, "lw": 0}
+DOT = {"marker": "o", "color": GREY, "ls": "", "alpha": 0.6, "ms": 3.5, "mew": 0}
 INTERVAL = {"color": "black", "capsize": 3, "lw": 1.2, "fmt": "D", "ms": 5}
-# Less and more, in the colours of base and tuned, through white.
-LESS_MORE = LinearSegmentedColormap.from_list("less-more", [COLOURS["base"], "w", COLOURS["tuned"]])
+SHOWN = 5  # words of a list that are drawn, besides those of the pair
 
 
-def _jitter(n: int) -> np.ndarray:
-    return np.random.default_rng(0).uniform(-0.2, 0.2, n)
+def _jitter(n: int, width: float = 0.2) -> np.ndarray:
+    return np.random.default_rng(0).uniform(-width, width, n)
+
+
+# --- the idea
+
+
+def _list(axis: Axes, words: list[tuple[str, int]], pair: Sequence[str], x: float) -> dict:
+    """One side of a dimension: its strongest words and the pair's own, with ranks; their heights."""
+    rows = words[:SHOWN] + [one for one in words[SHOWN:] if one[0] in pair][:1]
+    heights = {word: y + 0.6 * (y == SHOWN) for y, (word, _) in enumerate(rows)}
+    for word, rank in rows:
+        own, left = word in pair, x < 0.5
+        axis.text(x, heights[word], f"{word}  {rank}" if left else f"{rank}  {word}",
+                  ha="right" if left else "left", va="center", fontsize=9,
+                  weight="bold" if own else "normal",
+                  color=COLOURS["tuned"] if own else "0.25")  # fmt: skip
+    return heights
+
+
+def _dimension(axis: Axes, one: Dimension, pair: Sequence[str]) -> None:
+    """Two lists of words; a line where a word of the one and a word of the other are a pair."""
+    left, right = (_list(axis, own, pair, x) for own, x in zip(one.words, (0.4, 0.6), strict=True))
+    for q, k in one.links:
+        if q in left and k in right:
+            own = {q, k} == set(pair)
+            colour, width = (COLOURS["tuned"], 2.2) if own else (GREY, 0.7)
+            axis.plot([0.42, 0.58], [left[q], right[k]], color=colour, lw=width)
+    for x, side in ((0.4, "queries"), (0.6, "keys")):
+        axis.text(x, -0.9, side, ha="right" if x < 0.5 else "left", fontsize=9, style="italic")
+    axis.set(xlim=(0, 1), ylim=(SHOWN + 1.3, -1.3), title=f"dimension {one.number}")
+    axis.axis("off")
+
+
+def two_lists(example: Example) -> Figure:
+    """The dimensions that hold a pair, side by side, and what the head then knows."""
+    n = len(example.dimensions)
+    ratios = [1.0] * n + [0.62]
+    figure, axes = plt.subplots(1, n + 1, figsize=(WIDTH, 2.6), width_ratios=ratios)
+    for axis, one in zip(axes, example.dimensions, strict=False):
+        _dimension(axis, one, example.pair)
+    words = " – ".join(example.pair)
+    text = f"{n} dimensions\nhold the pair:\nthe head knows\n\n"
+    axes[-1].text(0.5, 0.55, text, ha="center", va="center", fontsize=10)
+    axes[-1].text(0.5, 0.36, words, ha="center", va="center", fontsize=10, weight="bold",
+                  color=COLOURS["tuned"])  # fmt: skip
+    axes[-1].axis("off")
+    where = f"Layer {example.layer}, head {example.head}, {example.role} model"
+    figure.suptitle(f"{where}: two lists of words meet in a dimension", fontsize=11, x=0.02,
+                    ha="left", weight="semibold")  # fmt: skip
+    figure.tight_layout(w_pad=0)
+    return figure
+
+
+# --- the result
 
 
 def _tick(one: VerbComparison) -> str:
@@ -32,141 +84,63 @@ def _tick(one: VerbComparison) -> str:
     return f"{name}\n{one.n_instruction} / {one.n_general}"
 
 
-def _marks(axis: Axes, compared: Sequence[VerbComparison]) -> None:
-    """Lift of both groups, side by side."""
+def _differences(axis: Axes, compared: Sequence[VerbComparison], drawn: pd.DataFrame) -> None:
+    """Difference of lift with its interval, over relabelled verbs and beside random updates."""
     for at, one in enumerate(compared):
-        axis.plot(at - 0.1, one.general, "s", color="white", mec=GREY, mew=1.5, ms=7)
-        axis.plot(at + 0.1, one.instruction, "o", color="black", ms=6)
-    axis.axhline(0.5, color=GREY, lw=0.8, ls=":")
-    axis.set_ylim(0, 1)
-
-
-def _differences(axis: Axes, compared: Sequence[VerbComparison]) -> None:
-    """Difference of lift with its interval, over the range of relabelled verbs."""
-    for at, one in enumerate(compared):
-        found = one.tested
+        found, random = one.tested, drawn[one.label].to_numpy(float)
+        axis.plot(at + 0.27 + _jitter(len(random), 0.09), random, **DOT)
         if found.possible:
-            axis.fill_between([at - 0.3, at + 0.3], *one.null, **BAND)
+            axis.fill_between([at - 0.32, at + 0.15], *one.null, **BAND)
             ends = [[found.difference - found.low], [found.high - found.difference]]
-            axis.errorbar(at, found.difference, ends, **INTERVAL)
+            axis.errorbar(at - 0.08, found.difference, ends, **INTERVAL)
     axis.axhline(0, color=GREY, lw=0.8, ls=":")
-    axis.set_xticks(range(len(compared)), [_tick(one) for one in compared], fontsize=8)
+    axis.set_xticks(range(len(compared)), [_tick(one) for one in compared], fontsize=9)
 
 
-def lift_by_quarter(counted: dict[str, Sequence[VerbComparison]]) -> Figure:
-    """Lift of both groups (top), and its difference beside chance (below), by quarter of the layers.
+def lift_by_quarter(
+    counted: Mapping[str, Sequence[VerbComparison]], drawn: pd.DataFrame, *, title: str = ""
+) -> Figure:
+    """Difference of lift by quarter of the layers beside both nulls; one panel a way of counting.
 
-    One column a way of counting pairs. The grey band holds 95 % of the differences between groups
-    whose labels were permuted.
+    The grey band holds 95 % of the differences between groups whose labels were permuted; a dot is a
+    random update (`lift.against_random`).
     """
-    size = {"figsize": (10, 6.4), "squeeze": False, "height_ratios": (1, 1.1)}
-    figure, axes = plt.subplots(2, len(counted), sharex="col", sharey="row", **size)
-    for column, (title, compared) in zip(axes.T, counted.items(), strict=True):
-        _marks(column[0], compared)
-        _differences(column[1], compared)
-        column[0].set_title(f"Pairs held by {title}")
-        column[1].set_xlabel("layers; below, instruction / general verbs that changed", fontsize=8)
-    axes[0, 0].set_ylabel("verb lift")
-    axes[1, 0].set_ylabel("difference of lift\n(instruction less general verbs)")
+    size = (WIDTH, 0.5 + 2.5 * len(counted))
+    figure, axes = plt.subplots(len(counted), 1, figsize=size, squeeze=False)
+    for axis, (name, compared) in zip(axes[:, 0], counted.items(), strict=True):
+        own = drawn[(drawn["pairs"] == name) & (drawn["update"] != TUNING)]
+        _differences(axis, compared, own)
+        axis.set_title(f"Pairs held by {name}", fontsize=10, weight="normal")
+        axis.set_ylabel("difference of lift")
+    axes[-1, 0].set_xlabel("layers; below, instruction / general verbs that changed")
+    figure.suptitle(title, fontsize=11, x=0.02, ha="left", weight="semibold")
     handles = [
-        Line2D([], [], marker="o", color="black", ls="", label="instruction verbs"),
-        Line2D([], [], marker="s", color="white", mec=GREY, mew=1.5, ls="", label="general verbs"),
-        Line2D([], [], marker="D", color="black", ms=5, label="difference, 95 % interval"),
-        Patch(**BAND, label="95 % of differences with labels swapped at random"),
+        Line2D([], [], marker="D", color="black", ms=5, label="tuning, 95 % interval"),
+        Patch(**BAND, label="95 % of relabelled verbs"),
+        Line2D([], [], **DOT, label="one random update"),
     ]
-    legend_below(figure, handles, 4)
+    legend_below(figure, handles, 3)
     return figure
 
 
-def verb_map(changes: dict[str, np.ndarray]) -> Figure:
-    """Pairs gained less lost per 100 verbs of a group, by layer and head, on one scale."""
-    figure, axes = plt.subplots(1, len(changes), figsize=(8.4, 4.6), sharey=True, squeeze=False)
-    most = max(np.abs(values).max() for values in changes.values()) or 1
-    for axis, (group, values) in zip(axes[0], changes.items(), strict=True):
-        sns.heatmap(values, ax=axis, cmap=LESS_MORE, vmin=-most, vmax=most, linewidths=0.5,
-                    linecolor="#d8d8d8", cbar=axis is axes[0, -1],
-                    cbar_kws={"label": "pairs gained less lost,\nper 100 verbs"})  # fmt: skip
-        axis.set(title=f"Pairs with {group} verbs", xlabel="head")
-        axis.tick_params(length=0)
-    axes[0, 0].set_ylabel("layer")
-    axes[0, 0].tick_params(axis="y", rotation=0)
-    figure.tight_layout()
-    return figure
-
-
-def random_updates(found: pd.DataFrame) -> Figure:
-    """What tuning changed among random updates: number of changed counts, and difference of lift."""
-    kinds = list(found["pairs"].unique())
-    quantities = {"counts changed": "counts of verbs changed (verb in head)",
-                  "difference": "lift, instruction less general verbs"}  # fmt: skip
-    figure, axes = plt.subplots(2, len(kinds), figsize=(10, 4), squeeze=False)
-    nulls = [name for name in found["update"].unique() if name != "tuning"]
-    for row, (name, label) in zip(axes, quantities.items(), strict=True):
-        for axis, kind in zip(row, kinds, strict=True):
-            own = found[found["pairs"] == kind]
-            for at, null in enumerate(nulls):
-                values = own.loc[own["update"] == null, name]
-                axis.plot(values, at + _jitter(len(values)), "o", color=GREY, alpha=0.7, ms=5)
-            tuning = own.loc[own["update"] == "tuning", name].iloc[0]
-            axis.axvline(tuning, color=COLOURS["tuned"], lw=2)
-            axis.set(xlabel=label, ylim=(len(nulls) - 0.5, -0.5))
-            axis.set_yticks(range(len(nulls)), nulls if axis is row[0] else [""] * len(nulls))
-    for axis, kind in zip(axes[0], kinds, strict=True):
-        axis.set_title(f"Pairs held by {kind}")
-    handles = [
-        Line2D([], [], color=COLOURS["tuned"], lw=2, label="tuning"),
-        Line2D([], [], marker="o", color=GREY, alpha=0.7, ls="", label="one random update"),
-    ]
-    legend_below(figure, handles, 2)
-    return figure
-
-
-def silenced(table: pd.DataFrame) -> Figure:
+def silenced(table: pd.DataFrame, *, title: str = "") -> Figure:
     """Following and loss with heads silenced: chosen sets as marks, random draws as dots."""
-    figure, axes = plt.subplots(1, 2, figsize=(9, 2.9), sharey=True)
-    rows = {"none": "nothing", "instruction": "gained instruction-verb pairs",
-            "general": "gained general-verb pairs"}  # fmt: skip
-    labels = [*rows.values(), "random, same layers"]
+    figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 2.7), sharey=True)
+    rows = {"none": "nothing", "instruction": "instruction-verb heads",
+            "general": "general-verb heads"}  # fmt: skip
     draws = table[table["random"]]
+    labels = [*rows.values(), f"random heads ({len(draws)} sets)"]
     for axis, name in zip(axes, ("followed", "loss"), strict=True):
         for at, condition in enumerate(rows):
             colour = GREY if condition == "none" else COLOURS["tuned"]
-            axis.plot(table.loc[condition, name], at, "D", color=colour, ms=8)
+            axis.plot(table.loc[condition, name], at, "D", color=colour, ms=7)
         at = len(rows) + _jitter(len(draws))
-        axis.plot(draws[name].astype(float), at, "o", color=GREY, alpha=0.6, ms=5)
+        axis.plot(draws[name].astype(float), at, **DOT | {"ms": 5})
         axis.axvline(table.loc["none", name], color=GREY, lw=0.8, ls=":")
     axes[0].set_yticks(range(len(labels)), labels)
     axes[0].invert_yaxis()
-    axes[0].set(xlabel="share of prompts followed", ylabel="heads silenced")
+    axes[0].set(xlabel="share of prompts followed", ylabel="silenced")
     axes[1].set(xlabel="loss on plain text (nats a token)")
-    handles = [
-        Line2D([], [], marker="D", color=COLOURS["tuned"], ms=8, ls="", label="a chosen set"),
-        Line2D([], [], marker="o", color=GREY, alpha=0.6, ls="", label="a random set"),
-        Line2D([], [], marker="D", color=GREY, ms=8, lw=0.8, ls=":", label="nothing silenced"),
-    ]
-    legend_below(figure, handles, 3, 0.08)
-    return figure
-
-
-def differences(compared: Sequence[VerbComparison]) -> Figure:
-    """Difference of lift with its interval, one line a choice, one panel a way of counting."""
-    shown = [one for one in compared if "less lost" not in one.label]  # of another unit
-    names, kinds = (list(dict.fromkeys(one.label.split("; ")[i] for one in shown)) for i in (0, 1))
-    size = (10, 0.32 * len(names) + 1.2)
-    figure, axes = plt.subplots(1, len(kinds), figsize=size, sharey=True, squeeze=False)
-    for axis, kind in zip(axes[0], kinds, strict=True):
-        for one in shown:
-            name, own = one.label.split("; ")
-            if own == kind and one.tested.possible:
-                at, found = names.index(name), one.tested
-                axis.plot([found.low, found.high], [at, at], color="black", lw=1.2)
-                axis.plot(found.difference, at, "o", color="black", ms=5)
-        axis.axvline(0, color=GREY, lw=0.8, ls=":")
-        axis.set_title(f"Pairs held by {kind}", fontsize=9)
-        axis.set_xlabel("lift, instruction less general verbs")
-    axes[0, 0].set_yticks(range(len(names)), names)
-    axes[0, 0].invert_yaxis()
-    name = "difference, 95 % interval"
-    handle = Line2D([], [], marker="o", ms=5, color="black", lw=1.2, label=name)
-    legend_below(figure, [handle], 1)
+    figure.suptitle(title, fontsize=11, x=0.02, ha="left", weight="semibold")
+    figure.tight_layout()
     return figure

@@ -1,4 +1,4 @@
-"""What chapter 3 shows of single heads: verbs that moved, silenced heads, the live check, the table."""
+"""What chapter 3 shows of single heads: how many pairs changed, silenced heads, the paper's table."""
 
 from __future__ import annotations
 
@@ -8,86 +8,20 @@ import numpy as np
 import pandas as pd
 
 from helpers.findings.attention.lift import COUNTED, VerbComparison, among_draws
-from helpers.findings.attention.pairs import n_layers, read_heads, read_layer
-from helpers.findings.attention.silenced import gains, top_heads
-from helpers.methods.chance import among
+from helpers.findings.attention.pairs import CHANGES, n_layers, read_pairs
+from helpers.methods.chance import Ranked, among
 from helpers.methods.statistics import Comparison, compare_paired, holm, mcnemar
-from helpers.methods.word_pairs import compare_knowledge
-from helpers.models.roles import ROLES
 from helpers.pages.tables import Captioned, comparison_table, show_difference, show_p
-from helpers.prompts.prompt import read_prompts
 from helpers.store.store import MissingResult, Store
-from helpers.words.verbs import Lexicon
-from helpers.words.vocabulary import GENERAL, INSTRUCTION
-
-EXAMPLES = 3
+from helpers.words.vocabulary import INSTRUCTION
 
 
 def totals(store: Store) -> dict[str, int]:
     """Pairs gained, lost and kept, over all heads; and those that single dimensions hold (tuned)."""
-    sums = dict.fromkeys(("gained", "lost", "kept", "in single dimensions"), 0)
-    for layer in range(n_layers(store)):
-        heads, _, n_pairs = read_layer(store, layer)
-        sums["in single dimensions"] += int(n_pairs[1].sum())
-        for pairs in heads:
-            change = compare_knowledge(*(pairs.knowledge(role) for role in ROLES))
-            for name in ("gained", "lost", "kept"):
-                sums[name] += len(getattr(change, name))
-    return sums
-
-
-def verb_map(store: Store, lexicon: Lexicon) -> dict[str, np.ndarray]:
-    """Pairs gained less lost per 100 verbs of a group, (layer, head)."""
-    found = gains(store, lexicon.compared)
-    sizes = {"instruction": lexicon.is_instruction.sum(), "general": lexicon.is_general.sum()}
-    return {
-        group: 100
-        * (found[f"{group}_gained"] - found[f"{group}_lost"])
-        .to_numpy()
-        .reshape(n_layers(store), -1)
-        / size
-        for group, size in sizes.items()
-    }
-
-
-def changed_pairs(store: Store, lexicon: Lexicon) -> pd.DataFrame:
-    """One row a verb and a pair with it that a head gained or lost: verb, word, similarity, head."""
-    parts = []
-    for (layer, head), pairs in read_heads(store).items():
-        change = compare_knowledge(*(pairs.knowledge(role) for role in ROLES))
-        for name in ("gained", "lost"):
-            one = getattr(change, name)
-            for verb, word in ((one.first, one.second), (one.second, one.first)):
-                columns = {"verb": verb, "word": word, "similarity": one.similarity}
-                where = {"layer": layer, "head": head, "change": name}
-                parts.append(pd.DataFrame(columns).assign(**where))
-    table = pd.concat(parts, ignore_index=True)
-    return table[table["verb"].isin(lexicon.places)]
-
-
-def moved_verbs(store: Store, lexicon: Lexicon, group: str, *, n: int = 8) -> pd.DataFrame:
-    """Verbs whose pairs changed in most heads, with their most similar gained and lost pairs."""
-    words, changed = lexicon.vocabulary.words, changed_pairs(store, lexicon)
-    members = {INSTRUCTION: lexicon.is_instruction, GENERAL: lexicon.is_general}
-    places, rows = lexicon.places[members[group]], []
-    for verb, own in changed[changed["verb"].isin(places)].groupby("verb"):
-        parts = {name: own[own["change"] == name] for name in ("gained", "lost")}
-        row = {"verb": words[verb], "in heads": len(own[["layer", "head"]].drop_duplicates())}
-        row |= {f"pairs {name}": len(part) for name, part in parts.items()}
-        row |= {f"{name}, with layer.head": _examples(part, words) for name, part in parts.items()}
-        rows.append(row)
-    if not rows:
-        return pd.DataFrame()
-    order = ["in heads", "pairs gained", "verb"]
-    table = pd.DataFrame(rows).sort_values(order, ascending=[False, False, True])
-    return table.head(n).set_index("verb")
-
-
-def _examples(part: pd.DataFrame, words: Sequence[str]) -> str:
-    """The most similar words, each once, with the head that has the pair."""
-    part = part.sort_values("similarity", ascending=False, kind="stable").drop_duplicates("word")
-    rows = part.head(EXAMPLES).itertuples()
-    return ", ".join(f"{words[row.word]} {row.layer}.{row.head}" for row in rows)
+    layers = [store.read(f"attention/pairs/{layer:02d}") for layer in range(n_layers(store))]
+    single = sum(int(part["n_pairs"][1].sum(dtype=int)) for part in layers)
+    sums = read_pairs(store)["change"].value_counts().reindex(list(CHANGES), fill_value=0)
+    return {name: int(n) for name, n in sums.items()} | {"in single dimensions": single}
 
 
 # --- silenced heads
@@ -116,37 +50,6 @@ def silenced_table(found: dict[str, dict[str, np.ndarray]]) -> pd.DataFrame:
     return table.assign(random=table.index.str.startswith("random-"))
 
 
-def chosen_again(store: Store, lexicon: Lexicon) -> bool:
-    """Whether the heads silenced are those one would choose with spelling variants left out."""
-    table = gains(store, lexicon.compared)
-    stored = {g: store.read(f"attention/silenced/{g}")["heads"] for g in (INSTRUCTION, GENERAL)}
-    return all(
-        top_heads(table, group, len(heads)) == [tuple(one) for one in heads.tolist()]
-        for group, heads in stored.items()
-    )
-
-
-def beside_longer_responses(
-    store: Store, followed: Sequence[bool], ids: Sequence[str] | None = None
-) -> dict[str, object]:
-    """Chapter 1's following of the tuned model on the same prompts, whose responses may be longer.
-
-    `only_short` counts prompts whose rule the response keeps here but not there, `only_long` the
-    others; nothing is said of prompts (`ids`) that the store has no longer response to.
-    """
-    names = "followed_long", "tokens_long", "only_short", "only_long"
-    start = "recognition/template/responses-tuned"
-    ids = [p.id for p in read_prompts() if p.rule] if ids is None else ids
-    if start not in store.manifest() or len(ids) != len(followed):  # or on few prompts only
-        return dict.fromkeys(names, "not computed")
-    rows = store.read(start).set_index("id")["followed"].reindex(ids)
-    known = rows.notna().to_numpy()
-    short, long = np.asarray(followed, bool)[known], rows[known].to_numpy(bool)
-    tokens = store.manifest()[start].get("about", {}).get("max_tokens")
-    values = float(long.mean()), tokens, int((short & ~long).sum()), int((long & ~short).sum())
-    return dict(zip(names, values, strict=True))
-
-
 def compare_silenced(found: dict[str, dict[str, np.ndarray]]) -> list[Comparison]:
     """Each chosen set against nothing silenced, and against each other; one family."""
     compared, null = [], "silencing these heads changes nothing"
@@ -165,21 +68,24 @@ def silenced_comparisons(found: dict[str, dict[str, np.ndarray]]) -> pd.DataFram
     return comparison_table(compare_silenced(found), names=("before", "silenced"))
 
 
-def rank_among_draws(table: pd.DataFrame, condition: str) -> pd.DataFrame:
+def among_sets(table: pd.DataFrame, condition: str = INSTRUCTION) -> dict[str, Ranked]:
+    """Following and loss without the chosen heads, among the random sets of heads."""
+    drawn, chosen = table[table["random"]], table.loc[condition]
+    names = {"followed": "share of prompts followed", "loss": "loss (nats a token)"}
+    return {text: among(chosen[name], drawn[name].astype(float)) for name, text in names.items()}
+
+
+def rank_among_draws(table: pd.DataFrame, condition: str = INSTRUCTION) -> pd.DataFrame:
     """How many random draws harm as much as the chosen heads, and the p-value of that rank."""
-    drawn, chosen, rows = table[table["random"]], table.loc[condition], {}
-    for name, quantity, worse in (
-        ("followed", "share of prompts followed", "as_low"),
-        ("loss", "loss (nats a token)", "as_high"),
-    ):
-        one = among(chosen[name], drawn[name])
-        n = getattr(one, worse)
+    rows = {}
+    for quantity, one in among_sets(table, condition).items():
+        harm = one.as_low if "followed" in quantity else one.as_high
         rows[quantity] = {
             f"{condition} set": f"{one.value:.3f}",
             "random sets, mean (range)": f"{one.mean:.3f} ({one.low:.3f} to {one.high:.3f})",
             "draws": one.draws,
-            "draws that harm as much": n,
-            "p": show_p((1 + n) / (1 + one.draws)),
+            "draws that harm as much": harm,
+            "p": show_p((1 + harm) / (1 + one.draws)),
         }
     shown = Captioned(pd.DataFrame(rows).T)
     shown.caption = (
@@ -189,20 +95,32 @@ def rank_among_draws(table: pd.DataFrame, condition: str) -> pd.DataFrame:
     return shown
 
 
+# --- beside the paper
+
+
 def paper_table(
-    quarters: Sequence[VerbComparison], single: Sequence[VerbComparison], drawn: pd.DataFrame
+    quarters: Sequence[VerbComparison],
+    single: Sequence[VerbComparison],
+    drawn: pd.DataFrame,
+    paper: Sequence[Comparison] = (),
 ) -> pd.DataFrame:
-    """The table of the chapter's end: the paper, our run, what differs and why."""
+    """The paper, our run, what differs; `paper`: its own comparison, from the heads it released."""
+    theirs = [
+        f"{one.label.split(' (')[0]} {one.mean_b:.2f} against {one.mean_a:.2f}, "
+        f"p {show_p(one.p_value)}"
+        for one in paper
+    ]
+    unread = "its sizes are in the heads it released, which this store does not hold"
     lift = lambda one: f"{one.instruction:.2f} against {one.general:.2f}"  # noqa: E731
     rows = {
         "Do heads gain pairs with instruction verbs more than with others?": (
-            "yes: lift higher for instruction than for general verbs (Welch)",
+            f"yes: lift of instruction verbs higher (Welch); {theirs[-1] if theirs else unread}",
             f"{lift(quarters[-1])}, difference {_verbs(quarters[-1])}; with pairs of single "
             f"dimensions {lift(single[-1])}, difference {_verbs(single[-1])}",
             "another pair, tuned in another way; verbs matched in frequency, labels permuted",
         ),
         "Most in the lower and middle layers?": (
-            "yes",
+            f"yes; {'; '.join(theirs[:-1]) or unread}",
             "; ".join(f"{one.label.split(' (')[0]} {lift(one)}" for one in quarters[:-1]),
             "quarters of the layers instead of groups of 8",
         ),
@@ -221,15 +139,14 @@ def _verbs(one: VerbComparison) -> str:
 
 
 def _beside_draws(drawn: pd.DataFrame) -> list[str]:
-    """Counts changed by tuning and by random updates, for both ways of counting pairs."""
-    table = among_draws(drawn, "counts changed")
-    parts = []
+    """Places changed by tuning and by random updates, for both ways of counting pairs."""
+    found, parts = among_draws(drawn, "counts changed"), []
     for pairs in COUNTED:
-        own = table.loc[pairs]
+        own = {update: one for (name, update), one in found.items() if name == pairs}
         ranges = " and ".join(
-            f"{one.low:,} to {one.high:,} ({one.Index.removeprefix('random, ')})"
-            for one in own.itertuples()
+            f"{one.low:,.0f} to {one.high:,.0f} ({update.removeprefix('random, ')})"
+            for update, one in own.items()
         )
-        changed = f"{own['tuning'].iloc[0]:,} counts of verbs changed"
-        parts.append(f"pairs of {pairs}: {changed}; random updates {ranges}")
+        value = next(iter(own.values())).value
+        parts.append(f"pairs of {pairs}: {value:,.0f} places changed; random updates {ranges}")
     return parts

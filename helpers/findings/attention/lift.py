@@ -1,4 +1,4 @@
-"""What chapter 3 shows of verbs: their lift with its nulls, where verbs moved, silenced heads.
+"""Verb lift with its nulls: verbs relabelled within bands of frequency, and random updates.
 
 The verb is the unit. Its lift is the share of heads where its number of pairs rose, among heads
 where it changed (method.md, section 3); a verb that changed in no head has none and is counted out.
@@ -9,8 +9,8 @@ part of any comparison (`Lexicon.is_general`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -19,15 +19,9 @@ from numpy import ndarray
 
 from helpers.findings.attention.pairs import n_layers
 from helpers.findings.attention.readings import READINGS
-from helpers.methods.chance import among
+from helpers.methods.chance import Ranked, among
 from helpers.methods.rotation import EQUAL, NULLS
-from helpers.methods.statistics import (
-    RESAMPLES,
-    Comparison,
-    compare_independent,
-    holm,
-    untested,
-)
+from helpers.methods.statistics import RESAMPLES, Comparison, compare_independent, holm, untested
 from helpers.methods.word_pairs import layer_groups, verb_lift
 from helpers.pages.tables import Captioned, show_difference, show_p
 from helpers.store.store import MissingResult, Store
@@ -35,6 +29,7 @@ from helpers.words.verbs import Lexicon
 
 FEWEST = 5  # verbs with a lift that a group must have to be tested
 QUARTERS = ("lowest", "second", "third", "highest")
+WHOLE, TUNING = "all layers", "tuning"
 # Pairs in two dimensions or more (the paper's knowledge), and in one or more.
 COUNTED = {"two dimensions or more": "", "one dimension or more": "_any"}
 NULL_HYPOTHESIS = "instruction verbs change as other verbs of their frequency do"
@@ -42,6 +37,12 @@ CAPTION = (
     f"Null hypothesis: {NULL_HYPOTHESIS}. p: two-sided, verbs relabelled within bands of frequency "
     f"({RESAMPLES:,} times); p (Holm): corrected over the rows; p (Welch): the paper's test, "
     "one-sided. Pairs of numbers: instruction / general verbs. g: standardised difference."
+)
+RANDOM_CAPTION = (
+    "Null hypothesis: tuning is one more random update of the same size. p: two-sided, from the rank "
+    "of tuning among the draws of one kind (it cannot fall below 2 / (draws + 1)), not corrected. "
+    "Places: verbs in heads whose number of pairs changed. Lift: instruction less general verbs. "
+    "Detectable: the shift of one draw that would be found with a power of 80 %."
 )
 
 
@@ -66,11 +67,6 @@ class VerbComparison:
     def detectable(self) -> float:
         """The difference that would be found with a power of 80 % at the 5 % level."""
         return self.tested.detectable()
-
-    @property
-    def even_odds(self) -> float:
-        """The difference that would be found as often as missed."""
-        return self.tested.detectable(0.5)
 
 
 def relabelled(
@@ -122,8 +118,11 @@ def compare_verbs(
     return replace(found, tested=tested, null=(low, high), welch_p=welch.p_value)
 
 
-def corrected(compared: Sequence[VerbComparison]) -> list[VerbComparison]:
-    """With Holm's correction over those that could be tested."""
+def compare_all(
+    values: Mapping[str, Float[ndarray, " verb"]], lexicon: Lexicon
+) -> list[VerbComparison]:
+    """One comparison a label, one family for Holm's correction over those that could be tested."""
+    compared = [compare_verbs(own, lexicon, label) for label, own in values.items()]
     tested = holm([one.tested for one in compared])
     return [replace(one, tested=own) for one, own in zip(compared, tested, strict=True)]
 
@@ -139,22 +138,25 @@ def lifts(
     return verb_lift(*sums.to_numpy(float).T)
 
 
-def quarters(store: Store) -> dict[str, list[int]]:
-    """Layers of each quarter, and all of them; as many parts as layers where there are fewer."""
-    depth = n_layers(store)
+def layer_parts(layers: Sequence[int]) -> dict[str, list[int]]:
+    """Quarters of some layers, and all of them; as many parts as layers where there are fewer."""
+    layers, depth = np.asarray(layers), len(layers)
     names = QUARTERS if depth >= len(QUARTERS) else (*QUARTERS[: depth - 1], QUARTERS[-1])
     group = layer_groups(depth, len(names))
-    named = {name: np.flatnonzero(group == i) for i, name in enumerate(names)}
+    named = {name: layers[group == i] for i, name in enumerate(names)}
     parts = {f"{name} ({own[0]} to {own[-1]})": own.tolist() for name, own in named.items()}
-    return parts | {"all layers": list(range(len(group)))}
+    return parts | {WHOLE: layers.tolist()}
+
+
+def quarters(store: Store) -> dict[str, list[int]]:
+    return layer_parts(range(n_layers(store)))
 
 
 def by_quarter(store: Store, lexicon: Lexicon, counted: str = "") -> list[VerbComparison]:
     """The paper's comparison: lift by quarter of the layers and over all, one family."""
     changes, n = store.read("attention/readings/main"), len(lexicon.verbs)
     parts = quarters(store).items()
-    own = {label: lifts(changes, n, counted, layers) for label, layers in parts}
-    return corrected([compare_verbs(values, lexicon, label) for label, values in own.items()])
+    return compare_all({name: lifts(changes, n, counted, own) for name, own in parts}, lexicon)
 
 
 def both_counts(store: Store, lexicon: Lexicon) -> dict[str, list[VerbComparison]]:
@@ -164,43 +166,36 @@ def both_counts(store: Store, lexicon: Lexicon) -> dict[str, list[VerbComparison
 
 def robustness(store: Store, lexicon: Lexicon) -> list[VerbComparison]:
     """Lift over all layers for every reading and by frequency, and net change; one family."""
-    n, found = len(lexicon.verbs), []
+    n, values = len(lexicon.verbs), {}
     main = store.read("attention/readings/main")
     rarer = lexicon.verbs["stratum"].to_numpy() >= lexicon.verbs["stratum"].nunique() / 2
     for name, counted in COUNTED.items():
-        values = {
+        own = {
             reading.label: lifts(store.read(f"attention/readings/{key}"), n, counted)
             for key, reading in READINGS.items()
         }
         whole = lifts(main, n, counted)
-        values["the more frequent half of the verbs"] = np.where(rarer, np.nan, whole)
-        values["the rarer half"] = np.where(rarer, whole, np.nan)
+        own["the more frequent half of the verbs"] = np.where(rarer, np.nan, whole)
+        own["the rarer half"] = np.where(rarer, whole, np.nan)
         net = main.groupby("verb")[f"change{counted}"].sum().reindex(range(n), fill_value=0)
-        values["pairs gained less lost, all verbs"] = net.to_numpy(float)
-        found += [compare_verbs(own, lexicon, f"{label}; {name}") for label, own in values.items()]
-    return corrected(found)
+        own["pairs gained less lost, all verbs"] = net.to_numpy(float)
+        values |= {f"{label}; {name}": one for label, one in own.items()}
+    return compare_all(values, lexicon)
 
 
-def _tested(one: VerbComparison) -> dict[str, str]:
-    found, shown = one.tested, {"difference [95 % CI]": show_difference(one.tested)}
-    if not found.possible:
-        return shown
-    return shown | {
-        "g": f"{found.effect_size:+.2f}",
-        "relabelled, 95 %": "{:+.2f} to {:+.2f}".format(*one.null),
-        "p": show_p(found.p_value),
-        "p (Holm)": show_p(found.p_holm),
-        "p (Welch)": show_p(one.welch_p),
-    }
-
-
-def table(compared: Sequence[VerbComparison], *, unit: str = "lift") -> pd.DataFrame:
+def table(compared: Sequence[VerbComparison]) -> pd.DataFrame:
     """For reading: instruction / general verbs in the first columns; what was not tested says so."""
-    rows = [
-        {"verbs": f"{one.n_instruction} / {one.n_general}",
-         unit: f"{one.instruction:.2f} / {one.general:.2f}"} | _tested(one)
-        for one in compared
-    ]  # fmt: skip
+    rows = []
+    for one in compared:
+        found, row = one.tested, {"verbs": f"{one.n_instruction} / {one.n_general}"}
+        row["lift"] = f"{one.instruction:.2f} / {one.general:.2f}"
+        row["difference [95 % CI]"] = show_difference(found)
+        if found.possible:
+            row["detectable"], row["g"] = f"{one.detectable:.2f}", f"{found.effect_size:+.2f}"
+            row["relabelled, 95 %"] = "{:+.2f} to {:+.2f}".format(*one.null)
+            p_values = found.p_value, found.p_holm, one.welch_p
+            row |= dict(zip(("p", "p (Holm)", "p (Welch)"), map(show_p, p_values), strict=True))
+        rows.append(row)
     shown = Captioned(rows, index=[one.label for one in compared]).fillna("")
     shown.caption = CAPTION
     return shown
@@ -209,73 +204,86 @@ def table(compared: Sequence[VerbComparison], *, unit: str = "lift") -> pd.DataF
 # --- against random updates
 
 
-def _summary(changes: pd.DataFrame, lexicon: Lexicon, counted: str) -> dict[str, float]:
-    """Lift of both groups over all layers, and how many counts (verb in head) changed."""
-    own = lifts(changes, len(lexicon.verbs), counted)
-    parts = lexicon.is_instruction, lexicon.is_general
-    groups = (own[part & np.isfinite(own)] for part in parts)
-    means = [float(group.mean()) if len(group) else np.nan for group in groups]
-    compared = changes[changes["verb"].isin(np.flatnonzero(parts[0] | parts[1]))]
-    changed = int(compared[[f"rose{counted}", f"fell{counted}"]].to_numpy(int).sum())
-    return {"instruction": means[0], "general": means[1], "difference": means[0] - means[1],
-            "counts changed": changed}  # fmt: skip
+def counts(changes: pd.DataFrame, n_verbs: int, counted: str) -> Int[ndarray, "draw layer verb 2"]:
+    """In how many heads the number of each verb's pairs rose and fell; without draws, one draw."""
+    depth = int(changes["layer"].max()) + 1
+    columns = changes[[f"rose{counted}", f"fell{counted}"]].to_numpy(int)
+    return columns.reshape(-1, depth, n_verbs, 2)
 
 
-def against_random(store: Store, lexicon: Lexicon) -> pd.DataFrame:
-    """One row an update (tuning, and each random draw) and way of counting pairs."""
-    main, rows = store.read("attention/readings/main"), []
-    names = [name for name in store.manifest() if name.startswith("attention/null/")]
-    if not names:
+def updates(
+    store: Store, lexicon: Lexicon, counted: str = ""
+) -> dict[str, Int[ndarray, "draw layer verb 2"]]:
+    """`counts` of tuning (one draw) and of each kind of random update. MissingResult without draws."""
+    n, main = len(lexicon.verbs), store.read("attention/readings/main")
+    found = {TUNING: counts(main, n, counted)}
+    for null in NULLS:
+        names = [name for name in store.manifest() if name.startswith(f"attention/null/{null}-")]
+        if names:
+            blocks = [counts(store.read(name), n, counted) for name in sorted(names)]
+            found[f"random, equal {EQUAL[null]}"] = np.concatenate(blocks)
+    if len(found) == 1:
         raise MissingResult(
             f"The store {store.folder} holds no random update to compare with. Compute them with "
             f"`{store.command('attention')}`."
         )
+    return found
+
+
+def mean_lift(
+    found: Int[ndarray, "draw verb 2"], member: Bool[ndarray, " verb"]
+) -> Float[ndarray, " draw"]:
+    """Mean lift of some verbs, over those that changed; NaN where none did."""
+    own = verb_lift(*np.moveaxis(found[:, member], -1, 0))
+    n = np.isfinite(own).sum(axis=1)
+    return np.divide(np.nansum(own, axis=1), n, out=np.full(len(own), np.nan), where=n > 0)
+
+
+def against_random(store: Store, lexicon: Lexicon) -> pd.DataFrame:
+    """One row an update (tuning, and each random draw) and way of counting pairs.
+
+    `counts changed`: verbs in heads whose number of pairs changed; `difference`: lift of instruction
+    less that of general verbs over all layers, and under each part's name over these layers.
+    """
+    groups, tables = (lexicon.is_instruction, lexicon.is_general), []
+    either = groups[0] | groups[1]
     for label, counted in COUNTED.items():
-        rows.append({"update": "tuning", "pairs": label} | _summary(main, lexicon, counted))
-        for name in names:
-            kind = next(null for null in NULLS if f"/{null}-" in name)
-            for _, drawn in store.read(name).groupby("draw"):
-                row = {"update": f"random, equal {EQUAL[kind]}", "pairs": label}
-                rows.append(row | _summary(drawn, lexicon, counted))
-    return pd.DataFrame(rows)
+        for update, found in updates(store, lexicon, counted).items():
+            columns = {"update": update, "pairs": label}
+            columns["counts changed"] = found[:, :, either].sum(axis=(1, 2, 3))
+            for part, layers in layer_parts(range(found.shape[1])).items():
+                own = found[:, layers].sum(axis=1)
+                columns[part] = np.subtract(*(mean_lift(own, group) for group in groups))
+            tables.append(pd.DataFrame(columns))
+    return pd.concat(tables, ignore_index=True).assign(difference=lambda own: own[WHOLE])
 
 
-def among_draws(found: pd.DataFrame, name: str) -> pd.DataFrame:
+def among_draws(found: pd.DataFrame, name: str) -> dict[tuple[str, str], Ranked]:
     """Tuning's value of a quantity among random draws, by way of counting pairs and kind of draw."""
-    rows, is_tuning = {}, found["update"] == "tuning"
+    ranked, is_tuning = {}, found["update"] == TUNING
     for (pairs, update), own in found[~is_tuning].groupby(["pairs", "update"], sort=False):
         tuning = found.loc[is_tuning & (found["pairs"] == pairs), name].iloc[0]
-        one = among(tuning, own[name])
-        rows[pairs, update] = asdict(one) | {"tuning": tuning, "p": one.p_value, "said": one.said}
-    table = pd.DataFrame.from_dict(rows, orient="index").rename_axis(["pairs", "update"])
-    ends = dict.fromkeys(("low", "high"), found[name].dtype)  # counts stay whole numbers
-    return table.drop(columns="value").astype(ends)
-
-
-RANDOM_CAPTION = (
-    "Null hypothesis: tuning is one more random update of the same size. p: two-sided, from the rank "
-    "of tuning among the draws of one kind (it cannot fall below 2 / (draws + 1)), not corrected. "
-    "In brackets: lowest to highest draw. Counts: verb-in-head places where the number of pairs "
-    "changed. Lift: instruction less general verbs."
-)
+        ranked[pairs, update] = among(tuning, own[name])
+    return ranked
 
 
 def random_table(found: pd.DataFrame) -> pd.DataFrame:
     """Tuning beside the mean and range of random draws, with the p-value of its rank among them."""
-    parts, formats = {}, {"counts changed": "{:,.0f}", "difference": "{:+.3f}"}
-    for (name, text), short in zip(formats.items(), ("counts", "lift"), strict=True):
-        one = among_draws(found, name)
-        shown = one[["tuning", "mean", "low", "high"]].map(text.format)
-        parts[f"{short}: tuning"] = shown["tuning"]
-        parts[f"{short}: random"] = (
-            shown["mean"] + " (" + shown["low"] + " to " + shown["high"] + ")"
-        )
-        parts[f"{short}: draws as high"] = one["as_high"]
-        parts[f"{short}: p"] = one["p"].map(show_p)
-    shown = Captioned(parts)
-    shown.index = pd.MultiIndex.from_tuples(
-        [(pairs, f"{update} ({n})") for (pairs, update), n in one["draws"].items()],
-        names=["pairs held by", "null (draws)"],
-    )
+    rows = {}
+    for name, text, short in (
+        ("counts changed", "{:,.0f}", "places changed"), ("difference", "{:+.3f}", "lift")
+    ):  # fmt: skip
+        for (pairs, update), one in among_draws(found, name).items():
+            rows[pairs, short, f"{update} ({one.draws})"] = {
+                "tuning": text.format(one.value),
+                "random, mean (range)": "{} ({} to {})".format(
+                    *map(text.format, (one.mean, one.low, one.high))
+                ),
+                "tuning is": one.said,
+                "p": show_p(one.p_value),
+                "detectable": text.format(one.detectable).lstrip("+"),
+            }
+    names = ["pairs held by", "quantity", "null (draws)"]
+    shown = Captioned(list(rows.values()), index=pd.MultiIndex.from_tuples(list(rows), names=names))
     shown.caption = RANDOM_CAPTION
     return shown

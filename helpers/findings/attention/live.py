@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 
-from helpers.findings.attention.pairs import n_layers, read_layer
+from helpers.findings.attention.pairs import n_heads, n_layers, read_pairs
 from helpers.models.roles import ROLES
 from helpers.pages import live
 from helpers.store.store import Store
@@ -19,15 +18,20 @@ def live_check(name: str, store: Store, *, layer: int, head: int) -> pd.DataFram
     """
     from helpers.methods.heads import head_activations
     from helpers.methods.weights import weights
-    from helpers.methods.word_pairs import Knowledge, head_knowledge, word_pairs, word_space
+    from helpers.methods.word_pairs import (
+        LEAST,
+        Knowledge,
+        head_knowledge,
+        word_pairs,
+        word_space,
+    )
     from helpers.words.vocabulary import word_embeddings
 
     pair = live.models(name, store)
     if isinstance(pair, str):
         return pair
-    layer, lexicon = min(layer, n_layers(store) - 1), read_lexicon()
-    heads = read_layer(store, layer)[0]
-    head = min(head, len(heads) - 1)
+    layer, head = min(layer, n_layers(store) - 1), min(head, n_heads(store) - 1)
+    held, lexicon = read_pairs(store, layer).query("head == @head"), read_lexicon()
     space, rows = word_space(lexicon.vectors), {}
 
     def knowledge(role: str) -> Knowledge:  # no model is kept while the other is asked for
@@ -37,7 +41,7 @@ def live_check(name: str, store: Store, *, layer: int, head: int) -> pd.DataFram
         return head_knowledge(word_pairs(own.query, own.key, space))
 
     for role in ROLES:
-        now, kept = knowledge(role), heads[head].knowledge(role)
-        common = len(np.intersect1d(now.code, kept.code))
-        rows[role] = {"pairs now": len(now), "pairs stored": len(kept), "in common": common}
+        now, kept = knowledge(role), held[held[role] >= LEAST]
+        both = kept.merge(pd.DataFrame({"first": now.first, "second": now.second}))
+        rows[role] = {"pairs now": len(now), "pairs stored": len(kept), "in common": len(both)}
     return pd.DataFrame(rows).T

@@ -20,9 +20,8 @@ from jaxtyping import Float
 from numpy import ndarray
 from transformers import PreTrainedModel
 
-from helpers.findings.attention.pairs import read_heads
+from helpers.findings.attention.pairs import gains
 from helpers.methods.weights import Weights, weights
-from helpers.methods.word_pairs import compare_knowledge
 from helpers.models.pair import Pair
 from helpers.models.responses import respond
 from helpers.prompts.placement import read_items
@@ -38,22 +37,6 @@ CONTROL_DRAWS = 40
 MAX_TOKENS = 16
 BATCH = 52
 N_TEXTS = 40
-
-
-def gains(store: Store, lexicon: Lexicon) -> pd.DataFrame:
-    """One row a head: pairs with an instruction verb, and with a general one, gained and lost."""
-    groups = {"instruction": lexicon.is_instruction, "general": ~lexicon.is_instruction}
-    rows = []
-    for (layer, head), pairs in read_heads(store).items():
-        change = compare_knowledge(pairs.knowledge("base"), pairs.knowledge("tuned"))
-        row = {"layer": layer, "head": head, "gained": len(change.gained)}
-        for group, member in groups.items():
-            verbs = lexicon.places[member]
-            for name, part in (("gained", change.gained), ("lost", change.lost)):
-                inside = np.isin(part.first, verbs) | np.isin(part.second, verbs)
-                row[f"{group}_{name}"] = int(inside.sum())
-        rows.append(row)
-    return pd.DataFrame(rows)
 
 
 def top_heads(table: pd.DataFrame, group: str, n_heads: int) -> list[Head]:
@@ -185,7 +168,7 @@ def make_silenced(
             }
 
     parts, n_per_layer = [], weights(pair.model("tuned")).n_heads
-    todo = conditions(gains(store, lexicon), n_per_layer, n_heads, control_draws)
+    todo = conditions(gains(store, lexicon.compared), n_per_layer, n_heads, control_draws)
     for name, heads in todo.items():
         inputs = [heads, asked, [p.rule for p in prompts], read, max_tokens, BATCH]
         made_from, about = {"inputs": inputs_hash(inputs)}, {"max_tokens": max_tokens}

@@ -11,17 +11,15 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
+from matplotlib.figure import Figure
 from numpy import ndarray
 
-from helpers.findings.attention.lift import (
-    QUARTERS,
-    VerbComparison,
-    compare_verbs,
-    corrected,
-    lifts,
-)
-from helpers.findings.attention.lift import table as lift_table
+from helpers.findings.attention import lift
+from helpers.findings.attention.explorer import Explorable, explorable
+from helpers.findings.attention.lift import VerbComparison, lifts
+from helpers.findings.attention.said import gain
 from helpers.findings.release.fill_heads import WAYS, read_paper_verbs
+from helpers.findings.release.read import NOT_HERE, holds
 from helpers.methods.statistics import (
     Comparison,
     compare_independent,
@@ -31,17 +29,13 @@ from helpers.methods.statistics import (
     resamples,
     untested,
 )
-from helpers.methods.word_pairs import layer_groups, verb_lift
+from helpers.methods.word_pairs import LEAST, verb_lift
+from helpers.pages.forest import forest
 from helpers.pages.tables import Captioned, comparison_table
 from helpers.store.store import Store
 from helpers.words.verbs import Lexicon
 from helpers.words.vocabulary import INSTRUCTION
 
-COMMAND = "python -m helpers released --heads --components"
-NOT_HERE = (
-    "The authors released what their methods found in LLaMA-7B and Vicuna-7B. Those files could not be "
-    f"had where this copy was built; `{COMMAND}` fetches and analyses them."
-)
 NOT_AVAILABLE = "Random updates of equal size need the models' weights: not available at 7B."
 PARITY = "instruction and general verbs have the same mean lift"
 OVER_LAYERS = "in layers drawn anew, both groups of verbs have the same mean lift"
@@ -50,7 +44,7 @@ UNCHANGED = "tuning leaves the mean of a layer's heads unchanged"
 
 def is_there(store: Store) -> bool:
     """Whether the store holds the released heads; pages show NOT_HERE where it does not."""
-    return store.has("attention/released/heads") and store.has("attention/released/verbs")
+    return holds(store, "attention/released/heads", "attention/released/verbs")
 
 
 def read_heads(store: Store) -> pd.DataFrame:
@@ -60,11 +54,7 @@ def read_heads(store: Store) -> pd.DataFrame:
 
 def layer_parts(store: Store) -> dict[str, list[int]]:
     """Layers of each of four groups (eight layers each, of 32), and all of them."""
-    layers = np.unique(read_heads(store)["layer"])
-    groups = layer_groups(len(layers), min(len(QUARTERS), len(layers)))
-    named = {QUARTERS[i]: layers[groups == i].tolist() for i in range(groups.max() + 1)}
-    parts = {f"{name} ({own[0]} to {own[-1]})": own for name, own in named.items()}
-    return parts | {"all layers": layers.tolist()}
+    return lift.layer_parts(np.unique(read_heads(store)["layer"]).tolist())
 
 
 # --- verbs
@@ -87,12 +77,8 @@ def parity(store: Store) -> list[Comparison]:
 def by_group(store: Store, lexicon: Lexicon, way: str = "") -> list[VerbComparison]:
     """Ours, one family: verbs of equal frequency, relabelled; for display `lift.table`."""
     changes, n = store.read("attention/released/verbs"), len(lexicon.verbs)
-    return corrected(
-        [
-            compare_verbs(lifts(changes, n, way, layers), lexicon, label)
-            for label, layers in layer_parts(store).items()
-        ]
-    )
+    parts = layer_parts(store).items()
+    return lift.compare_all({name: lifts(changes, n, way, own) for name, own in parts}, lexicon)
 
 
 def _by_layer(
@@ -169,13 +155,70 @@ def totals(store: Store, way: str = "") -> pd.DataFrame:
     return shown
 
 
+def explorable_heads(store: Store, lexicon: Lexicon) -> Explorable:
+    """For the explorer: pairs with an instruction verb whose words are both in the vocabulary."""
+    heads, parts = read_heads(store), []
+    verbs, unit = lexicon.places[lexicon.is_instruction], lexicon.vectors.astype(np.float32)
+    unit = unit / np.linalg.norm(unit, axis=1, keepdims=True)
+    for layer in heads["layer"].unique():
+        own = store.read(f"attention/released/pairs/{layer:02d}").assign(layer=layer)
+        own = own.rename(columns={"dimensions_base": "base", "dimensions_tuned": "tuned"})
+        ends = own[["first", "second"]]
+        known = own[["base", "tuned"]].max(axis=1) >= LEAST
+        parts.append(own[ends.isin(verbs).any(axis=1) & (ends >= 0).all(axis=1) & known])
+    pairs = pd.concat(parts, ignore_index=True)
+    first, second = np.sort(pairs[["first", "second"]].to_numpy(), axis=1).T
+    similarity = np.clip((unit[first] * unit[second]).sum(axis=1), 0, 1)
+    pairs = pairs.assign(first=first, second=second, similarity=similarity)
+    shape = int(heads["layer"].max()) + 1, int(heads["head"].max()) + 1
+    note = "Of this pair only word pairs with an instruction verb are listed."
+    return explorable("LLaMA-7B and Vicuna-7B", pairs, shape, lexicon, note=note)
+
+
+def effect(store: Store) -> str:
+    """The paper's own effect, by its own way of counting, where its released heads are there."""
+    if not is_there(store):
+        return "its sizes are in its released heads, which this copy does not hold"
+    one = parity(store)[-1]
+    return (
+        f"{one.difference:+.2f} by the authors' own counting of their released heads "
+        f"({one.mean_b:.2f} against {one.mean_a:.2f})"
+    ).replace("-", "\u2212")
+
+
+def said(store: Store, lexicon: Lexicon) -> str:
+    """What the released heads say, or one line on how to get them."""
+    if not is_there(store):
+        return NOT_HERE
+    whole, theirs = by_group(store, lexicon)[-1], parity(store)[-1]
+    changed = totals(store).loc[lift.WHOLE, "heads changed"]
+    return (
+        f"In LLaMA-7B and Vicuna-7B, {100 * changed:.0f} % of the heads changed at all. Where a verb's "
+        f"number of pairs changed, {gain(whole)} (lift {whole.instruction:.2f} against "
+        f"{whole.general:.2f}). Counted and compared as the authors did it is {theirs.mean_b:.2f} "
+        f"against {theirs.mean_a:.2f}. {NOT_AVAILABLE}"
+    )
+
+
+def figure(store: Store, lexicon: Lexicon) -> Figure:
+    """Both ways of counting, ours and the authors' analysis, by group of layers."""
+    groups = {
+        f"Verbs of equal frequency, {name}": [one.tested for one in by_group(store, lexicon, way)]
+        for name, way in WAYS.items()
+    }
+    groups["The authors' verbs and test"] = parity(store)
+    return forest(
+        groups, label="lift, instruction less general verbs", title="LLaMA-7B to Vicuna-7B"
+    )
+
+
 def shown(store: Store, lexicon: Lexicon) -> list[pd.DataFrame | str]:
-    """What chapter 3 shows at 7B, or one line on how to get it."""
+    """The tables at 7B, or one line on how to get them."""
     if not is_there(store):
         return [NOT_HERE]
     return [
         totals(store),
-        lift_table(by_group(store, lexicon)),
+        lift.table(by_group(store, lexicon)),
         comparison_table(over_layers(store, lexicon), names=("general", "instruction")),
         comparison_table(parity(store), names=("general", "instruction")),
         comparison_table(compare_heads(store)),

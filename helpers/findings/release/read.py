@@ -20,3 +20,16 @@ def open_store() -> Store:
         if "recognition/scores" in own.manifest()
         else Store(paths.data_folder() / "results" / PAIR)
     )
+
+
+# --- what the authors released of heads and components
+NOT_HERE = (
+    "The authors released what their methods found in LLaMA-7B and Vicuna-7B. Those files could not be "
+    "had where this copy was built; `python -m helpers released --heads --components` fetches and "
+    "analyses them."
+)
+
+
+def holds(store: Store, *parts: str) -> bool:
+    """Whether a store has all of these parts; pages show NOT_HERE where it has not."""
+    return all(store.has(part) for part in parts)

@@ -1,0 +1,100 @@
+"""Chapter 3 in sentences whose shape depends on what was found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import pandas as pd
+
+from helpers.findings.attention.lift import COUNTED, VerbComparison, among_draws
+from helpers.methods.chance import LEVEL, Ranked
+from helpers.methods.statistics import Comparison
+from helpers.pages.prose import direction
+
+WORDS = {"up": "more often", "down": "less often", "none": "no more often"}
+NET = "pairs gained less lost"  # a reading of another unit than lift
+
+
+def gain(one: VerbComparison) -> str:
+    """How often the number of pairs rose with instruction verbs, beside other verbs."""
+    word = direction(one.tested, **WORDS)
+    if not one.tested.possible:
+        return f"too few verbs changed to compare ({one.n_instruction} instruction verbs)"
+    return f"it rose {word} for instruction verbs than for other verbs of the same frequency"
+
+
+def title(one: VerbComparison) -> str:
+    """What the figure of the result shows, as its title."""
+    words = {"up": "Instruction verbs rose more than other verbs",
+             "down": "Instruction verbs rose less than other verbs",
+             "none": "Instruction verbs rose no more than other verbs"}  # fmt: skip
+    return direction(one.tested, **words) if one.tested.possible else "Too few verbs changed"
+
+
+def by_way(robust: Sequence[VerbComparison]) -> dict[str, list[Comparison]]:
+    """Readings of the heads by way of counting, for the forest; those in lift alone."""
+    found: dict[str, list[Comparison]] = {f"Pairs held by {way}": [] for way in COUNTED}
+    for one in robust:
+        name, way = one.label.split("; ")
+        if not name.startswith(NET):
+            found[f"Pairs held by {way}"].append(replace(one.tested, label=name))
+    return found
+
+
+def agreeing(main: VerbComparison, robust: Sequence[VerbComparison]) -> str:
+    """How many readings say the same as the main comparison: "14 of 19"."""
+    tested = [one.tested for one in robust if one.tested.possible]
+    same = sum(direction(one) == direction(main.tested) for one in tested)
+    return f"{same} of {len(tested)}"
+
+
+def beside_chance(one: Ranked) -> str:
+    """How many places tuning changed, beside random updates as large."""
+    if one.p_value < LEVEL:
+        word = "fewer" if one.as_low <= one.as_high else "more"
+        return f"A random update as large changes {'more' if word == 'fewer' else 'fewer'} of them"
+    if min(one.as_low, one.as_high):
+        return "A random update as large changes about as many of them"
+    word = "more" if one.as_high else "fewer"
+    return (
+        f"Each of {one.draws} random updates as large changes {word} of them, "
+        "which is too few draws for a test"
+    )
+
+
+def harmed(ranked: Mapping[str, Ranked]) -> dict[str, object]:
+    """Random sets of heads that cost as much following, or loss, as the chosen ones."""
+    following, loss = ranked.values()
+    p_value = (1 + following.as_low) / (1 + following.draws)
+    word = "more" if p_value < LEVEL else "no more"
+    return {
+        "harm_word": word, "draws_silenced": following.draws, "draws_worse": following.as_low,
+        "draws_worse_loss": loss.as_high, "draws_plus": following.draws + 1,
+    }  # fmt: skip
+
+
+def summary(
+    compared: Mapping[str, Sequence[VerbComparison]],
+    robust: Sequence[VerbComparison],
+    drawn: pd.DataFrame,
+) -> dict[str, object]:
+    """What the first screen says, by name; rounded."""
+    two, single = (found[-1] for found in compared.values())
+    strict = list(among_draws(drawn, "counts changed").values())
+    words = {direction(one.tested, **WORDS) for one in (two, single)}
+    sure = f"{words.pop()}, by both ways of counting" if len(words) == 1 else (
+        f"{direction(two.tested, **WORDS)} by the paper's way of counting, "
+        f"{direction(single.tested, **WORDS)} by a more sensitive one"
+    )  # fmt: skip
+    return {
+        "gain": gain(two),
+        "lift_instruction": f"{100 * two.instruction:.0f}\u00a0%",
+        "lift_general": f"{100 * two.general:.0f}\u00a0%",
+        "chance": beside_chance(strict[1]),
+        "sure_direction": sure,
+        "sure_size": f"{two.tested.difference:+.2f} in lift".replace("-", "\u2212"),
+        "detectable_two": f"{two.detectable:.2f}",
+        "detectable_any": f"{single.detectable:.2f}",
+        "sure_measures": f"{agreeing(two, robust)} readings of the heads say the same",
+    }
