@@ -15,11 +15,7 @@ import numpy as np
 from jaxtyping import Bool, Int
 
 _BYTE = re.compile(r"<0x([0-9A-Fa-f]{2})>")
-
-
 _SENTENCE_END = re.compile(r"(?<=[.!?:])\s+")
-
-
 _INPUT, _OUTPUT = "Input:", "Output:"
 
 
@@ -41,11 +37,6 @@ def spell(tokens: Sequence[str]) -> tuple[bytes, Int[np.ndarray, " bytes"]]:
         pieces.append(piece)
     owners = np.repeat(np.arange(len(pieces)), [len(piece) for piece in pieces])
     return b"".join(pieces), owners
-
-
-def detokenise(tokens: Sequence[str]) -> str:
-    """The text of the tokens; bytes that are no UTF-8 (a character cut in two) become U+FFFD."""
-    return spell(tokens)[0].decode("utf-8", errors="replace")
 
 
 def find(span: str, tokens: Sequence[str]) -> Found | None:
