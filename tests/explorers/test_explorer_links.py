@@ -60,7 +60,7 @@ def test_an_untouched_explorer_leaves_the_address_alone(open_page, tmp_path):
     page = open_page(widget_page(tmp_path, SaliencyExplorer(ITEMS)), fragment="#a-heading")
     assert page.evaluate("location.hash") == "#a-heading"
     page.get_by_role("button", name="Copy link").click()
-    assert "saliency.prompt=large" in page.url and "a-heading" not in page.url
+    assert "saliency.prompt=first-01" in page.url and "a-heading" not in page.url
 
 
 def test_only_text_that_is_no_number_is_kept_from_being_a_formula(open_page, tmp_path):

@@ -10,7 +10,8 @@ from harness import put, saved, widget_page
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers.findings.recognition.explorer import SaliencyExplorer, pack_items, shares, typical
+from helpers.findings.recognition.explorer import SaliencyExplorer, pack_items, scales, shares
+from helpers.methods import density as method
 from helpers.methods.density import density, instruction_score, normalise
 
 HOSTILE = [
@@ -51,6 +52,7 @@ def without_crossed(found):
 
 
 OWN = "saliency.response=own"
+SCORE = "saliency.measure=score&saliency.template=shown"
 ITEMS = [
     item("first-01", 0),
     item("code-01", 1, kind="code", place="last"),
@@ -78,7 +80,7 @@ def shown_score(page, role):
 
 @pytest.mark.parametrize("found", ITEMS, ids=lambda found: found["id"])
 def test_scores_are_those_of_the_package(open_page, page_file, found):
-    page = open_page(page_file, fragment=f"#saliency.prompt={found['id']}&{OWN}")
+    page = open_page(page_file, fragment=f"#saliency.prompt={found['id']}&{OWN}&{SCORE}")
     for levels, threshold, p in [(10, 7, 4), (20, 0, 2), (6, 3, 5.5)]:
         put(page, "L, levels", levels)
         put(page, "b, threshold", threshold)
@@ -89,7 +91,7 @@ def test_scores_are_those_of_the_package(open_page, page_file, found):
 
 
 def test_the_view_is_in_the_address_and_comes_back(open_page, page_file):
-    page = open_page(page_file)
+    page = open_page(page_file, fragment=f"#{SCORE}")
     page.get_by_label("Prompt", exact=True).select_option("code-01")
     put(page, "b, threshold", 3)
     address = page.evaluate("location.hash")
@@ -98,52 +100,147 @@ def test_the_view_is_in_the_address_and_comes_back(open_page, page_file):
     assert again.get_by_label("b, threshold").input_value() == "3"
 
 
-def test_filters_and_response_are_in_the_address_too(open_page, page_file):
+def test_search_response_measure_and_template_are_in_the_address_too(open_page, page_file):
     page = open_page(page_file)
-    page.get_by_label("Kind").select_option("code")
-    page.get_by_label("Instruction stands").select_option("last")
+    page.get_by_label("Find a prompt").fill("code-01 last")
     page.get_by_role("group", name="response of").get_by_label("base").check()
-    page.get_by_label("Template tokens").uncheck()
+    page.get_by_label("The paper's density").check()
+    page.get_by_label("Template tokens").check()
     again = open_page(page_file, fragment=page.evaluate("location.hash"))
-    assert again.get_by_label("Kind").input_value() == "code"
-    assert again.get_by_label("Instruction stands").input_value() == "last"
+    assert again.get_by_label("Find a prompt").input_value() == "code-01 last"
     assert again.get_by_label("Prompt", exact=True).locator("option").count() == 1
     assert again.get_by_role("group", name="response of").get_by_label("base").is_checked()
-    assert not again.get_by_label("Template tokens").is_checked()
-    other = "#saliency.prompt=large&saliency.kind=code"
-    assert open_page(page_file, fragment=other).get_by_label("Kind").input_value() == "all"
+    assert again.get_by_label("The paper's density").is_checked()
+    assert again.get_by_label("Template tokens").is_checked()
+    other = "#saliency.prompt=large&saliency.find=code"
+    assert open_page(page_file, fragment=other).get_by_label("Find a prompt").input_value() == ""
+
+
+def test_an_older_link_to_a_setting_opens_the_measure_that_has_it(open_page, page_file):
+    page = open_page(page_file, fragment="#saliency.prompt=first-01&saliency.b=3")
+    assert page.get_by_label("The paper's density").is_checked()
+    assert open_page(page_file).get_by_label("Share of the gradient").is_checked()
 
 
 @pytest.mark.parametrize("author", ["base", "tuned"])
-def test_both_models_are_shown_on_one_response(open_page, page_file, author):
-    page = open_page(page_file, fragment=f"#saliency.prompt=first-01&saliency.response={author}")
-    tokens = ITEMS[0]["models"][author]["tokens"]
-    responses = page.get_by_role("group", name="Response tokens").get_by_role("button")
-    for view in ("Base", "Tuned", "Difference"):
-        page.get_by_role("radio", name=view, exact=True).check()
-        assert responses.all_text_contents() == tokens
-        for role in ("base", "tuned"):
-            wanted = expected_score(ITEMS[0], role, author=author)
-            assert shown_score(page, role) == pytest.approx(wanted, abs=0.006)
-    assert f"on the {author} model's response" in page.locator(".ex-scroll svg").get_attribute(
+@pytest.mark.parametrize("template", ["hidden", "shown"])
+def test_shares_are_those_of_the_package(open_page, page_file, author, template):
+    fragment = f"saliency.prompt=first-01&saliency.response={author}&saliency.template={template}"
+    page = open_page(page_file, fragment=f"#{fragment}")
+    found = ITEMS[0]
+    for role in ("base", "tuned"):
+        matrix = (
+            found["models"][role]["importance"] if role == author else found["crossed"][role]
+        ).clip(0)
+        inside = np.array([r != "template" or template == "shown" for r in found["roles"]])
+        each = np.where(inside, matrix.sum(1), 0) / matrix[inside].sum()
+        on = each[np.array(found["roles"]) == "instruction"].sum()
+        if template == "hidden":
+            signed = (
+                found["models"][role] if role == author else {"importance": found["crossed"][role]}
+            )
+            assert on == pytest.approx(
+                method.shares(signed["importance"], found["roles"])["instruction"]
+            )
+        assert page.locator(f"[data-score={role}]").text_content() == f"{100 * on:.0f}\u00a0%"
+    rows = list(csv.reader(saved(page, "CSV").decode().splitlines()))
+    assert float(rows[1][3]) == pytest.approx(each[0], abs=2e-3)
+    assert len(rows) == 1 + inside.sum()
+
+
+def test_levels_of_one_shared_response_are_saved_for_both_models(open_page, page_file):
+    page = open_page(page_file, fragment=f"#saliency.prompt=first-01&{SCORE}")
+    tokens = ITEMS[0]["models"]["tuned"]["tokens"]
+    responses = page.get_by_role("group", name="Response tokens")
+    assert [responses.nth(k).get_by_role("button").all_text_contents() for k in (0, 1)] == [
+        tokens
+    ] * 2
+    assert "on the tuned model's response" in page.locator(".ex-heat svg").get_attribute(
         "aria-label"
     )
-    responses.first.click()
-    assert "tuned minus base" in page.locator(".ex-say").text_content()
-    mask = normalise(shares(ITEMS[0]["crossed"]["tuned" if author == "base" else "base"]), 10, 7)
-    own = normalise(shares(ITEMS[0]["models"][author]["importance"]), 10, 7)
-    tuned, base = (mask, own) if author == "base" else (own, mask)
+    base = normalise(shares(ITEMS[0]["crossed"]["base"]), 10, 7)
+    tuned = normalise(shares(ITEMS[0]["models"]["tuned"]["importance"]), 10, 7)
     rows = list(csv.reader(saved(page, "CSV").decode().splitlines()))[1:]
     found = np.array([row[4:] for row in rows], dtype=int)
-    np.testing.assert_array_equal(found, tuned.astype(int) - base.astype(int))
+    np.testing.assert_array_equal(found, np.hstack([base, tuned]))
+
+
+def blanked(found, of=2.0):
+    """The same prompt with losses: the tuned model loses more without the instruction."""
+    sides = [(r, a) for r in ("base", "tuned") for a in ("base", "tuned")]
+    losses = {
+        f"{r} on {a}": {"instruction": of * (1 + (r == "tuned")), "input": 0.5, "template": -0.2}
+        for r, a in sides
+    }
+    return found | {"blanked": losses}
+
+
+def test_the_switch_to_blanking_tints_segments_by_what_they_take(open_page, tmp_path):
+    items = [blanked(ITEMS[0], 1.0), blanked(ITEMS[1], 0.25), ITEMS[2]]
+    page = open_page(
+        widget_page(tmp_path, SaliencyExplorer(items)), fragment="#saliency.prompt=first-01"
+    )
+    page.get_by_label("Exact blanking").check()
+    shown = lambda role: page.locator(f"[data-score={role}]").text_content()  # noqa: E731
+    assert shown("base") == "2.7 times less likely" and shown("tuned") == "7.4 times less likely"
+    chips = page.get_by_label("Tuned model", exact=True).get_by_role("group", name="Prompt tokens")
+    colours = chips.get_by_role("button").evaluate_all("all => all.map(e => e.style.background)")
+    assert len(set(colours[:6])) == 1 and len(set(colours[6:])) == 1 and colours[0] != colours[6]
+    assert page.get_by_role("group", name="Response tokens").get_by_role("button").count() == 0
+    chips.get_by_role("button").nth(8).click()
+    said = page.locator(".ex-say").text_content()
+    assert said.startswith(
+        "Without the input a token of the response is base: 1.6 times less likely"
+    )
+    assert page.locator(".ex-strip circle").count() == 2
+    labels = page.locator(".ex-heat svg text").all_text_contents()
+    assert labels == [
+        "instruction",
+        "base 1.00 nats",
+        "tuned 2.00 nats",
+        "input",
+        *["base 0.50 nats", "tuned 0.50 nats"],
+    ]
+    page.get_by_label("Template tokens").check()
+    assert "tuned −0.20 nats" in page.locator(".ex-heat svg text").all_text_contents()
+    page.get_by_label("Prompt", exact=True).select_option(
+        "hostile"
+    )  # never blanked: by its gradient
+    assert "Share of the importance" in page.locator(".ex-scores").inner_text()
+
+
+def test_blanking_is_offered_only_where_it_was_computed(open_page, page_file):
+    assert open_page(page_file).get_by_label("Exact blanking").count() == 0
+    assert (
+        open_page(page_file, fragment="#saliency.measure=blanking")
+        .get_by_label("Share of the gradient")
+        .is_checked()
+    )
+
+
+@pytest.mark.parametrize("width", [1300, 390])
+@pytest.mark.parametrize("exact", [True, False])
+def test_a_compact_one_has_one_prompt_and_one_control(open_page, tmp_path, width, exact):
+    items = [blanked(one) if exact else one for one in ITEMS]
+    widget = SaliencyExplorer(items, opening="code-01", compact=True)
+    assert [one["id"] for one in widget.data["items"]] == ["code-01"]
+    page = open_page(widget_page(tmp_path, widget), width=width)
+    assert page.locator(".ex input").count() == 2 and page.locator(".ex select").count() == 0
+    assert page.locator(".ex .ex-strip").count() == 0
+    assert page.get_by_role("group", name="Prompt tokens").count() == (2 if exact else 1)
+    before = page.locator(".ex").inner_text()
+    page.locator(".ex input:not(:checked)").check()
+    assert page.locator(".ex").inner_text() != before
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.locator(".ex").bounding_box()["height"] < (420 if width > 390 else 800)
 
 
 def test_without_crossed_readings_there_is_nothing_to_choose(open_page, tmp_path):
     plain = [without_crossed(found) for found in ITEMS]
-    page = open_page(widget_page(tmp_path, SaliencyExplorer(plain)))
+    page = open_page(widget_page(tmp_path, SaliencyExplorer(plain)), fragment=f"#{SCORE}")
     assert not page.get_by_role("group", name="response of").is_visible()
     own = [*ITEMS[:2], without_crossed(item("own-2", 5, kind="own"))]
-    fragment = "#saliency.prompt=own-2&saliency.response=base"
+    fragment = f"#saliency.prompt=own-2&saliency.response=base&{SCORE}"
     page = open_page(widget_page(tmp_path, SaliencyExplorer(own)), fragment=fragment)
     control = page.get_by_role("group", name="response of")
     assert control.get_by_label("base").is_disabled() and "alone" in control.inner_text()
@@ -155,7 +252,7 @@ def test_without_crossed_readings_there_is_nothing_to_choose(open_page, tmp_path
 
 
 def test_the_mean_over_all_prompts_follows_every_setting(open_page, page_file):
-    page = open_page(page_file, fragment=f"#{OWN}")
+    page = open_page(page_file, fragment=f"#{OWN}&{SCORE}")
 
     def agrees(**setting):
         for role in ("base", "tuned"):
@@ -173,28 +270,23 @@ def test_the_mean_over_all_prompts_follows_every_setting(open_page, page_file):
     agrees(levels=17, threshold=2, p=2, author="tuned")
 
 
-def test_it_opens_at_the_prompt_nearest_the_mean_difference(open_page, page_file, tmp_path):
-    short = ITEMS[:3]  # no response of the tuned model has five tokens: length does not count
-    score = lambda found, role: expected_score(found, role, author="tuned")  # noqa: E731
-    gained = [score(found, "tuned") - score(found, "base") for found in short]
-    nearest = np.abs(gained - np.mean(gained)).argmin()
-    assert typical(short) == short[nearest]["id"]
-    assert typical(ITEMS) == "large"
-    page = open_page(page_file)
-    assert page.get_by_label("Prompt", exact=True).input_value() == "large"
-    named = widget_page(tmp_path, SaliencyExplorer(ITEMS, opening="code-01"))
-    assert open_page(named).get_by_label("Prompt", exact=True).input_value() == "code-01"
-
-
-def test_it_opens_where_the_tuned_model_alone_follows_if_it_can():
-    both = [item(f"n-{n}", n, rows=30, columns=9) | {"id": f"n-{n}"} for n in range(6)]
-    for found in both[:5]:
-        found["models"]["base"]["followed"] = True
-    assert typical(both) == "n-5"
+def test_it_opens_at_the_running_example_or_another_that_is_named(open_page, page_file, tmp_path):
+    running = [*ITEMS[:2], item("translation-07", 4)]
+    for number, (widget, wanted) in enumerate(
+        (
+            (SaliencyExplorer(running), "translation-07"),
+            (SaliencyExplorer(ITEMS, opening="code-01"), "code-01"),
+        )
+    ):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        page = open_page(widget_page(folder, widget))
+        assert page.get_by_label("Prompt", exact=True).input_value() == wanted
+    assert open_page(page_file).get_by_label("Prompt", exact=True).input_value() == "first-01"
 
 
 def test_the_threshold_stays_below_the_levels(open_page, page_file):
-    page = open_page(page_file)
+    page = open_page(page_file, fragment=f"#{SCORE}")
     put(page, "b, threshold", 9)
     put(page, "L, levels", 2)
     assert page.get_by_label("b, threshold").input_value() == "1"
@@ -210,7 +302,7 @@ def test_the_threshold_stays_below_the_levels(open_page, page_file):
 def test_numbers_in_the_address_that_no_control_can_stand_at_are_not_taken(
     open_page, page_file, bad
 ):
-    page = open_page(page_file, fragment=f"#saliency.{bad}")
+    page = open_page(page_file, fragment=f"#saliency.{bad}&saliency.prompt=large&{SCORE}")
     sliders = [page.get_by_label(name) for name in ("L, levels", "b, threshold", "p, norm")]
     assert [one.input_value() for one in sliders] == ["10", "7", "4"]
     assert shown_score(page, "base") == pytest.approx(
@@ -241,19 +333,19 @@ def test_a_click_holds_a_response_token_and_a_second_one_releases_it(open_page, 
 
 
 def test_tokens_are_followed_both_ways_by_keyboard(open_page, page_file):
-    page = open_page(page_file, fragment="#saliency.prompt=first-01&saliency.model=tuned")
-    responses = page.get_by_role("group", name="Response tokens")
+    page = open_page(page_file, fragment="#saliency.prompt=first-01")
+    responses = page.get_by_role("group", name="Response tokens").last
     responses.get_by_role("button").first.focus()
     assert "rests on" in page.locator(".ex-say").text_content()
     page.keyboard.press("ArrowRight")
     assert "tuned1" in page.locator(".ex-say").text_content()
-    page.get_by_role("group", name="Prompt tokens").get_by_role("button").nth(3).click()
+    page.get_by_role("group", name="Prompt tokens").last.get_by_role("button").nth(3).click()
     assert "“word3” feeds" in page.locator(".ex-say").text_content()
 
 
 def test_hostile_text_is_shown_as_text(open_page, page_file):
-    page = open_page(page_file, fragment="#saliency.prompt=hostile&saliency.model=base")
-    tokens = page.get_by_role("group", name="Prompt tokens").get_by_role("button")
+    page = open_page(page_file, fragment="#saliency.prompt=hostile")
+    tokens = page.get_by_role("group", name="Prompt tokens").first.get_by_role("button")
     assert tokens.all_text_contents()[: len(HOSTILE)] == HOSTILE
     assert page.locator("img").count() == 0
     text = saved(page, "CSV").decode()
@@ -265,7 +357,7 @@ CONTROL = ["\x00", "\x01a", "\x08", "\x0b", "\x0c", "\x1b[31m", "\ufffe", "\ufff
 
 def test_control_characters_leave_every_export_whole(open_page, tmp_path):
     widget = SaliencyExplorer([item("control", 4, tokens=[*CONTROL, " and", " words"])])
-    page = open_page(widget_page(tmp_path, widget), fragment="#saliency.model=base")
+    page = open_page(widget_page(tmp_path, widget), fragment=f"#{SCORE}")
     root = ElementTree.fromstring(saved(page, "SVG"))
     labels = [e.text for e in root.iter("{http://www.w3.org/2000/svg}text")]
     assert {"␀", "␁a", "␈", "␋", "␌", "␛[31m"} <= set(labels)
@@ -295,7 +387,7 @@ MILLISECONDS = """(control, [value, event]) => {
 def test_a_long_prompt_is_drawn_within_a_second_and_nothing_old_stays(open_page, tmp_path, rows):
     items = [item("small", 1), item("long", 2, rows=rows, columns=32)]
     path = widget_page(tmp_path, SaliencyExplorer(items))
-    page = open_page(path, fragment="#saliency.prompt=small&saliency.response=own")
+    page = open_page(path, fragment=f"#saliency.prompt=small&saliency.response=own&{SCORE}")
     for label, value, event in (("Prompt", "long", "change"), ("b, threshold", "0", "input")):
         control = page.get_by_label(label, exact=True)
         assert control.evaluate(MILLISECONDS, [value, event]) < 1000
@@ -337,7 +429,8 @@ def test_hidden_template_tokens_leave_before_all_is_normalised(open_page, tmp_pa
         ):
             one[-1] = 3 * np.abs(one).max(axis=0)  # the template takes every column's maximum
     page = open_page(
-        widget_page(tmp_path, SaliencyExplorer(items)), fragment="#saliency.prompt=t-0"
+        widget_page(tmp_path, SaliencyExplorer(items)),
+        fragment="#saliency.prompt=t-0&saliency.measure=score",
     )
     for hidden in ((), ("template",)):
         page.get_by_label("Template tokens").set_checked(not hidden)
@@ -362,7 +455,7 @@ def test_both_models_stand_side_by_side_where_there_is_room(open_page, page_file
 
 
 def test_a_token_of_one_shared_response_is_followed_in_both_models(open_page, page_file):
-    page = open_page(page_file, fragment="#saliency.prompt=first-01&saliency.b=0")
+    page = open_page(page_file, fragment=f"#saliency.prompt=first-01&saliency.b=0&{SCORE}")
     page.get_by_role("group", name="Response tokens").first.get_by_role("button").nth(1).click()
     said = page.locator(".ex-say").text_content()
     assert said.startswith("“tuned1” rests on: base: “") and "; tuned: “" in said
@@ -377,7 +470,7 @@ def test_a_token_of_one_shared_response_is_followed_in_both_models(open_page, pa
 
 
 def test_dots_stand_by_what_tuning_changed_and_open_their_prompt(open_page, page_file):
-    page = open_page(page_file, fragment="#saliency.prompt=first-01&saliency.b=2")
+    page = open_page(page_file, fragment=f"#saliency.prompt=first-01&saliency.b=2&{SCORE}")
     score = lambda found, role: expected_score(found, role, threshold=2, author="tuned")  # noqa: E731
     gains = {i["id"]: score(i, "tuned") - score(i, "base") for i in ITEMS}
     order = sorted(gains, key=gains.get)
@@ -402,12 +495,12 @@ def test_a_character_of_several_tokens_is_shown_once_with_its_parts(open_page, t
     found = item("bytes", 3, tokens=["Say", " 👩", "", "", " and", "é", "\n"], columns=6)
     found["models"]["tuned"]["tokens"] = ["a", "\ufffd", "\ufffd", "b"]
     page = open_page(
-        widget_page(tmp_path, SaliencyExplorer([found])), fragment="#saliency.model=base"
+        widget_page(tmp_path, SaliencyExplorer([found])), fragment="#saliency.template=shown"
     )
-    texts = lambda name: page.get_by_role("group", name=name).get_by_role("button")  # noqa: E731
+    texts = lambda name: page.get_by_role("group", name=name).first.get_by_role("button")  # noqa: E731
     assert texts("Prompt tokens").all_text_contents() == ["Say", " 👩", "₂", "₃", " and", "é", "⏎"]
     assert texts("Response tokens").all_text_contents() == ["a", "\ufffd", "₂", "b"]
-    assert page.locator(".ex-part").count() == 3
+    assert page.locator(".ex-part").count() == 2 * 3
     texts("Prompt tokens").nth(2).click()
     assert "part 2 of" in page.locator(".ex-say").text_content()
     assert "part 2 of  👩" in saved(page, "CSV").decode()
@@ -428,7 +521,7 @@ def test_nothing_serious_stands_in_the_way_of_access(open_page, tmp_path, theme)
 
 
 def test_a_phone_shows_it_without_sideways_scrolling(open_page, page_file):
-    page = open_page(page_file, width=390, fragment="#saliency.prompt=large&saliency.model=base")
+    page = open_page(page_file, width=390, fragment="#saliency.prompt=large")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
@@ -457,6 +550,7 @@ def test_packing_keeps_ten_levels_exactly_and_all_else_closely(rows, columns, se
     share = positive / np.where(positive.max(0) > 0, positive.max(0), 1)
     assert np.abs(packed / 65535 - share).max() < 2e-5
     assert ((packed > 0) == (base > 0)).all()
+    assert np.abs(scales(base) / 65535 - positive.max(0) / positive.max()).max() < 1e-5
 
 
 def test_a_matrix_of_another_shape_is_refused():

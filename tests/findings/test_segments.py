@@ -8,8 +8,8 @@ import pytest
 import torch
 from test_recognition import PROMPTS, filled, pair, small_blocks  # noqa: F401
 
-from helpers.findings.recognition import blanked, lengths, segments, tables
-from helpers.findings.recognition.read import WHOSE, read_responses
+from helpers.findings.recognition import blanked, doubts, lengths, segments, tables
+from helpers.findings.recognition.read import WHOSE, explorer_items, read_responses
 from helpers.findings.recognition.read import scores as read_scores
 from helpers.findings.recognition.tables import own
 from helpers.methods.density import density, normalise, score, segment_scores, shares
@@ -35,6 +35,8 @@ def test_stored_shares_and_scores_are_those_of_the_method(pair, filled):  # noqa
         "share": shares(found, code.roles),
         "all rows": segment_scores(found, code.roles),
         "segments alone": segment_scores(found, code.roles, rows="segments"),
+        "share of S": shares(normalise(found), code.roles),
+        "share of density": shares(density(normalise(found, threshold=7), 4)[:, None], code.roles),
     }
     assert len(table) == len(set(code.roles) - {"template"})
     for row in table.to_dict("records"):
@@ -156,13 +158,45 @@ def test_a_planted_loss_is_found_in_each_way_and_told_as_times_less_likely():
 
 def test_every_row_of_chapter_one_names_whose_response_it_is(filled):  # noqa: F811
     table = read_scores(filled)
+    share = segments.sides(
+        segments.read_segments(filled), "template", "base", "instruction", "share"
+    )
+    shown = doubts.doubts(filled)
     rows = [
-        *tables.alternatives(filled), *tables.measures(filled), *tables.shared_family(table),
-        *tables.shared_response(table), *tables.followed_against_not(own(table)), tables.following(table),
-        *tables.by_group(tables.sides(table, "template", "base"), "place", "base"),
+        *tables.length_controls(filled), *tables.followed_against_not(own(table)),
+        tables.following(table), *tables.by_group(share, "place", "base", "share"),
+        *(one for family in shown.values() for one in family),
     ]  # fmt: skip
     assert all(any(whose in one.label for whose in WHOSE.values()) for one in rows)
-    assert len(tables.measures(filled)) == 9
+    assert set(shown) == set(doubts.HEADINGS) - {"erasure"}
+    assert all(len(one.label) <= 36 for family in shown.values() for one in family)  # a line each
+
+
+def test_what_the_store_lacks_costs_a_question_and_is_said_in_a_line(filled, tmp_path):  # noqa: F811
+    assert "times" in blanked.sentence(filled) and blanked.held(filled) is not None
+    lacking = type(filled)(tmp_path)
+    assert blanked.held(lacking) is None
+    said = blanked.sentence(lacking)
+    assert "not computed yet" in said and "python -m helpers compute" in said and "\n" not in said
+    assert {"base on tuned", "tuned on tuned"} <= explorer_items(filled, blanked.held(filled))[0][
+        "blanked"
+    ].keys()
+    assert explorer_items(filled)[0]["blanked"] is None
+
+
+@pytest.mark.parametrize("effect", [0.05, -0.05, 0.0])
+def test_ways_of_asking_that_agree_are_those_clearly_higher_on_a_shared_response(effect):
+    table = planted({"instruction": effect, "input": 0.0})
+    share = segments.family(table, "share", segments=("instruction", "input"))
+    found = {
+        "response": segments.chosen(share, {"share": ("instruction", "template")}, doubts.ALL),
+        "placebo": segments.chosen(share, {"input": ("input", "template")}, ("base", "tuned")),
+    }
+    assert [one.label for one in found["response"]] == [f"share, {WHOSE[r]}" for r in doubts.ALL]
+    assert doubts.agreeing(found) == (2 if effect > 0 else 0, 2)
+    for family in doubts.drawn(found).values():
+        for one in family:
+            assert one.difference == one.effect_size and one.low < one.difference < one.high
 
 
 def test_first_tokens_are_five_or_more(filled):  # noqa: F811

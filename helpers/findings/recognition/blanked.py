@@ -73,6 +73,28 @@ def read_blanking(store: Store) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
+def held(store: Store) -> pd.DataFrame | None:
+    """`read_blanking`, or None while the store does not hold it."""
+    return read_blanking(store) if store.has(part_name("template", "base", "base", 0)) else None
+
+
+def sentence(store: Store, author: str = "tuned") -> str:
+    """What blanking the instruction does to one response, for each of its two readers, in words."""
+    table = held(store)
+    if table is None:
+        command = store.command("recognition", paths=False)
+        return f"What exact blanking says is not computed yet for this pair: {command}."
+    rows = times_less_likely(table).set_index(["blanked", "setting", "response", "model"])
+    means = rows["nats a token"].loc["instruction", WHERE["template"], WHOSE[author]]
+    base, tuned = (
+        f"{np.exp(abs(means[r])):.1f} times {'less' if means[r] >= 0 else 'more'}" for r in ROLES
+    )
+    return (
+        f"Blank the instruction and a token of the {author} model's response becomes {tuned} likely "
+        f"to the tuned model and {base} likely to its base."
+    )
+
+
 def families(table: pd.DataFrame) -> dict[str, list[Comparison]]:
     """Base against tuned by segment, setting and response, in nats a response token; a Holm family
     each way of blanking."""

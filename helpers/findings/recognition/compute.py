@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from helpers.findings.parts import encoded, pack, responses
-from helpers.findings.recognition import blanked, segments
+from helpers.findings.recognition import blanked
 from helpers.findings.recognition.read import answered, explained, part_name
 from helpers.methods.density import LEVELS, THRESHOLD, P, score
 from helpers.methods.importance import importance
@@ -105,12 +105,7 @@ def compute(
     )
     made = {part.name: store.manifest()[part.name]["sha256"] for part in parts}
     source |= {"importance": inputs_hash(made)}
-    store.fill(
-        [
-            Part("recognition/scores", partial(make_scores, store), source, about),
-            Part(segments.PART, partial(segments.make_segments, store, SETTINGS), source, about),
-        ]
-    )
+    store.fill([Part("recognition/scores", partial(make_scores, store), source, about)])
     losses = [
         part
         for role, setting, author in product(ROLES, SETTINGS, ROLES)

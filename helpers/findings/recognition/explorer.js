@@ -1,71 +1,103 @@
 /* Chapter 1's explorer: which prompt tokens does a response rest on?
  *
- * The page holds the importance of every prompt, as shares of each column's maximum, for both models
- * on their own and on each other's response; S, density and score are computed here whenever L, b, p
- * or the rows that count change.
+ * The page holds the importance of every prompt for both models on their own and on each other's
+ * response: shares of each column's maximum, and the maxima. Share of importance, S, density and score
+ * are computed here whenever the measure, L, b, p or the rows that count change; what blanking a segment
+ * takes is stored as it is. `compact`: one prompt, one control.
  */
 const ROLES = { i: "instruction", c: "context", x: "input", q: "cue", t: "template" };
 const NAMES = ["base", "tuned"];
-const VIEWS = [["both", "Both models"], ["base", "Base"], ["tuned", "Tuned"], ["difference", "Difference"]];
+const MEASURES = [["share", "Share of the gradient"], ["score", "The paper's density"], ["blanking", "Exact blanking"]];
+const SIMPLY = { share: "by its gradient", blanking: "by blanking, exactly" };
 const RESPONSES = [["tuned", "tuned"], ["base", "base"], ["own", "each model itself"]];
-const TEMPLATE = [["shown", ""], ["hidden", ""]];
+const TEMPLATE = [["hidden", ""], ["shown", ""]];
 const NO_CROSSED = "This prompt is explained on each model's own response alone.";
 const MOST_ROWS = 200; // of the heat map
 const ROW = 15;
 
 const quoted = (text) => `“${text.trim() || text}”`;
+const percent = (value) => `${Math.round(100 * value)}\u00a0%`;
+const nats = (value) => fixed(value).replace("-", "−");
+const likely = (loss) => `${fixed(Math.exp(Math.abs(loss)), 1)} times ${loss < 0 ? "more" : "less"} likely`;
+/* What each measure says of a prompt, of a token, and of a token for a response token. */
+const TOLD = {
+  share: { lead: "Share of the importance on the instruction", column: "share", value: percent, token: percent, cell: (t) => percent(t), ends: ["none", "the largest share"],
+    hint: "Tinted: the share of all importance that a token of the prompt has." },
+  score: { lead: "Instruction score", column: "density", value: fixed, token: (t) => `density ${fixed(t)}`, cell: (t, L) => String(Math.round(t * L)), ends: ["density 0", "1 (the prompt's largest)"],
+    hint: "Tinted: how many tokens of the response rest on a token of the prompt." },
+  blanking: { lead: "A token without the instruction", column: "nats lost", value: likely, token: (t) => `${nats(t)} nats`, ends: ["nothing lost", "the most"],
+    hint: "Tinted: how much less likely the response becomes when a whole segment is blanked. No gradient is used." },
+};
 
-/* The prompts of the packed data, and `open(item)`, which gives its matrices: each model on its own
- * response, and on the other's where the item is `crossed`.
+/* The prompts of the packed data, and `open(item)`, which gives its texts; `reading` gives what one
+ * model makes of one response, its own or the other's where the item is `crossed`.
  */
 const unpacker = async (data) => {
-  const [texts, shares] = await Promise.all([inflateJson(data.texts), inflate(data.shares, Uint16Array)]);
+  const [texts, shares, scales] = await Promise.all([inflateJson(data.texts), inflate(data.shares, Uint16Array), inflate(data.scales, Uint16Array)]);
   const text = (numbers) => numbers.map((n) => texts.words[n]);
-  const items = data.items.map((item, k) => ({ ...item, t: texts.prompt[k], r: texts.roles[k], m: { base: texts.base[k], tuned: texts.tuned[k] } }));
-  let at = 0;
+  const items = data.items.map((item, k) => ({ ...item, t: texts.prompt[k], r: texts.roles[k], m: { base: texts.base[k], tuned: texts.tuned[k] }, blanked: texts.blanked[k] }));
+  let [at, column] = [0, 0];
   for (const item of items) {
     item.start = {};
     const pairs = [["base", "base"], ["tuned", "tuned"], ["base", "tuned"], ["tuned", "base"]];
     for (const [reader, author] of pairs.slice(0, item.crossed ? 4 : 2)) {
-      item.start[`${reader} on ${author}`] = at;
-      at += item.t.length * item.m[author].length;
+      const columns = item.m[author].length;
+      item.start[`${reader} on ${author}`] = [at, column];
+      [at, column] = [at + item.t.length * columns, column + columns];
     }
     item.text = shown(text(item.t.filter((_, n) => item.r[n] !== "t")).join("").replace(/\s+/g, " ").trim());
+    item.found = `${item.text} ${item.id} ${item.place}`.toLowerCase();
   }
   const reading = (item, reader, author) => {
-    const [start, columns] = [item.start[`${reader} on ${author}`], item.m[author].length];
-    return { columns, shares: shares.subarray(start, start + item.t.length * columns) };
+    const [[start, first], columns] = [item.start[`${reader} on ${author}`], item.m[author].length];
+    return { columns, shares: shares.subarray(start, start + item.t.length * columns), scales: scales.subarray(first, first + columns), blanked: item.blanked?.[`${reader} on ${author}`] };
   };
   const open = (item) => ({ ...item, tokens: text(item.t), parts: partsOf(text(item.t)),
     responses: Object.fromEntries(NAMES.map((name) => [name, { tokens: text(item.m[name]), parts: partsOf(text(item.m[name])) }])) });
   return { items, counted: items.slice(0, items.length - (data.added ?? 0)), open, reading };
 };
 
-/* S, relative density r and score of one reading of a prompt, template rows left out before all else
- * where they are hidden.
+/* One reading of a prompt by a measure: `value` says what the instruction has, `tokens` what each token
+ * has, `cell(n, m)` what a token has for a response token. Rows that do not count leave before all else.
  */
-const explain = ({ shares, columns }, item, { L, b, p, template }) => {
-  const kept = template === "hidden" ? Array.from(item.r, (role) => role !== "t") : null;
-  const S = normalise(shares, columns, L, b, kept);
-  const r = relative(density(S, item.t.length, columns, p));
-  return { S, r, columns, score: columns ? scoreOf(r, item.r) : NaN };
+const explain = ({ shares, scales, columns, blanked }, item, { measure, L, b, p, template }) => {
+  const kept = Array.from(item.r, (role) => template === "shown" || role !== "t");
+  const sum = (tokens) => tokens.reduce((total, value, n) => (item.r[n] === "i" ? total + value : total), 0);
+  if (measure === "blanking") {
+    const tokens = Float64Array.from(item.r, (role) => blanked?.[ROLES[role]] ?? NaN);
+    return { tokens, columns, cell: () => 0, value: blanked?.instruction ?? NaN };
+  }
+  if (measure === "score") {
+    const S = normalise(shares, columns, L, b, template === "shown" ? null : kept);
+    const tokens = relative(density(S, item.t.length, columns, p));
+    return { tokens, columns, cell: (n, m) => S[n * columns + m] / L, value: columns ? scoreOf(tokens, item.r) : NaN };
+  }
+  const tokens = new Float64Array(item.t.length);
+  shares.forEach((share, at) => { const n = Math.floor(at / columns); if (kept[n]) tokens[n] += share * scales[at % columns]; });
+  const whole = tokens.reduce((a, b) => a + b, 0);
+  const totals = [];
+  const total = (m) => (totals[m] ??= tokens.reduce((all, _, n) => (kept[n] ? all + shares[n * columns + m] : all), 0));
+  return { tokens: tokens.map((value) => (whole ? value / whole : 0)), columns,
+    cell: (n, m) => (kept[n] && total(m) ? shares[n * columns + m] / total(m) : 0), value: whole ? sum(tokens) / whole : NaN };
 };
 
 const render = async ({ model, el }) => {
-  const link = fragment("saliency");
+  const compact = model.get("compact");
+  const name = compact ? "toy" : "saliency";
+  const link = fragment(name);
   let { items, counted, open, reading } = await unpacker(model.get("data"));
-  const distinct = (key) => [["all", "all"], ...[...new Set(items.map((item) => item[key]))].map((v) => [v, v])];
-  const passes = (item) => ["kind", "place"].every((key) => state[key] === "all" || item[key] === state[key])
-    && (item.text.toLowerCase().includes(state.find) || item.id.toLowerCase().includes(state.find));
+  const passes = (item) => item.found.includes(state.find);
   const opening = (item) => (item.text.length > 60 ? `${item.text.slice(0, 58).trim()}…` : item.text);
   const choices = () => items.filter(passes).map((item) => [item.id, `${opening(item)} · ${item.id}`]);
+  const blankable = items.some((item) => item.blanked);
+  const measures = MEASURES.filter(([key]) => (key !== "blanking" || blankable) && (key !== "score" || !compact));
+  const isOf = (keys) => keys.some((key) => link.get(key, "")); // a link to a setting of the paper's measure
   const L = link.bounded("L", 2, 20, 10);
   const state = {
     prompt: link.known("prompt", items.map((item) => [item.id]), model.get("data").opening),
-    kind: link.known("kind", distinct("kind"), "all"),
-    place: link.known("place", distinct("place"), "all"),
     find: link.words("find"),
-    model: link.known("model", VIEWS),
+    measure: link.known("measure", measures, !compact && isOf(["L", "b", "p"]) ? "score" : "share"),
+    model: link.known("model", NAMES.map((one) => [one])),
     response: link.known("response", RESPONSES, items.some((item) => item.crossed) ? "tuned" : "own"),
     template: link.known("template", TEMPLATE),
     L,
@@ -73,40 +105,34 @@ const render = async ({ model, el }) => {
     p: link.bounded("p", 1, 8, 4, 0.5),
   };
   const itemOf = (id) => items.find((item) => item.id === id);
-  if (!passes(itemOf(state.prompt))) Object.assign(state, { kind: "all", place: "all", find: "" });
+  if (!passes(itemOf(state.prompt))) state.find = "";
   let prompt = open(itemOf(state.prompt));
   let found = {};
-  let picked = { side: null, at: null, panel: null, held: false };
+  const NOTHING = { side: null, at: null, panel: null, held: false };
+  let picked = NOTHING;
   /* Whose response a model reads, and the one response that both read, if they do. */
   const shared = () => (prompt.crossed && state.response !== "own" ? state.response : null);
-  const author = (name) => shared() ?? name;
+  const author = (reader) => shared() ?? reader;
+  /* A prompt that was never blanked is read by its gradient. */
+  const measure = () => (state.measure === "blanking" && !prompt.blanked ? "share" : state.measure);
+  const told = () => TOLD[measure()];
 
   const [live, say] = status();
   const scores = h("div", { class: "ex-scores" });
+  const hint = h("p", { class: "ex-note" });
   const average = h("p", { class: "ex-note" });
   const legend = h("p", { class: "ex-legend" });
   const sides = h("div", { class: "ex-sides" });
-  const canvas = h("div", { class: "ex-scroll ex-heat", tabindex: "0", role: "region", "aria-label": "Heat map" });
+  const canvas = h("div", { class: "ex-scroll ex-heat", tabindex: "0", role: "region", "aria-label": "Picture" });
   const heatNote = h("p", { class: "ex-note" });
 
-  /* --- panels: one a model, or their difference, with its own response tokens and rows of chips */
+  /* --- panels: one a model, with its response tokens and rows of chips */
   let panels = [];
-  const panelOf = (key) => {
-    const isDifference = key === "difference";
-    const whose = shared() ?? (isDifference ? null : key);
-    const answer = whose ? prompt.responses[whose] : { tokens: [], parts: [] };
-    return {
-      key, isDifference, whose, answer,
-      title: isDifference ? "Tuned minus base" : `${VIEWS.find(([name]) => name === key)[1]} model`,
-      colour: isDifference ? divergeParts : modelParts(NAMES.indexOf(key)),
-      /* S as a share of L; its difference where both models read one response. */
-      cell: (n, m) => {
-        const at = n * answer.tokens.length + m;
-        return (isDifference ? found.tuned.S[at] - found.base.S[at] : found[key].S[at]) / state.L;
-      },
-      density: (n) => (isDifference ? found.tuned.r[n] - found.base.r[n] : found[key].r[n]),
-    };
-  };
+  const panelOf = (key) => ({
+    key, answer: prompt.responses[author(key)], title: `${key === "base" ? "Base" : "Tuned"} model`,
+    colour: modelParts(NAMES.indexOf(key)),
+    cell: (n, m) => found[key].cell(n, m),
+  });
   const touches = (panel) => picked.side === "prompt" || (picked.side === "response" && (shared() || panel.key === picked.panel));
   const rowsKept = () => Array.from(prompt.tokens.keys()).filter((n) => state.template === "shown" || prompt.r[n] !== "t");
 
@@ -122,20 +148,20 @@ const render = async ({ model, el }) => {
 
   const describe = () => {
     if (!picked.side) return say("");
-    const sign = (v, panel) => (panel.isDifference && v > 0 ? `+${v}` : String(v).replace("-", "−"));
-    const strongest = (panel, parts, value) =>
-      parts.map(({ name }, k) => [Math.round(state.L * value(k)), name]).filter(([v]) => v).sort((x, y) => Math.abs(y[0]) - Math.abs(x[0]))
-        .slice(0, 5).map(([v, name]) => `${quoted(name)} ${sign(v, panel)}`).join(", ") || "nothing above the threshold";
+    const worth = (t) => told().cell(t, state.L);
+    const strongest = (parts, value) =>
+      parts.map((part, k) => [value(k), part.name]).filter(([t]) => t && !/^0\D*$/.test(worth(t))).sort((x, y) => y[0] - x[0])
+        .slice(0, 5).map(([t, token]) => `${quoted(token)} ${worth(t)}`).join(", ") || "nothing above the threshold";
     const touched = panels.filter(touches);
-    const lead = (panel) => (touched.length > 1 ? `${panel.key}: ` : "");
+    const each = (text) => touched.map((panel) => `${touched.length > 1 ? `${panel.key}: ` : ""}${text(panel)}`).join("; ");
     if (picked.side === "response") {
-      const texts = touched.map((panel) => `${lead(panel)}${strongest(panel, prompt.parts, (n) => panel.cell(n, picked.at))}`);
-      return say(`${quoted(touched[0].answer.parts[picked.at].name)} rests on${touched[0].isDifference ? " (S, tuned minus base)" : ""}: ${texts.join("; ")}.`);
+      return say(`${quoted(touched[0].answer.parts[picked.at].name)} rests on: ${each((panel) => strongest(prompt.parts, (n) => panel.cell(n, picked.at)))}.`);
     }
-    const token = quoted(prompt.parts[picked.at].name);
-    if (!panels[0].whose) return say(`${token}: density ${NAMES.map((name) => `${fixed(found[name].r[picked.at])} ${name}`).join(", ")}.`);
-    const texts = touched.map((panel) => `${lead(panel)}${strongest(panel, panel.answer.parts, (m) => panel.cell(picked.at, m))}`);
-    return say(`${token} feeds${panels[0].isDifference ? " (S, tuned minus base)" : ""}: ${texts.join("; ")}.`);
+    if (measure() === "blanking") {
+      const loss = ({ key }) => found[key].tokens[picked.at];
+      return say(`Without the ${ROLES[prompt.r[picked.at]]} a token of the response is ${each((panel) => `${likely(loss(panel))} (${nats(loss(panel))} nats)`)}.`);
+    }
+    return say(`${quoted(prompt.parts[picked.at].name)} feeds: ${each((panel) => strongest(panel.answer.parts, (m) => panel.cell(picked.at, m)))}.`);
   };
 
   /* Arrow keys walk along a row of tokens; one of them is in the tab order. */
@@ -165,125 +191,142 @@ const render = async ({ model, el }) => {
     Object.assign(built.row, { role: "group", ariaLabel: `${side === "prompt" ? "Prompt" : "Response"} tokens` });
     return { ...built, at, side, pressed: new Set() };
   };
+  /* Blanking says nothing of single response tokens: they are words to read. */
+  const readable = ({ tokens, parts }) => {
+    const built = tokenRow(tokens, parts, () => "response");
+    Object.assign(built.row, { role: "group", ariaLabel: "Response tokens" });
+    return { ...built, at: [], side: "response", pressed: new Set() };
+  };
   const build = () => {
-    picked = { side: null, at: null, panel: null, held: false };
-    panels = (state.model === "both" ? NAMES : [state.model]).map(panelOf);
+    picked = NOTHING;
+    panels = (compact && !blankable ? [state.model] : NAMES).map(panelOf);
     sides.replaceChildren(...panels.map((panel) => {
+      const { answer } = panel;
       panel.prompt = pickable(panel, "prompt", rowsKept(), prompt, (n) => ROLES[prompt.r[n]]);
-      panel.response = pickable(panel, "response", [...panel.answer.tokens.keys()], panel.answer, () => "response");
-      const whose = panel.whose && (panel.answer.tokens.length ? `Response of the ${panel.whose} model` : `The ${panel.whose} model's response is empty.`);
+      panel.response = measure() === "blanking" ? readable(answer) : pickable(panel, "response", [...answer.tokens.keys()], answer, () => "response");
+      const whose = author(panel.key);
       return h("section", { "aria-label": panel.title },
         h("p", {}, h("b", {}, panel.title)), panel.prompt.row,
-        h("p", { class: "ex-note" }, whose ?? "Each model is explained on its own response: the tint is tuned minus base."),
+        h("p", { class: "ex-note" }, answer.tokens.length ? `Response of the ${whose} model` : `The ${whose} model's response is empty.`),
         panel.response.row);
     }));
   };
-  /* Tints of every row: densities, or S of the token that is picked. */
+  /* Tints of every row: what each token has, or what it has for the token that is picked. */
   const paint = () => {
+    const most = measure() === "score" ? 1 : largest(NAMES.flatMap((one) => rowsKept().map((n) => found[one].tokens[n] || 0)), 1e-9);
     for (const panel of panels) {
       const touched = touches(panel);
       const byToken = touched && picked.side === "response";
+      const worth = (n) => Math.max(0, (found[panel.key].tokens[n] || 0) / most);
       const tints = {
-        prompt: panel.prompt.at.map((n) => (byToken ? panel.cell(n, picked.at) : panel.density(n))),
+        prompt: panel.prompt.at.map((n) => (byToken ? panel.cell(n, picked.at) : worth(n))),
         response: panel.response.at.map((m) => (touched && picked.side === "prompt" ? panel.cell(picked.at, m) : 0)),
       };
       for (const side of ["prompt", "response"]) {
         const { chips, at } = panel[side];
-        const worth = (t) => (side === "response" || byToken ? `S ${Math.round(t * state.L)}` : `density ${fixed(t)}`);
-        const what = panel.isDifference ? "difference of " : "";
+        if (!at.length) continue;
+        const said = (k, t) => (side === "response" || byToken ? told().cell(t, state.L) : told().token(found[panel.key].tokens[at[k]]));
         panel[side].paint(tints[side], panel.colour, (chip, k, t) => {
-          chip.ariaLabel = `${(side === "prompt" ? prompt : panel.answer).parts[at[k]].name}${side === "prompt" ? `, ${ROLES[prompt.r[at[k]]]}` : ""}${t ? `, ${what}${worth(t)}` : ""}`;
+          chip.ariaLabel = `${(side === "prompt" ? prompt : panel.answer).parts[at[k]].name}${side === "prompt" ? `, ${ROLES[prompt.r[at[k]]]}` : ""}${t ? `, ${said(k, t)}` : ""}`;
         });
         panel[side].pressed.forEach((chip) => { chip.ariaPressed = "false"; });
         panel[side].pressed = new Set(chips.filter((_, k) => isPicked(side, at[k], panel.key)));
         panel[side].pressed.forEach((chip) => { chip.ariaPressed = "true"; });
       }
     }
-    fillLegend();
-  };
-  const fillLegend = () => {
-    const bySign = panels[0].isDifference;
-    const steps = bySign ? [-1, -0.5, 0, 0.5, 1] : [0.25, 0.5, 0.75, 1];
-    const ends = bySign ? ["base higher", "tuned higher"] : picked.side ? ["S = 0", `S = ${state.L}`] : ["density 0", "1 (the prompt's largest)"];
-    legend.replaceChildren(ends[0], ...panels.flatMap((panel) => steps.map((t) => swatch(panel.colour(t)))), ends[1], " · instruction tokens are underlined");
+    const [low, high] = told().ends;
+    legend.replaceChildren(low, ...panels.flatMap((panel) => [0.25, 0.5, 0.75, 1].map((t) => swatch(panel.colour(t)))), high, " · instruction tokens are underlined");
   };
 
-  /* --- heat map: all panels on the same rows; of a long prompt the rows that matter most */
+  /* --- pictures: a heat map of S on the same rows for both models, or bars by segment */
+  const ink = () => (isDark() ? "#f2f2f2" : "#1a1a1a");
+  const label = (text, props) => svg("text", { fill: ink(), "font-size": 11, "font-family": "sans-serif", ...props }, text);
+  const framed = (width, height, what, parts) => svg("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `${what}${shared() ? `, on the ${shared()} model's response` : ""}` }, parts);
   const heatRows = () => {
-    const kept = rowsKept();
-    if (kept.length <= MOST_ROWS) return kept;
-    const weight = (n) => largest(panels.map((panel) => Math.abs(panel.density(n))));
-    return kept.sort((a, b) => weight(b) - weight(a)).slice(0, MOST_ROWS).sort((a, b) => a - b);
+    const rows = rowsKept();
+    if (rows.length <= MOST_ROWS) return rows;
+    const weight = (n) => largest(NAMES.map((one) => found[one].tokens[n]));
+    return rows.sort((a, b) => weight(b) - weight(a)).slice(0, MOST_ROWS).sort((a, b) => a - b);
   };
   const clip = (text) => (text.length > 16 ? `${text.slice(0, 15)}…` : text);
-  const picture = () => {
+  const heatMap = () => {
     const rows = heatRows();
     const [left, gap, room] = [118, 26, Math.max(300, canvas.clientWidth - 20)];
-    const bars = !panels[0].whose;
     const widths = panels.map(({ answer }) => Math.max(1, answer.tokens.length));
     const across = room >= 620;
     const columns = across ? widths.reduce((a, b) => a + b) : largest(widths);
     const cell = Math.max(8, Math.min(16, Math.floor((room - left - 30 - gap * (panels.length - 1)) / columns)));
-    const top = bars ? 24 : 30 + 5 * largest(panels.flatMap(({ answer }) => answer.parts.map(({ text }) => clip(text).length)), 0);
+    const top = 30 + 5 * largest(panels.flatMap(({ answer }) => answer.parts.map(({ text }) => clip(text).length)), 0);
     const deep = top + rows.length * ROW + 8;
-    const ink = isDark() ? "#f2f2f2" : "#1a1a1a";
-    const label = (text, props) => svg("text", { fill: ink, "font-size": 11, "font-family": "sans-serif", ...props }, text);
     const lines = (x, y, n) => Array.from({ length: rows.length + 1 }, (_, k) => `M${x} ${y + k * ROW - 0.5}h${n * cell}`).join("") + Array.from({ length: n + 1 }, (_, m) => `M${x + m * cell - 0.5} ${y}v${rows.length * ROW}`).join("");
     const parts = panels.flatMap((panel, i) => {
       const x = across ? left + widths.slice(0, i).reduce((sum, n) => sum + n * cell + gap, 0) : left;
       const y = top + (across ? 0 : i * deep);
       const named = across && i ? [] : rows.map((n, k) => label(clip(prompt.parts[n].text), { x: left - 6, y: y + k * ROW + 12, "text-anchor": "end", "font-weight": prompt.r[n] === "i" ? 700 : 400, "text-decoration": prompt.r[n] === "i" ? "underline" : null }));
       const heads = panel.answer.parts.map(({ text }, m) => label(clip(text), { transform: `translate(${x + m * cell + cell / 2 + 4} ${y - 6}) rotate(-60)` }));
-      const title = label(panel.title, { x, y: y - top + 12, "font-weight": 700 });
-      if (bars) return [...named, title, ...barsOf(rows, x, y), svg("line", { x1: x + 60, x2: x + 60, y1: y, y2: y + rows.length * ROW, stroke: ink })];
       const shades = new Map(); // one path a level instead of a rectangle a cell
       rows.forEach((n, k) => panel.answer.tokens.forEach((_, m) => {
         const t = panel.cell(n, m);
         if (t) shades.set(t, `${shades.get(t) ?? ""}M${x + m * cell} ${y + k * ROW}h${cell - 1}v${ROW - 1}h${1 - cell}z`);
       }));
-      return [...named, title, ...heads, svg("path", { d: lines(x, y, panel.answer.tokens.length), stroke: ink, "stroke-opacity": 0.12 }),
+      return [...named, label(panel.title, { x, y: y - top + 12, "font-weight": 700 }), ...heads, svg("path", { d: lines(x, y, panel.answer.tokens.length), stroke: ink(), "stroke-opacity": 0.12 }),
         ...Array.from(shades, ([t, d]) => svg("path", { d, fill: rgb(panel.colour(t)), "data-level": Math.round(t * state.L) }))];
     });
-    const width = left + (bars ? 120 : columns * cell + gap * (across ? panels.length - 1 : 0)) + 44;
-    const height = across ? deep : deep * panels.length;
-    const what = state.model === "both" ? "both models" : panels[0].isDifference ? "tuned minus base" : `${state.model} model`;
-    const name = bars ? "Difference of density, tuned minus base, per prompt token" : `Normalised importance, ${what}${shared() ? `, on the ${shared()} model's response` : ""}: prompt tokens by response tokens`;
-    heatNote.textContent = rows.length < rowsKept().length ? `Heat map of the ${MOST_ROWS} of ${rowsKept().length} prompt tokens with the largest density; the CSV has all.` : "";
-    return svg("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": name }, parts);
+    heatNote.textContent = rows.length < rowsKept().length ? `The ${MOST_ROWS} of ${rowsKept().length} prompt tokens with the largest density; the CSV has all.` : "";
+    const width = left + columns * cell + gap * (across ? panels.length - 1 : 0) + 44;
+    return framed(width, across ? deep : deep * panels.length, "Normalised importance: prompt tokens by response tokens", parts);
   };
-  const drawHeat = () => canvas.replaceChildren(picture());
-  const barsOf = (rows, x, y) => rows.map((n, k) => {
-    const t = panels[0].density(n);
-    return svg("rect", { x: x + 60 + 58 * Math.min(t, 0), y: y + k * ROW + 2, width: Math.abs(58 * t), height: ROW - 4, fill: rgb(divergeParts(Math.sign(t))) });
-  });
+  /* What each segment has: the share of all its tokens, or what its blanking takes. */
+  const bySegment = (one, role) => {
+    const own = rowsKept().filter((n) => prompt.r[n] === role);
+    return measure() === "blanking" ? found[one].tokens[own[0]] : own.reduce((sum, n) => sum + found[one].tokens[n], 0);
+  };
+  const bars = () => {
+    const roles = [...new Set(rowsKept().map((n) => prompt.r[n]))];
+    const rows = roles.flatMap((role) => NAMES.map((one, m) => ({ role, m, value: bySegment(one, role) })));
+    const most = largest(rows.map(({ value }) => Math.abs(value) || 0), 1e-9);
+    const [left, end] = [84, Math.max(300, Math.min(720, canvas.clientWidth - 20))];
+    const parts = rows.flatMap(({ role, m, value }, k) => {
+      const [y, long] = [6 + Math.floor(k / 2) * 38 + m * 15, (Math.max(0, value || 0) / most) * (end - left - 170)];
+      return [...(m ? [] : [label(ROLES[role], { x: 0, y: y + 17, "font-weight": role === "i" ? 700 : 400 })]),
+        svg("rect", { x: left, y, width: long, height: 13, fill: rgb(modelParts(m)(1)) }),
+        label(`${NAMES[m]} ${told().token(value)}`, { x: left + long + 6, y: y + 11 })];
+    });
+    heatNote.textContent = "";
+    return framed(end, 8 + roles.length * 38, `${told().column} by segment, both models`, parts);
+  };
+  const picture = () => (measure() === "score" ? heatMap() : bars());
+  const drawPicture = () => { if (!compact) canvas.replaceChildren(picture()); };
 
   const rows = () => {
-    const [kept, read] = [rowsKept(), panels.filter((panel) => panel.whose)];
-    const head = ["prompt token", "role", "density base", "density tuned"];
-    const body = kept.map((n) => [prompt.parts[n].name, ROLES[prompt.r[n]], fixed(found.base.r[n]), fixed(found.tuned.r[n]),
-      ...read.flatMap((panel) => panel.answer.tokens.map((_, m) => Math.round(state.L * panel.cell(n, m))))]);
-    return [[...head, ...read.flatMap((panel) => panel.answer.parts.map(({ name }) => `S ${panel.isDifference ? "tuned − base" : panel.key}: ${name}`))], ...body];
+    const worth = (t) => (measure() === "score" ? Math.round(t * state.L) : fixed(t, 4));
+    const digits = measure() === "score" ? 2 : 4;
+    const cells = measure() === "blanking" ? [] : panels.flatMap((panel) => panel.answer.parts.map((part, m) => ({ panel, m, head: `${measure() === "score" ? "S" : "share"} ${panel.key}: ${part.name}` })));
+    const head = ["prompt token", "role", ...NAMES.map((one) => `${told().column} ${one}`), ...cells.map((one) => one.head)];
+    return [head, ...rowsKept().map((n) => [prompt.parts[n].name, ROLES[prompt.r[n]], ...NAMES.map((one) => fixed(found[one].tokens[n], digits)), ...cells.map(({ panel, m }) => worth(panel.cell(n, m)))])];
   };
   const tableBox = drawer("The same as a table", () => rows().map((row) => row.slice(0, 4)));
 
-  /* --- the scores, and those of every prompt at this setting: once a setting, in short pieces */
+  /* --- what the instruction has, and the same of every prompt at this setting, in short pieces */
   const fillScores = () => {
-    const about = (name) => {
-      const followed = prompt.f[author(name)];
-      return ` (${found[name].columns} tokens, ${followed === null ? "no rule" : followed ? "followed" : "not followed"})`;
+    const about = (one) => {
+      const followed = prompt.f[author(one)];
+      return ` (${found[one].columns} tokens, ${followed === null ? "no rule" : followed ? "followed" : "not followed"})`;
     };
-    const part = (name) => h("span", {}, `${name}: `, h("b", { "data-score": name }, fixed(found[name].score)), shared() ? "" : about(name));
-    scores.replaceChildren(h("span", {}, shared() ? `Instruction score on the ${shared()} model's response${about(shared())}:` : "Instruction score:"), ...NAMES.map(part));
+    const part = (one) => h("span", {}, `${one}: `, h("b", { "data-score": one }, told().value(found[one].value)), shared() || compact ? "" : about(one));
+    const where = shared() && !compact ? ` ${measure() === "blanking" ? "of" : "on"} the ${shared()} model's response${about(shared())}` : "";
+    scores.replaceChildren(h("span", {}, `${told().lead}${where}:`), ...panels.map(({ key }) => part(key)));
+    hint.textContent = compact ? told().hint : `${told().hint} ${measure() === "blanking" ? "Click a token for its segment" : "Point at a token of a response to see what it rests on, click to hold it; click a prompt token for the reverse"}; Escape releases.`;
   };
   const effects = new Map();
   const run = pieces();
   const fillEffects = () => {
-    const setting = { L: state.L, b: state.b, p: state.p, template: state.template };
+    const setting = { measure: measure(), L: state.L, b: state.b, p: state.p, template: state.template };
     const [one, key] = [shared(), [...Object.values(setting), shared()].join("/")];
     const among = counted.filter((item) => item.crossed || !one);
     const pairs = [];
     const piece = (k) => {
-      const [base, tuned] = NAMES.map((name) => explain(reading(among[k], name, one ?? name), among[k], setting).score);
+      const [base, tuned] = NAMES.map((reader) => explain(reading(among[k], reader, one ?? reader), among[k], setting).value);
       if (Number.isFinite(base) && Number.isFinite(tuned)) pairs.push({ item: among[k], base, tuned });
     };
     run(effects.has(key) ? 0 : among.length, piece, () => {
@@ -292,31 +335,33 @@ const render = async ({ model, el }) => {
     });
   };
   const showEffects = (pairs) => {
-    const averaged = NAMES.flatMap((name, m) => [m ? ", tuned " : "base ", h("b", { "data-mean": name }, fixed(mean(pairs.map((pair) => pair[name]))))]);
-    average.replaceChildren(`Mean over ${pairs.length} prompts: `, ...averaged, ". Each dot is a prompt, placed by tuned minus base; dashed: the mean.");
+    const averaged = NAMES.flatMap((one, m) => [m ? ", tuned " : "base ", h("b", { "data-mean": one }, told().value(mean(pairs.map((pair) => pair[one]))))]);
+    average.replaceChildren(`Mean over ${pairs.length} prompts: `, ...averaged, `. Each dot is a prompt, placed by tuned minus base${measure() === "blanking" ? " (nats)" : ""}; dashed: the mean.`);
     strip.draw(pairs.map(({ item, base, tuned }) => ({ key: item.id, value: tuned - base, text: opening(item), faint: !passes(item) })), state.prompt);
   };
 
   const recompute = () => {
     canvas.replaceChildren(); // nothing of the view before may stay if a step below fails
-    for (const name of NAMES) found[name] = explain(reading(prompt, name, author(name)), prompt, state);
+    for (const one of NAMES) found[one] = explain(reading(prompt, one, author(one)), prompt, { ...state, measure: measure() });
     fillScores();
     paint();
-    drawHeat();
+    drawPicture();
     tableBox.fill();
     describe();
-    fillEffects();
+    if (!compact) fillEffects();
     link.put(state);
   };
   const show = () => {
     responseChoice.refuse(prompt.crossed ? "" : NO_CROSSED);
+    settings.hidden = measure() !== "score";
+    pictureBox.querySelector("summary").textContent = measure() === "score" ? "Every prompt token by every response token" : "By segment";
     build();
     recompute();
   };
   const choose = (id) => {
     state.prompt = id;
     prompt = open(itemOf(id));
-    if (!choices().some(([key]) => key === id)) clearFilters();
+    if (!passes(itemOf(id))) clearSearch();
     promptSelect.fill(choices(), id);
     show();
   };
@@ -324,7 +369,7 @@ const render = async ({ model, el }) => {
   const promptSelect = select("Prompt", choices(), state.prompt, choose);
   const refilter = () => {
     const left = choices();
-    if (!left.length) return say(state.find ? `No prompt of this kind and place holds “${state.find}”.` : "No prompt is of this kind and place.");
+    if (!left.length) return say(`No prompt holds “${state.find}”.`);
     return choose(left.some(([key]) => key === state.prompt) ? state.prompt : left[0][0]);
   };
   const set = (key, after) => (value) => { state[key] = value; after(); };
@@ -341,17 +386,12 @@ const render = async ({ model, el }) => {
   templateBox.hidden = !items.some((item) => item.r.includes("t"));
   const thresholdSlider = slider("b, threshold", { min: 0, max: state.L - 1, step: 1, value: state.b }, set("b", recompute));
   const finder = search("Find a prompt", state.find, set("find", refilter));
-  const filters = [["kind", "Kind"], ["place", "Instruction stands"]].map(([key, label]) => select(label, distinct(key), state[key], set(key, refilter)));
-  const clearFilters = () => {
-    Object.assign(state, { kind: "all", place: "all", find: "" });
-    for (const { control } of filters) control.value = "all";
-    finder.control.value = "";
-  };
+  const clearSearch = () => { state.find = finder.control.value = ""; };
 
   /* With a kernel the reader's own prompt is run; the published page has none. */
   const own = () => {
     if (model.static) {
-      return h("p", { class: "ex-note" }, "To explain a prompt of your own, open chapter 1 as a notebook (the rocket at the top of its page).");
+      return h("p", { class: "ex-note" }, "To explain a prompt of your own, open chapter 1 as a notebook (at the head of its page).");
     }
     const text = h("textarea", { placeholder: "A prompt of your own" });
     const bar = h("progress", { max: 1, value: 0, hidden: true, "aria-label": "Progress" });
@@ -367,35 +407,28 @@ const render = async ({ model, el }) => {
   };
   const reload = async () => {
     ({ items, counted, open, reading } = await unpacker(model.get("data")));
-    clearFilters();
+    clearSearch();
     choose(items.at(-1).id);
   };
   model.on("change:data", reload);
 
-  el.append(
-    h("section", { class: "ex ex-saliency", "aria-label": "Explorer: which prompt tokens a response rests on", onkeydown: release },
-      h("div", { class: "ex-row" }, finder, promptSelect),
-      h("div", { class: "ex-row" }, choice("Show", VIEWS, state.model, set("model", show)), responseChoice, templateBox),
-      scores,
-      h("p", { class: "ex-note" }, "Tinted: how many tokens of the response rest on a token of the prompt. Point at a token of a response to see what it rests on, click to hold it; click a prompt token for the reverse; Escape releases."),
-      sides,
-      live,
-      legend,
-      average,
-      strip.box,
-      strip.under,
-      folded(el, "Filters and settings of the measure", {}, h("div", { class: "ex-row" }, ...filters,
-        slider("L, levels", { min: 2, max: 20, step: 1, value: state.L }, moveL),
-        thresholdSlider,
-        slider("p, norm", { min: 1, max: 8, step: 0.5, value: state.p }, set("p", recompute)))),
-      folded(el, "Every prompt token by every response token", { ontoggle: () => drawHeat() }, heatNote, canvas),
-      exporter("saliency", { rows, picture: () => canvas.querySelector("svg"), say, link }),
-      tableBox,
-      own(),
-    ),
-  );
+  const named = measures.map(([key, text]) => [key, compact ? SIMPLY[key] : text]);
+  const measureChoice = choice(compact ? "What the response rests on" : "Measured as", named, state.measure, set("measure", show));
+  const settings = folded(el, "Settings of the paper's measure", {}, h("div", { class: "ex-row" },
+    slider("L, levels", { min: 2, max: 20, step: 1, value: state.L }, moveL), thresholdSlider,
+    slider("p, norm", { min: 1, max: 8, step: 0.5, value: state.p }, set("p", recompute))));
+  const pictureBox = folded(el, "", { ontoggle: drawPicture }, heatNote, canvas);
+  const modelChoice = choice("Model", [["base", "base, before tuning"], ["tuned", "tuned"]], state.model, set("model", show));
+  const whole = () => [
+    h("div", { class: "ex-row" }, finder, promptSelect),
+    h("div", { class: "ex-row" }, measureChoice, responseChoice, templateBox),
+    scores, hint, sides, live, legend, average, strip.box, strip.under, settings, pictureBox,
+    exporter("saliency", { rows, picture, say, link }), tableBox, own(),
+  ];
+  const simple = () => [h("div", { class: "ex-row" }, blankable ? measureChoice : modelChoice), sides, scores, live, hint];
+  el.append(h("section", { class: `ex ex-${name}`, "aria-label": compact ? "One prompt and its response" : "Explorer: which prompt tokens a response rests on", onkeydown: release }, compact ? simple() : whole()));
   choose(state.prompt);
-  arrive("saliency", el);
+  arrive(name, el);
   const stop = onTheme(show);
   return () => {
     stop();

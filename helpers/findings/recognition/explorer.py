@@ -1,7 +1,8 @@
 """Chapter 1's explorer: what each response token rests on, for every stored prompt.
 
-S, density and score are computed in the browser from the stored importance, so that every control
-works in the published page. With a kernel the reader's own prompt is run by `compute`.
+Share of importance, S, density and score are computed in the browser from the stored importance, so that
+every control works in the published page; what blanking a segment takes is shown where the store holds
+it. With a kernel the reader's own prompt is run by `compute`.
 """
 
 from __future__ import annotations
@@ -11,13 +12,12 @@ from collections.abc import Callable
 import numpy as np
 import traitlets
 
-from helpers.methods.density import LEVELS, normalise, score
+from helpers.methods.density import normalise
+from helpers.pages.example import RUNNING
 from helpers.pages.explorer import BookWidget, module, number_words, squeeze, squeeze_json
 
 MODELS = ("base", "tuned")
 LETTERS = {"instruction": "i", "context": "c", "input": "x", "cue": "q", "template": "t"}
-LEAST_TOKENS = 5  # of both responses where the explorer opens
-
 
 Compute = Callable[[str, Callable[[float], None]], dict]
 
@@ -37,13 +37,20 @@ def shares(importance: np.ndarray) -> np.ndarray:
     return np.where(levels > 0, np.clip(steps, low, high), 0)
 
 
-def pack_items(prompts: list[dict], added: int = 0, opening: str | None = None) -> dict:
+def scales(importance: np.ndarray) -> np.ndarray:
+    """Each column's largest importance, as whole 65535ths of the largest of all."""
+    largest = np.asarray(importance, dtype=float).clip(min=0).max(0, initial=0)
+    return np.rint(65535 * largest / (largest.max(initial=0) or 1))
+
+
+def pack_items(prompts: list[dict], added: int = 0, opening: str = RUNNING) -> dict:
     """Prompts with both models' importance, as one small JSON object.
 
-    The last `added` ones are the reader's own and enter no mean. It opens at the prompt `opening`,
-    a `typical` one unless it is named.
+    The last `added` ones are the reader's own and enter no mean. It opens at the prompt `opening`, the
+    first one where there is no such prompt.
     Each prompt: id, kind, place, tokens, roles and models, {name: {tokens, importance (N, M),
-    followed}}; if it has them, `crossed`, {name: that model's importance on the other's response}.
+    followed}}; if it has them, `crossed`, {name: that model's importance on the other's response}, and
+    `blanked`, {"reader on author": {segment: nats a response token}}.
     """
     words, numbered = number_words(
         text for item in prompts for text in (item["tokens"], *_responses(item))
@@ -60,14 +67,17 @@ def pack_items(prompts: list[dict], added: int = 0, opening: str | None = None) 
         "roles": ["".join(LETTERS[role] for role in item["roles"]) for item in prompts],
         "base": numbered[1::3],
         "tuned": numbered[2::3],
+        "blanked": [item.get("blanked") for item in prompts],
     }
-    matrices = [shares(matrix).ravel() for item in prompts for matrix in _matrices(item)]
+    matrices = [matrix for item in prompts for matrix in _matrices(item)]
+    named = [item["id"] for item in prompts]
     return {
         "items": items,
         "texts": squeeze_json(texts),
-        "shares": squeeze(np.concatenate(matrices), "<u2"),
+        "shares": squeeze(np.concatenate([shares(one).ravel() for one in matrices]), "<u2"),
+        "scales": squeeze(np.concatenate([scales(one) for one in matrices]), "<u2"),
         "added": added,
-        "opening": opening or typical(prompts),
+        "opening": opening if opening in named else named[0],
     }
 
 
@@ -95,38 +105,15 @@ def _responses(item: dict) -> list[list[str]]:
     return [item["models"][name]["tokens"] for name in MODELS]
 
 
-def typical(prompts: list[dict]) -> str:
-    """The prompt whose difference of scores, tuned minus base, is nearest the mean over all.
-
-    Both models on the tuned model's response, or each on its own where that is all a prompt has. Of
-    prompts that the tuned model alone followed, and of those with two responses of LEAST_TOKENS or
-    more, as far as there are any.
-    """
-    gained = np.array([_score(item, "tuned") - _score(item, "base") for item in prompts])
-    if np.isnan(gained).all():
-        return prompts[0]["id"]
-    off, among = np.abs(gained - np.nanmean(gained)), ~np.isnan(gained)
-    long = [min(map(len, _responses(item))) >= LEAST_TOKENS for item in prompts]
-    followed = [[item["models"][name]["followed"] for name in MODELS] for item in prompts]
-    for wanted in (np.array(long), np.array([pair == [False, True] for pair in followed])):
-        among = among & wanted if (among & wanted).any() else among
-    return prompts[int(np.argmin(np.where(among, off, np.inf)))]["id"]
-
-
-def _score(item: dict, name: str) -> float:
-    crossed = name == "base" and "crossed" in item
-    importance = np.asarray(
-        item["crossed"][name] if crossed else item["models"][name]["importance"]
-    )
-    levels = normalise(importance, LEVELS) if importance.size else importance
-    return score(levels, np.array(item["roles"]))["score"]
-
-
 class SaliencyExplorer(BookWidget):
-    """Choose a prompt and a model, move L, b and p, follow a token."""
+    """Choose a prompt, a measure and whose response is read, and follow a token.
+
+    `compact`: the prompt `opening` alone, with one control.
+    """
 
     _esm = module(__file__, "density", "strip")
     data = traitlets.Dict().tag(sync=True)
+    compact = traitlets.Bool(False).tag(sync=True)
     progress = traitlets.Float(0.0).tag(sync=True)
     problem = traitlets.Unicode("").tag(sync=True)
 
@@ -135,13 +122,17 @@ class SaliencyExplorer(BookWidget):
         prompts: list[dict],
         compute: Compute | None = None,
         *,
-        opening: str | None = None,
+        opening: str = RUNNING,
+        compact: bool = False,
         **options,
     ) -> None:
         if not prompts:
             raise ValueError("prompts is empty: give at least one explained prompt.")
+        if compact:
+            prompts = [item for item in prompts if item["id"] == opening] or prompts[:1]
         self._prompts, self._compute, self._added = list(prompts), compute, 0
-        super().__init__(data=pack_items(self._prompts, opening=opening), **options)
+        packed = pack_items(self._prompts, opening=opening)
+        super().__init__(data=packed, compact=compact, **options)
         self.on_msg(self._received)
 
     def _received(self, _widget, content: dict, _buffers) -> None:

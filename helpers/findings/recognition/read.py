@@ -97,9 +97,20 @@ def example(store: Store, id: str, setting: str = "template") -> list[Explained]
     return [side[chosen] for side in sides]
 
 
-def explorer_items(store: Store, setting: str = "template") -> list[dict]:
-    """What the explorer shows: both models on both responses, prompt by prompt."""
+def explorer_items(
+    store: Store, losses: pd.DataFrame | None = None, setting: str = "template"
+) -> list[dict]:
+    """What the explorer shows: both models on both responses, prompt by prompt.
+
+    `losses`: what blanking takes (`blanked.held`), where the store holds it.
+    """
     readings = [explained(store, setting, r, author) for r, author in product(ROLES, ROLES)]
+    blanked: dict[str, dict] = {}
+    if losses is not None:
+        zeroed = losses[(losses["setting"] == setting) & (losses["way"] == "zero")]
+        for row in zeroed.itertuples():
+            found = blanked.setdefault(row.id, {}).setdefault(f"{row.model} on {row.author}", {})
+            found[row.segment] = round(row.loss, 3)
     items = []
     for base, base_crossed, tuned_crossed, tuned in zip(*readings, strict=True):
         models = {
@@ -111,7 +122,7 @@ def explorer_items(store: Store, setting: str = "template") -> list[dict]:
             for role, item in (("base", base), ("tuned", tuned))
         }
         crossed = {"base": base_crossed.importance, "tuned": tuned_crossed.importance}
-        labels = dict(id=base.id, kind=base.kind, place=base.place)
+        labels = dict(id=base.id, kind=base.kind, place=base.place, blanked=blanked.get(base.id))
         text = dict(tokens=list(base.tokens), roles=list(base.roles))
         items.append(labels | text | dict(models=models, crossed=crossed))
     return items

@@ -5,7 +5,6 @@ Everything is computed from the stored importance; nothing is run again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import product
 
 import numpy as np
@@ -14,31 +13,13 @@ from jaxtyping import Float
 from scipy.stats import t as student
 
 from helpers.findings.recognition.read import Explained, explained
+from helpers.methods.density import density, instruction_score, normalise
 from helpers.methods.profiles import LEAST_RESPONSE
 from helpers.models.roles import ROLES
 from helpers.store.store import Store
 
 LEVELS, THRESHOLD_SHARES, POWERS = (5, 10, 20), (0.0, 0.3, 0.5, 0.7, 0.9), (2, 4, 8)
 COMPARISONS = ("own response", "first k tokens of both", "on the base's", "on the tuned's")
-
-
-def levels_of(importance: Float[np.ndarray, "prompt response"], levels: int) -> np.ndarray:
-    """S without a threshold, in plain numpy (the grid calls it thousands of times)."""
-    positive = importance.clip(min=0)
-    largest = positive.max(axis=0, keepdims=True, initial=0)
-    share = positive / np.where(largest > 0, largest, 1)
-    return np.ceil(levels * np.round(share, 9))
-
-
-def scores_of(normalised: np.ndarray, mask: np.ndarray, thresholds, powers) -> Iterator[float]:
-    """Instruction score for each threshold and power (method.md, section 1)."""
-    divisor = np.log2(2 + mask.sum())
-    for threshold, p in product(thresholds, powers):
-        kept = np.where(normalised > threshold, normalised, 0)
-        norm = (kept**p).sum(axis=1) ** (1 / p)
-        density = np.divide(kept.sum(axis=1), norm, out=np.zeros(len(kept)), where=norm > 0)
-        largest = density.max(initial=0)
-        yield float(density[mask].sum() / largest / divisor) if largest > 0 else 0.0
 
 
 def _pairs(store: Store, setting: str) -> dict[str, list[tuple[Explained, Explained]]]:
@@ -52,21 +33,26 @@ def _pairs(store: Store, setting: str) -> dict[str, list[tuple[Explained, Explai
     return dict(zip(COMPARISONS, (own, own, *shared), strict=True))
 
 
+def _scores(one: Explained, k: int | None, levels: int) -> list[float]:
+    """The score for each cell (threshold, power), on the first k response tokens."""
+    normal = normalise(one.importance[:, :k], levels)
+    return [
+        instruction_score(density(normal, p, threshold=int(levels * share)), one.mask)
+        for share, p in product(THRESHOLD_SHARES, POWERS)
+    ]
+
+
 def _differences(pairs, matched: bool, levels: int) -> Float[np.ndarray, "prompt cell"]:
     """Tuned minus base score of every prompt with a response, for each cell (threshold, power).
 
     `matched`: on the first tokens of both, as many as the shorter one has, 5 or more.
     """
-    thresholds, rows = [levels * share for share in THRESHOLD_SHARES], []
+    rows = []
     for pair in pairs:
         k = min(len(one.response) for one in pair)
         if k >= (LEAST_RESPONSE if matched else 1):
-            matrices = [one.importance[:, : k if matched else None] for one in pair]
-            base, tuned = (
-                np.array(list(scores_of(levels_of(m, levels), one.mask, thresholds, POWERS)))
-                for m, one in zip(matrices, pair, strict=True)
-            )
-            rows.append(tuned - base)
+            base, tuned = (_scores(one, k if matched else None, levels) for one in pair)
+            rows.append(np.subtract(tuned, base))
     return np.array(rows)
 
 

@@ -1,26 +1,15 @@
-"""What chapter 1 reads from the store: score tables, comparisons, heat maps, explorer items."""
+"""Chapter 1's tables: scores side by side, comparisons, lengths, following, the paper beside ours."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from itertools import product
+from collections.abc import Iterable, Sequence
 
-import numpy as np
 import pandas as pd
 from pandas.core.groupby import SeriesGroupBy
 
 from helpers.findings.parts import named
-from helpers.findings.recognition.read import WHERE, WHOSE, Explained, explained, scores
-from helpers.methods.density import (
-    TEMPLATE,
-    THRESHOLD,
-    P,
-    density,
-    normalise,
-    relative_density,
-    score,
-    share_on,
-)
+from helpers.findings.recognition.read import WHOSE, explained, scores
+from helpers.methods.density import score
 from helpers.methods.profiles import LEAST_RESPONSE
 from helpers.methods.statistics import (
     Comparison,
@@ -66,40 +55,22 @@ def compare(wide: pd.DataFrame, label: str, what: str = "score") -> Comparison:
     )
 
 
-def by_group(wide: pd.DataFrame, group: str, response: str) -> list[Comparison]:
+def by_group(wide: pd.DataFrame, group: str, response: str, what: str) -> list[Comparison]:
     """One paired comparison a group, Holm-corrected together; `response` is a key of WHOSE."""
     parts = wide.groupby(group)
-    return holm([compare(part, f"{group}: {name}, {WHOSE[response]}") for name, part in parts])
+    return holm([compare(part, f"{name}, {WHOSE[response]}", what) for name, part in parts])
 
 
-def shared_response(table: pd.DataFrame, setting: str = "template") -> list[Comparison]:
-    """Both models explained on one and the same response."""
-    return holm([compare(sides(table, setting, a), f"on {WHOSE[a]}") for a in ROLES])
-
-
-def shared_family(table: pd.DataFrame, least: int = LEAST_RESPONSE) -> list[Comparison]:
-    """Both models on one response: in the template, on responses of some length, and in plain text."""
-    found = []
-    for setting, author, length in product(WHERE, ROLES, (1, least)):
-        if (table["setting"] == setting).any():  # a store need not hold plain text
-            more = f", {length} tokens or more" if length > 1 else ""
-            label = f"{WHERE[setting]}, on {WHOSE[author]}{more}"
-            found.append(compare(sides(table, setting, author, least=length), label))
-    return holm(found)
-
-
-def alternatives(store: Store) -> list[Comparison]:
-    """Score of own responses: the main comparison, and what might explain it; one family."""
-    table = scores(store)
-    long = sides(table, "template", "own", least=LEAST_RESPONSE)
-    first = f"own responses, first k tokens of both, k of {LEAST_RESPONSE} or more"
+def length_controls(store: Store) -> list[Comparison]:
+    """The score of own responses, and what is left of it with length held equal: one family."""
+    table, k = scores(store), LEAST_RESPONSE
+    long = sides(table, "template", "own", least=k)
     return holm(
         [
-            compare(sides(table, "template", "own"), "own responses, in the template"),
-            *in_plain_text(table),
-            compare(paired(matched_scores(store)), first),
+            compare(sides(table, "template", "own"), "own responses, whole"),
+            compare(long, f"own responses, both ≥ {k} tokens"),
+            compare(paired(matched_scores(store)), f"own responses, first k ≥ {k} tokens"),
             equal_length(table),
-            compare(long, f"own responses, both {LEAST_RESPONSE} tokens or more"),
         ]
     )
 
@@ -130,47 +101,11 @@ def followed_against_not(table: pd.DataFrame) -> list[Comparison]:
             compare_independent(
                 rows.loc[~kept, "score"].to_numpy(float),
                 rows.loc[kept, "score"].to_numpy(float),
-                label=f"{role}: not followed against followed, own responses",
+                label=f"followed − not, {role}, own responses",
                 null_hypothesis="followed and not followed prompts have the same mean score",
             )
         )
     return holm(found)
-
-
-STEPS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-    "importance": lambda found: found,
-    "normalised importance": normalise,
-    "density": lambda found: density(normalise(found), P, threshold=THRESHOLD)[:, None],
-}
-
-
-def instruction_share(item: Explained, step: str) -> float:
-    """Share of a measure on instruction tokens, of that on all segments: the template is left out."""
-    if not item.importance.size:
-        return float("nan")
-    inside = np.array(item.roles) != TEMPLATE
-    return share_on(STEPS[step](item.importance)[inside], item.mask[inside])
-
-
-def measures(store: Store, setting: str = "template") -> list[Comparison]:
-    """The same question asked of I, S and a, on own and on shared responses: what share of it lies on
-    the instruction?"""
-    items = {(m, a): explained(store, setting, m, a) for m, a in product(ROLES, ROLES)}
-    found = []
-    for response, step in product(WHOSE, STEPS):
-        authors = {role: role if response == "own" else response for role in ROLES}
-        shares = {
-            role: [instruction_share(item, step) for item in items[role, author]]
-            for role, author in authors.items()
-        }
-        label = f"share of {step} on the instruction, {WHOSE[response]}"
-        found.append(compare(pd.DataFrame(shares).dropna(), label, "share"))
-    return holm(found)
-
-
-def token_density(item: Explained) -> np.ndarray:
-    """Relative density a_n / max a of every prompt token."""
-    return relative_density(STEPS["density"](item.importance)[:, 0])
 
 
 def quartiles(lengths: SeriesGroupBy) -> pd.DataFrame:
@@ -187,12 +122,6 @@ def lengths(table: pd.DataFrame) -> pd.DataFrame:
     counts = {"empty": tokens.agg(lambda one: (one == 0).sum())}
     counts[f"under {LEAST_RESPONSE}"] = tokens.agg(lambda one: (one < LEAST_RESPONSE).sum())
     return quartiles(tokens).assign(**counts)
-
-
-def median_lengths(table: pd.DataFrame, setting: str = "template") -> dict[str, str]:
-    """Median response length of each model on its own responses, in tokens."""
-    found = own(table, setting).groupby("model")["response_tokens"].median()
-    return {role: f"{value:g}" for role, value in found.items()}
 
 
 def judged(table: pd.DataFrame, setting: str = "template") -> pd.DataFrame:
@@ -224,15 +153,9 @@ def equal_length(table: pd.DataFrame, setting: str = "template") -> Comparison:
     wide, length = own_lengths(table, setting)
     return at_equal_length(
         wide["base"], wide["tuned"], length["base"], length["tuned"],
-        label="own responses, at equal length (covariate)",
+        label="own responses, length as a covariate",
         null_hypothesis="no difference where both responses are equally long",
     )  # fmt: skip
-
-
-def in_plain_text(table: pd.DataFrame) -> list[Comparison]:
-    """The main comparison without the template; empty while the store does not hold it."""
-    wide = sides(table, "plain", "own")
-    return [compare(wide, "own responses, plain text")] if len(wide) else []
 
 
 def told(found: Iterable[Comparison], digits: int = 3) -> str:
@@ -252,19 +175,23 @@ def paper_table(
 
     Comparisons come by question: own, matched, shared, followed (an absent one is a dash).
     """
-    mine, theirs = median_lengths(scores(store)), median_lengths(scores(store7), "plain")
-    lengths = f"{mine['tuned']} tokens against {theirs['tuned']} (medians)"
+    medians = (
+        lengths(scores(one))["median"].filter(like="tuned").iloc[0] for one in (store, store7)
+    )
+    long = "{:g} tokens against {:g} (medians)".format(*medians)
     asked = {
         "own": "the tuned model's instruction score is higher",
         "matched": "(length is not controlled)",
         "shared": "(each model on its own response)",
+        "share": "(scores alone)",
         "followed": "followed responses score higher than others",
     }
     why = (
         "size, tuning, prompts and length of responses: not told apart",
         "responses cut to the shorter one's length",
         "one response, two readers",
-        f"rules that code checks instead of ratings; tuned responses of {lengths}",
+        "share of importance in place of the score; the released matrices hold S alone",
+        f"rules that code checks instead of ratings; tuned responses of {long}",
     )
     columns = {"the authors' matrices": seven, named(store): ours}
     shown = {name: [told(found.get(key, ())) for key in asked] for name, found in columns.items()}

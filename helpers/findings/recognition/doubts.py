@@ -1,0 +1,76 @@
+"""What else could it be? One comparison a line, under one heading a question, on one axis.
+
+Measures of different units share the axis in standard deviations: differences are Hedges' g, intervals
+are scaled alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from helpers.findings.recognition import blanked, segments, tables
+from helpers.findings.recognition.read import scores
+from helpers.methods.statistics import Comparison
+from helpers.models.roles import ROLES
+from helpers.pages.forest import clear
+from helpers.store.store import Store
+
+AXIS = "tuned minus base, in standard deviations (Hedges' g, 95 % interval)"
+ALL = (*ROLES, "own")
+HERE = ("instruction", "template")
+ASKED = ("response", "template", "score", "segments", "blanking", "erasure")  # of the claim itself
+HEADINGS = {
+    "response": "Whose response is read? (share)",
+    "template": "Is it the template? (share)",
+    "placebo": "Is it any part of the prompt? (share)",
+    "score": "Is it the measure? The paper's score",
+    "segments": "The same without template tokens",
+    "blanking": "Is it the gradient? Exact blanking (nats)",
+    "erasure": "Exact erasure, token by token",
+    "length": "Is it the length? (score)",
+    "followed": "Do responses that follow score higher?",
+}
+
+
+def standardised(found: Comparison) -> Comparison:
+    """The same comparison in standard deviations; as it is where it was not tested."""
+    scale = found.effect_size / found.difference if found.difference else np.nan
+    low, high = found.low * scale, found.high * scale
+    return replace(found, difference=found.effect_size, low=low, high=high)
+
+
+def doubts(store: Store, erased: Sequence[Comparison] = ()) -> dict[str, list[Comparison]]:
+    """Comparisons by question (the keys of HEADINGS), in their own units, each in its own family.
+
+    `erased`: the share by erasure, on the tuned model's response. A question that the store cannot
+    answer yet is left out.
+    """
+    table, chosen = segments.read_segments(store), segments.chosen
+    share = segments.family(table, "share")
+    shown = {"response": chosen(share, {"share": HERE}, ALL)}
+    shown["template"] = chosen(share, {"plain text": ("instruction", "plain")}, ALL)
+    placebos = {one: (one, "template") for one in segments.SEGMENTS[1:]}
+    shown["placebo"] = chosen(share, placebos, ROLES)
+    for key, reading in (("score", "all rows"), ("segments", "segments alone")):
+        shown[key] = chosen(segments.family(table, reading), {"score": HERE}, ALL)
+    losses = blanked.held(store)
+    if losses is not None:
+        shown["blanking"] = chosen(blanked.families(losses)["zero"], {"loss": HERE}, ALL)
+    shown["erasure"] = [replace(one, label="share, the tuned's response") for one in erased]
+    shown["length"] = tables.length_controls(store)[1:]
+    shown["followed"] = tables.followed_against_not(tables.own(scores(store)))
+    return {key: found for key, found in shown.items() if found}
+
+
+def drawn(found: dict[str, list[Comparison]]) -> dict[str, list[Comparison]]:
+    """What `pages.forest` draws: headings in words, differences in standard deviations."""
+    return {HEADINGS[key]: [standardised(one) for one in ones] for key, ones in found.items()}
+
+
+def agreeing(found: dict[str, list[Comparison]]) -> tuple[int, int]:
+    """Ways of asking on a shared response in which the tuned model is clearly higher, and of how many."""
+    asked = [one for key in ASKED for one in found.get(key, ()) if "own responses" not in one.label]
+    return sum(clear(one) and one.difference > 0 for one in asked), len(asked)
