@@ -253,3 +253,13 @@ def test_an_explorer_opens_on_the_running_example_or_on_one_of_its_kind():
     assert len(compact.data["matrices"]) < len(explorer.TintExplorer(prompts).data["matrices"])
     with pytest.raises(ValueError, match="empty"):
         explorer.TintExplorer([])
+
+
+def test_the_forest_has_short_names_and_each_line_once():
+    single = [compared(f"gradient, {one}", 0, 1) for one in ("base", "base-on-tuned", "tuned")]
+    cells = [(x, y) for x in ("whole prompt", "instruction", "input") for y in ("base", "tuned")]
+    sums = [compared(f"{segment}, {role}: gradient", 0, 1) for segment, role in cells]
+    shared = [compared("share, by erasure, the tuned model's response", 0, 1)]
+    found = verdict.doubts(single, sums, shared)
+    labels = [[one.label for one in ones] for ones in found.values()]
+    assert labels == [["gradient, base", "gradient, tuned"]] * 3 + [["by erasure"]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pandas as pd
 
@@ -62,6 +63,22 @@ def conclusion(
         f"random ones in {together(orders)}; and that after tuning {direction(by_share[0])} of it lies "
         f"on the instruction, exact erasure {confirmed(by_share)}."
     )
+
+
+def doubts(
+    single: Sequence[Comparison], sums: Sequence[Comparison], shared: Sequence[Comparison]
+) -> dict[str, list[Comparison]]:
+    """What `pages.forest` draws, under short names: single words, sums, and chapter 1's share."""
+    groups = {"Single words, against erasure": [o for o in single if "base-on" not in o.label]}
+    for segment, name in ((WHOLE, "The whole prompt"), ("instruction", "The instruction")):
+        for one in sums:
+            of, _, estimate = one.label.partition(": ")
+            role = of.removeprefix(f"{segment}, ")
+            if role in ROLES:
+                heading = f"{name} added up, against blanking"
+                groups.setdefault(heading, []).append(replace(one, label=f"{estimate}, {role}"))
+    short = [replace(one, label=one.label.split(", ")[1]) for one in shared]
+    return groups | {"Share on the instruction, tuned less base": short}
 
 
 def not_there(found: pd.DataFrame, sums: Sequence[Comparison], store: Store) -> str:
