@@ -51,7 +51,7 @@ def answers(item: dict, role: str = "tuned") -> Figure:
     return figure
 
 
-def deletion(found: pd.DataFrame) -> Figure:
+def deletion(found: pd.DataFrame, title: str = "") -> Figure:
     """Probability left when the most important tokens are erased, one panel a model."""
     figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 3.4), sharey=True)
     colours = dict(zip(found["order"].unique(), (*SHADES, "#2c6fbb", "0.55"), strict=False))
@@ -63,6 +63,7 @@ def deletion(found: pd.DataFrame) -> Figure:
         axis.set(title=f"{model} model", xlabel="share of prompt tokens erased")
     axes[0].set_ylabel("probability left (1 = all)")
     axes[1].legend(title=None, fontsize=9)
+    figure.suptitle(title, fontsize=11, fontweight="bold", x=0.02, ha="left")
     figure.tight_layout()
     return figure
 

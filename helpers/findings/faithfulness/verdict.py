@@ -48,6 +48,10 @@ def together(orders: Sequence[Comparison]) -> str:
     return _both(less)
 
 
+def title(orders: Sequence[Comparison]) -> str:
+    return f"The gradient's words matter more than random ones in {together(orders)}"
+
+
 def confirmed(by_share: Sequence[Comparison]) -> str:
     """Whether erasure agrees with the gradient on how the share of the instruction differs."""
     by = {one.label.split(", ")[1].removeprefix("by "): direction(one) for one in by_share}

@@ -13,7 +13,7 @@ from helpers.pages.explorer import BookWidget, module, squeeze_json, style
 
 STYLE = """
 .ex .ex-verdicts { display: table; table-layout: fixed; width: 100%; overflow: visible; font-size: 0.82em; }
-.ex .ex-verdicts > thead th { vertical-align: bottom; text-align: center; }
+.ex .ex-verdicts > thead th { vertical-align: bottom; text-align: center; padding: 2px; font-size: 0.93em; }
 .ex .ex-verdicts > tbody > tr > th { vertical-align: middle; text-align: left; font-weight: 400; }
 .ex .ex-verdicts > thead > tr > :first-child { width: 24%; }
 .ex .ex-verdicts > tbody > tr > td { padding: 2px; text-align: center; }
