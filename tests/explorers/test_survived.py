@@ -79,4 +79,5 @@ def test_the_table_and_the_file_hold_every_cell(open_page, page_path):
     rows = list(csv.reader(io.StringIO(saved(page, "CSV").decode())))
     assert len(rows) == 1 + 2 * len(CONTROLS) and len({len(one) for one in rows}) == 1
     page.get_by_text("The same as a table").click()
+    page.locator("details tbody tr").first.wait_for()
     assert page.locator("details tbody tr").count() == 2 * len(CONTROLS)
