@@ -1,0 +1,123 @@
+"""Chapter 5's explorer: one prompt and what is answered to it at every point of the training.
+
+Everything is precomputed: texts, whether the rule was followed, and what blanking each segment takes
+from the point's own response (the tint). `compact` shows one prompt and the slider alone; two models
+without a course are two points.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import traitlets
+
+from helpers.findings.course import read
+from helpers.findings.course.points import BASE, MAIN, Point
+from helpers.findings.recognition.before_after import before_after
+from helpers.pages.example import RUNNING
+from helpers.pages.explorer import BookWidget, module, squeeze_json
+from helpers.store.store import Store
+
+CURVES = {"following": "followed", "reliance": "reliance", "length": "length"}
+
+
+def _number(value: float, digits: int = 2) -> float | None:
+    return None if pd.isna(value) else round(float(value), digits)
+
+
+def _cells(store: Store, point: Point, ids: Sequence[str]) -> list[dict]:
+    """What every prompt shows at one point."""
+    said = store.read(f"{point.folder}/responses").set_index("id")
+    lost = store.read(f"{point.folder}/blanked")
+    own = lost[lost["on"] == "own"].pivot(index="id", columns="segment", values="loss")
+    shared = lost[(lost["on"] == "shared") & (lost["segment"] == "instruction")]
+    shared = shared.set_index("id")["loss"]
+    cells = []
+    for id in ids:
+        one = said.loc[id]
+        tints = own.loc[id].dropna().round(2).to_dict() if id in own.index else {}
+        followed = None if one["followed"] is None else bool(one["followed"])
+        cell = {"text": one["text"], "followed": followed, "length": len(one["ids"])}
+        cells.append(cell | {"tints": tints, "reliance": _number(shared.get(id, np.nan))})
+    return cells
+
+
+def _means(store: Store, point: Point) -> dict[str, float | None]:
+    """Means over all prompts that the store has at the point."""
+    wide = {key: read.values(store, key, [point])[point] for key in CURVES}
+    return {CURVES[key]: _number(own.mean(), 3) for key, own in wide.items()}
+
+
+def items(store: Store, ids: Sequence[str] | None = None) -> dict:
+    """What the explorer shows of a store's course: its points, prompts, and a cell for each of both."""
+    at = read.points(store, "blanked")
+    about = read.prompts(store)
+    kept = [id for id in about.index[about["fixed"]] if ids is None or id in ids]
+    points = [
+        {"run": p.run, "label": read.RUNS.get(p.run, p.run), "step": p.step, "strength": p.strength}
+        | {"means": _means(store, p)}
+        for p in at
+    ]
+    end = max((p["step"] for p in points if p["run"] == MAIN), default=0)
+    numbers = {"training": [], "strength": [], "runs": []}
+    for n, one in enumerate(points):
+        whole = one["strength"] == 1
+        if one["run"] == BASE or (one["run"] == MAIN and whole):
+            numbers["training"].append(n)
+        if one["run"] == BASE or (one["run"] == MAIN and one["step"] == end):
+            numbers["strength"].append(n)
+        if one["run"] not in (BASE, MAIN) and whole:
+            numbers["runs"].append(n)
+    columns = [_cells(store, point, kept) for point in at]
+    prompts = [
+        {"id": id, "kind": about.loc[id, "kind"]}
+        | {"segments": [*zip(about.loc[id, "roles"], about.loc[id, "texts"], strict=True)]}
+        | {"cells": [column[n] for column in columns]}
+        for n, id in enumerate(kept)
+    ]
+    return {"unit": "nats", "points": points, "prompts": prompts} | numbers
+
+
+def two_points(store: Store, id: str = RUNNING) -> dict:
+    """The same of base and tuned model alone, for a store without a course (`before_after`)."""
+    found = before_after(store, id)
+    points = [{"run": role, "label": role, "step": n, "strength": 1, "means": {}}
+              for n, role in enumerate(found["models"])]  # fmt: skip
+    cells = [
+        {"text": one["text"], "followed": one["followed"], "length": None, "reliance": None}
+        | {"tints": {role: _number(weight) for role, weight in one["weights"].items()}}
+        for one in found["models"].values()
+    ]
+    segments = [(one["role"], one["text"]) for one in found["segments"]]
+    prompt = {"id": id, "kind": "", "segments": segments, "cells": cells}
+    return {"unit": found["unit"], "points": points, "prompts": [prompt], "runs": [],
+            "training": [0, 1], "strength": []}  # fmt: skip
+
+
+class CourseExplorer(BookWidget):
+    """Move through the training: the response to one prompt, and what it rests on."""
+
+    _esm = module(__file__)
+    data = traitlets.Unicode().tag(sync=True)
+    opening = traitlets.Unicode().tag(sync=True)
+    compact = traitlets.Bool(False).tag(sync=True)
+
+    def __init__(self, found: dict, *, opening: str = RUNNING, compact: bool = False, **options):
+        if not found["prompts"] or len(found["training"]) < 2:
+            raise ValueError("found holds no prompt, or one point only: give two points or more.")
+        packed = squeeze_json(found)
+        super().__init__(data=packed, opening=opening, compact=compact, **options)
+
+
+def from_store(store: Store) -> CourseExplorer:
+    """The whole explorer on a store with a course."""
+    return CourseExplorer(items(store))
+
+
+def compact(store: Store, id: str = RUNNING) -> CourseExplorer:
+    """One prompt and the slider: the course where the store holds one, else base and tuned model."""
+    found = items(store, [id]) if read.is_there(store) else {"prompts": []}
+    found = found if found["prompts"] else two_points(store, id)
+    return CourseExplorer(found, opening=found["prompts"][0]["id"], compact=True)

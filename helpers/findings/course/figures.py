@@ -1,0 +1,175 @@
+"""Chapter 5's pictures: a response as it changes, curves along the training, runs side by side, dose."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from textwrap import fill, shorten
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from helpers.findings.course import read
+from helpers.findings.course.change import Change
+from helpers.findings.course.points import Point
+from helpers.findings.course.tables import Effects
+from helpers.methods.statistics import bootstrap_interval
+from helpers.pages.forest import clear
+from helpers.pages.style import COLOURS, GREY, WIDTH
+from helpers.store.store import Store
+
+SEGMENTS = ("instruction", "input", "context", "template")
+TINTS = dict(zip(SEGMENTS, (COLOURS["tuned"], COLOURS["base"], "#8a9a5b", "0.75"), strict=True))
+
+
+def few(points: Sequence[Point], most: int = 5) -> list[Point]:
+    """Some of the points, from the first to the last."""
+    chosen = np.unique(np.linspace(0, len(points) - 1, most).round().astype(int))
+    return [points[i] for i in chosen]
+
+
+def _steps(axis: Axes, steps: Sequence[int]) -> None:
+    """Steps on a log axis that begins with the base."""
+    axis.set_xscale("symlog", linthresh=2, linscale=0.4)
+    axis.set_xticks(steps, [str(step) for step in steps], rotation=45)
+    axis.minorticks_off()
+    axis.set_xlabel("step of the training (0: base)")
+
+
+def strip(store: Store, id: str) -> Figure:
+    """One prompt at a few points: what it answers, and what blanking each segment takes from that."""
+    at = few([p for p in read.along(store) if p in set(read.points(store, "blanked"))])
+    figure, axes = plt.subplots(len(at), figsize=(WIDTH, 0.75 * len(at) + 0.9), sharex=True)
+    for axis, point in zip(np.atleast_1d(axes), at, strict=True):
+        said = store.read(f"{point.folder}/responses").set_index("id").loc[id]
+        lost = store.read(f"{point.folder}/blanked").query("on == 'own' and id == @id")
+        lost, left = lost.set_index("segment")["loss"].clip(lower=0), 0.0
+        for segment in (one for one in SEGMENTS if one in lost.index):
+            axis.barh(0, lost[segment], left=left, color=TINTS[segment], height=0.5)
+            left += lost[segment]
+        mark = {True: "\u2713 ", False: "\u2717 "}.get(said["followed"], "")
+        text = shorten(" ".join(said["text"].split()) or "(empty)", 78, placeholder=" …")
+        axis.set_title(f"step {point.step}: {mark}{text}", fontsize=10, weight="normal")
+        axis.set_yticks([])
+        axis.spines["left"].set_visible(False)
+    axis.set_xlabel(
+        "nats that a token of this response loses when a segment is blanked, side by side"
+    )
+    keys = [plt.Rectangle((0, 0), 1, 1, color=TINTS[one]) for one in SEGMENTS]
+    figure.legend(keys, SEGMENTS, loc="outside lower center", ncols=4)
+    figure.tight_layout(rect=(0, 0.06, 1, 1))
+    return figure
+
+
+def curves(store: Store, found: Mapping[str, Change], title: str = "") -> Figure:
+    """Each measure along the training with 95 % bands; grey: where its level changes, in resamples."""
+    at, n = read.along(store), len(found)
+    figure, axes = plt.subplots(n, figsize=(WIDTH, 1.5 * n + 0.9), sharex=True, squeeze=False)
+    steps = [point.step for point in at]
+    for axis, (key, one) in zip(axes[:, 0], found.items(), strict=True):
+        wide = read.values(store, key, at)
+        low, high = np.transpose([bootstrap_interval(wide[point]) for point in at])
+        axis.fill_between(steps, low, high, color=COLOURS["tuned"], alpha=0.2, linewidth=0)
+        axis.plot(steps, wide.mean(), "o-", color=COLOURS["tuned"])
+        if one.found:
+            axis.axvspan(one.early, one.late, color=GREY, alpha=0.15, linewidth=0)
+            axis.axvspan(one.before, one.after, color=GREY, alpha=0.3, linewidth=0)
+        measure = read.MEASURES[key]
+        when = f"steps {one.before} to {one.after}" if one.found else "no change told apart"
+        axis.set_title(f"{measure.label} ({measure.unit}, n = {len(wide)}): {when}", fontsize=10)
+    _steps(axes[-1, 0], steps)
+    figure.suptitle(title, x=0.01, ha="left", fontsize=11, weight="semibold")
+    figure.tight_layout()
+    return figure
+
+
+def runs(found: Effects, title: str = "", columns: int = 2) -> Figure:
+    """Runs side by side in several measures: change since the base with 95 % intervals.
+
+    Coloured by sign where it is told apart from none after Holm's correction, grey where not.
+    """
+    found = {key: own for key, own in found.items() if own}
+    height = max(map(len, found.values()))
+    rows = -(-len(found) // columns)
+    size = (WIDTH, rows * (0.28 * height + 0.95) + 0.3)
+    figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False)
+    for axis in axes.flat[len(found) :]:
+        axis.set_visible(False)
+    for number, (axis, (key, own)) in enumerate(zip(axes.flat, found.items(), strict=False)):
+        for row, one in enumerate(own):
+            colour = COLOURS["tuned" if one.difference > 0 else "base"] if clear(one) else "0.55"
+            axis.plot([one.low, one.high], [row, row], color=colour, linewidth=2.5)
+            axis.plot(one.difference, row, "o", color=colour)
+        axis.axvline(0, color="0.1", linewidth=1)
+        names = [one.label.split(", step")[0] for one in own]
+        axis.set_yticks(
+            range(len(own)), names if number % columns == 0 or len(own) < height else []
+        )
+        axis.set_ylim(len(own) - 0.4, -0.6)
+        measure = read.EVERY[key]
+        axis.set_title(fill(f"{measure.label} (n = {own[0].n})", 36), fontsize=10)
+        axis.set_xlabel(measure.unit)
+    figure.suptitle(title, x=0.01, ha="left", fontsize=11, weight="semibold")
+    figure.supxlabel(
+        "change since the base, 95 % intervals; grey: not told apart from 0", fontsize=9
+    )
+    figure.tight_layout()
+    return figure
+
+
+def where(table: pd.DataFrame, title: str = "") -> Figure:
+    """The update of each layer over the base's weights, attention and feed-forward."""
+    figure, axis = plt.subplots(figsize=(WIDTH, 2.6))
+    for (kind, own), style in zip(table.items(), ("o-", "s--"), strict=False):
+        axis.plot(table.index, own, style, label=kind)
+    axis.set(xlabel="layer", ylabel="norm of update / norm of base", ylim=(0, None))
+    axis.set_title(title, loc="left")
+    axis.legend(ncols=2)
+    figure.tight_layout()
+    return figure
+
+
+def doses(table: pd.DataFrame, title: str = "") -> Figure:
+    """Share of the finished effect against share of the finished update: on the line is proportional."""
+    names = list(dict.fromkeys(table["measure"]))
+    rows = -(-len(names) // 2)
+    size = (WIDTH, 2.1 * rows + 0.6)
+    figure, axes = plt.subplots(rows, 2, figsize=size, squeeze=False, sharex=True)
+    for axis in axes.flat[len(names) :]:
+        axis.set_visible(False)
+    for axis, name in zip(axes.flat, names, strict=False):
+        own = table[table["measure"] == name]
+        axis.plot([0, 1], [0, 1], color="0.6", linewidth=1)
+        for (path, part), style in zip(own.groupby("path"), ("s--", "o-"), strict=False):
+            part = part.sort_values("dose")
+            colour = COLOURS["base" if path == "strength" else "tuned"]
+            axis.fill_between(part["dose"], part["low"], part["high"], alpha=0.15, color=colour)
+            axis.plot(part["dose"], part["share"], style, color=colour, label=path, markersize=4)
+        axis.set_title(f"{fill(name, 34)} (n = {int(own['n'].max())})", fontsize=9)
+        axis.set_ylim(min(-0.3, own["share"].min()), max(1.3, own["share"].max()))
+    axes.flat[0].legend(fontsize=8)
+    figure.supxlabel("norm of the update, share of the finished run's", fontsize=10)
+    figure.supylabel("effect, share of the finished run's", fontsize=10)
+    figure.suptitle(title, x=0.01, ha="left", fontsize=11, weight="semibold")
+    figure.tight_layout()
+    return figure
+
+
+def placebos(store: Store, title: str = "") -> Figure:
+    """What blanking each segment takes from one and the same response, along the training."""
+    at = [p for p in read.along(store) if p in set(read.points(store, "blanked"))]
+    figure, axis = plt.subplots(figsize=(WIDTH, 3.2))
+    for segment, style in zip(SEGMENTS, ("o-", "s--", "^:", "v-."), strict=True):
+        wide = read.values(store, f"{segment}, shared", at)
+        low, high = np.transpose([bootstrap_interval(wide[point]) for point in at])
+        steps = [point.step for point in at]
+        axis.fill_between(steps, low, high, color=TINTS[segment], alpha=0.15, linewidth=0)
+        axis.plot(steps, wide.mean(), style, color=TINTS[segment], label=f"{segment} ({len(wide)})")
+    _steps(axis, [point.step for point in at])
+    axis.set(ylabel="lost when blanked, nats a token")
+    axis.set_title(title, loc="left")
+    axis.legend(ncols=4, loc="upper center", bbox_to_anchor=(0.5, -0.35), fontsize=9)
+    figure.tight_layout()
+    return figure

@@ -1,0 +1,177 @@
+"""What chapter 5 reads from the store: the points that are there, and what each measure says of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from helpers.findings.attention.lift import compare_verbs, lifts
+from helpers.findings.course.points import BASE, MAIN, START, Point
+from helpers.methods.statistics import Comparison, compare_paired, mcnemar
+from helpers.store.store import MissingResult, Store
+from helpers.words.verbs import Lexicon, read_lexicon
+
+PART = re.compile(r"course/([^/]+)/(\d+)(?:/s(\d+))?/(\w+)$")
+# Runs of the book as figures name them; a folder of one's own has names of its own.
+RUNS = {
+    MAIN: "main run", "seed-1": "main run, seed 1", "seed-2": "main run, seed 2",
+    "short": "short run", "short-seed-1": "short run, seed 1", "responses-only": "responses only",
+    "shuffled": "shuffled responses", "one-kind": "one kind of task", "four-kinds": "four kinds",
+    "attention": "attention alone", "feed-forward": "feed-forward alone",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A number a prompt (an item, a verb, a layer) at every point, from one part of it."""
+
+    label: str
+    unit: str
+    chapter: int
+    part: str
+    of: Callable[[pd.DataFrame], pd.Series]
+    null: str = "the point is as the base"
+
+
+def _blanked(on: str, segment: str) -> Callable[[pd.DataFrame], pd.Series]:
+    def of(table: pd.DataFrame) -> pd.Series:
+        rows = table[(table["on"] == on) & (table["segment"] == segment)]
+        return rows.set_index("id")["loss"]
+
+    return of
+
+
+def _dip(table: pd.DataFrame) -> pd.Series:
+    wide = table.pivot(index="id", columns="place", values="loss")
+    return wide["half"] - wide[["before", "after"]].mean(axis=1)
+
+
+def _share(table: pd.DataFrame) -> pd.Series:
+    return table[table["segment"] == "instruction"].set_index("id")["share"]
+
+
+def _turned(table: pd.DataFrame) -> pd.Series:
+    """Degrees that tuning turns a layer's components beyond the mean of random updates."""
+    angles = table.pivot(index="layer", columns="draw", values="angle")
+    return angles[0] - angles.drop(columns=0).mean(axis=1)
+
+
+def _followed(table: pd.DataFrame) -> pd.Series:
+    return table.dropna(subset="followed").set_index("id")["followed"].astype(float)
+
+
+NATS = "nats a token"
+MEASURES = {
+    "following": Measure("prompts followed", "share", 1, "responses", _followed),
+    "reliance": Measure("lost without the instruction", NATS, 1, "blanked",
+                        _blanked("shared", "instruction")),
+    "share": Measure("gradient's share on the instruction", "share", 1, "gradient", _share),
+    "length": Measure("length of the response", "tokens", 1, "responses",
+                      lambda t: t.set_index("id")["ids"].map(len)),
+    "dip": Measure("middle against ends, lost without the instruction", NATS, 2, "placed", _dip),
+    "lift": Measure("verb lift, instruction less general verbs", "lift", 3, "verbs",
+                    lambda t: t.set_index("verb")[["rose", "fell"]],
+                    "instruction verbs change as other verbs do"),
+    "turned": Measure("components turned, beyond random updates", "degrees", 4, "turned", _turned,
+                      "tuning turns components as random updates of its norm do"),
+}  # fmt: skip
+# Beside them, for the robustness page: the placebos, and each point on its own response.
+PLACEBOS = {
+    f"{segment}, {on}": Measure(f"lost without the {segment}, {name}", NATS, 1, "blanked",
+                                _blanked(on, segment))
+    for on, name in (("shared", "same response"), ("own", "own response"))
+    for segment in ("instruction", "input", "context", "template")
+}  # fmt: skip
+EVERY = MEASURES | PLACEBOS
+
+
+def points(store: Store, part: str = "responses") -> list[Point]:
+    """The points that hold a part: the base, runs by step, strengths below 1 before the whole."""
+    found = {m.groups() for name in store.manifest() if (m := PART.match(name))}
+    held = [
+        Point(run, int(step), int(dose or 100) / 100)
+        for run, step, dose, own in found
+        if own == part
+    ]
+    place = [BASE, *RUNS]
+    return sorted(
+        held,
+        key=lambda p: (place.index(p.run) if p.run in place else 99, p.run, p.step, p.strength),
+    )
+
+
+def is_there(store: Store) -> bool:
+    """Whether the base and two checkpoints of the main run are there: less is no course."""
+    return START in points(store) and len(along(store)) > 2
+
+
+def missing(store: Store) -> str:
+    """The line that stands where a course is not in the store."""
+    command = store.command("course", paths=False)
+    return f"Not computed yet for this pair: {command} (with --course FOLDER for your own checkpoints)."
+
+
+def along(store: Store, part: str = "responses") -> list[Point]:
+    """The base and the main run, step by step."""
+    kept = [p for p in points(store, part) if p.run in (BASE, MAIN) and p.strength == 1]
+    return kept
+
+
+def finished(store: Store, part: str = "responses") -> dict[str, Point]:
+    """The last point of every run."""
+    return {p.run: p for p in points(store, part) if p.strength == 1 and p.run != BASE}
+
+
+def last(store: Store) -> Point:
+    """The end of the main run."""
+    found = finished(store).get(MAIN)
+    if found is None:
+        raise MissingResult(missing(store))
+    return found
+
+
+def values(store: Store, key: str, at: Sequence[Point]) -> pd.DataFrame:
+    """One row a prompt, one column a point; prompts that lack one are left out."""
+    one = EVERY[key]
+    tables = {point: one.of(store.read(f"{point.folder}/{one.part}")) for point in at}
+    return pd.DataFrame(tables).astype(float).dropna()
+
+
+def effect(
+    store: Store, key: str, point: Point, against: Point = START, *, label: str = "",
+    ids: Sequence[str] | None = None, lexicon: Lexicon | None = None,
+) -> Comparison:  # fmt: skip
+    """What a measure changed by, from the base (or another point) to a point.
+
+    Lift and turning are changes since the base by themselves: they are held against general verbs and
+    against random updates. `ids`: prompts of one group.
+    """
+    one, label = EVERY[key], label or named(point)
+    about = {"label": label, "null_hypothesis": one.null}
+    if key == "lift":
+        lexicon = lexicon or read_lexicon()
+        changes = store.read(f"{point.folder}/verbs")
+        return compare_verbs(lifts(changes, len(lexicon.verbs)), lexicon, label).tested
+    if key == "turned":
+        beyond = _turned(store.read(f"{point.folder}/turned"))
+        return compare_paired(np.zeros(len(beyond)), beyond, **about)
+    wide = values(store, key, [against, point])
+    wide = wide if ids is None else wide[wide.index.isin(list(ids))]
+    compare = mcnemar if key == "following" else compare_paired
+    return compare(wide[against], wide[point], **about)
+
+
+def named(point: Point) -> str:
+    """A point as tables call it."""
+    run = RUNS.get(point.run, point.run)
+    dose = "" if point.strength == 1 else f", strength {point.strength:g}"
+    return "base" if point == START else f"{run}, step {point.step}{dose}"
+
+
+def prompts(store: Store) -> pd.DataFrame:
+    """Kind, group and segments of every prompt by id."""
+    return store.read("course/prompts").set_index("id")
