@@ -36,7 +36,10 @@ def take_picture(site: Path) -> None:
         )
         page = browser.new_page(viewport={"width": 1000, "height": 900}, device_scale_factor=2)
         page.goto(f"http://127.0.0.1:{server.server_address[1]}/intro.html#before.model=tuned")
-        page.locator(".explorer[data-mounted]").first.screenshot(path=PICTURE)
+        explorer = page.locator(".explorer[data-mounted]").first
+        if explorer.locator("input[type=range]").count():  # the course of training: at its end
+            explorer.locator("input[type=range]").press("End")
+        explorer.screenshot(path=PICTURE)
         browser.close()
     server.shutdown()
 
