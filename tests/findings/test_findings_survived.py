@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from helpers.findings.course.read import EVERY
 from helpers.findings.survived import sentence, sure, tables
-from helpers.findings.survived.chapter2 import course_loss
-from helpers.findings.survived.claims import CONTROLS, MAIN, Claim, beyond_shuffled, last
+from helpers.findings.survived.chapter2 import MOVED
+from helpers.findings.survived.claims import CONTROLS, MAIN, Claim, beyond_shuffled
 from helpers.findings.survived.tables import CLAIMS, Row, agreement, details, said, verdicts
 from helpers.findings.survived.verdicts import (
     GONE,
@@ -22,6 +23,7 @@ from helpers.findings.survived.verdicts import (
     REVERSED,
     UNTESTABLE,
     WEAKER,
+    NoVariant,
     from_rank,
     judge_row,
     relative_size,
@@ -175,25 +177,21 @@ def test_seeds_are_read_from_the_stores_beside_the_pairs_own(tmp_path):
 
 def test_shuffled_tuning_is_taken_off_the_real_one_item_by_item(tmp_path):
     store, rng = Store(tmp_path / "pair"), np.random.default_rng(0)
+    with pytest.raises(NoVariant, match="--finding course"):
+        beyond_shuffled(EVERY["share"], store)
     ids = [f"p{i}" for i in range(40)]
     for run, shift in (("short", 0.3), ("shuffled", 0.0)):
         for step in (100, 200):
-            loss = shift * (step == 200) + 0.1 * rng.normal(size=40)
-            table = pd.DataFrame({"id": ids, "loss": loss})
-            store.write(f"course/{run}/{step:06d}/blanked", table)
-    found = beyond_shuffled("blanked", lambda table: table.set_index("id")["loss"], store)
-    assert found.n == 40 and found.difference == pytest.approx(0.3, abs=0.08)
-    assert last(store, "short", "blanked")["loss"].mean() > 0.2
-    with pytest.raises(MissingResult):
-        last(store, "short", "placed")
+            share = 0.1 + shift * (step == 200) + 0.05 * rng.normal(size=40)
+            table = pd.DataFrame({"id": ids, "segment": "instruction", "share": share})
+            store.write(f"course/{run}/{step:06d}/gradient", table)
+    found = beyond_shuffled(EVERY["share"], store)
+    assert found.n == 40 and found.difference == pytest.approx(0.3, abs=0.05)
 
 
-def test_the_course_gives_the_middle_less_the_ends():
-    table = pd.DataFrame(
-        {"id": ["a"] * 3, "place": ["before", "half", "after"], "loss": [1.0, 5, 2]}
-    )
-    assert course_loss(table, dip=True)["a"] == 3.5
-    assert course_loss(table)["a"] == pytest.approx(8 / 3)
+def test_an_instruction_that_was_moved_counts_once_an_item():
+    places = {"id": ["a"] * 3, "place": ["before", "half", "after"], "loss": [1.0, 5, 2]}
+    assert MOVED.of(pd.DataFrame(places))["a"] == pytest.approx(8 / 3)
 
 
 # --- the book's own store

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from helpers.findings.course.read import EVERY
 from helpers.findings.faithfulness.tables import instruction_scores
 from helpers.findings.recognition import blanked, segments, tables
 from helpers.findings.recognition.read import WHERE, WHOSE, scores
@@ -54,12 +55,6 @@ def by_estimate(column: str, estimate: str, before: str, store: Store) -> Wide:
         raise MissingResult(f"The store holds no importance by {estimate}.")
     wide = found.pivot(index="id", columns="reader", values=column)
     return wide.reindex(columns=[before, "tuned"]).set_axis(list(ROLES), axis=1).dropna()
-
-
-def in_course(column: str, table: pd.DataFrame, *, on: str = "") -> pd.Series:
-    """A column of the course of training on the instruction, by prompt."""
-    rows = table[(table["segment"] == "instruction") & (table["on"] == on if on else True)]
-    return rows.set_index("id")[column]
 
 
 def readings(column: str, responses: Sequence[str], **options) -> list:
@@ -137,7 +132,7 @@ CLAIMS = (
             "blanking": blankings("tuned"),
             "other estimate": estimates("share", "base-on-tuned"),
             "length": readings(SHARE, ("tuned",), least=LEAST_RESPONSE),
-            "shuffled tuning": [partial(beyond_shuffled, "gradient", partial(in_course, "share"))],
+            "shuffled tuning": [partial(beyond_shuffled, EVERY["share"])],
             "7B": "the released matrices hold each model's own response alone",
         },
     ),
@@ -164,9 +159,7 @@ CLAIMS = (
                 equal_length,
                 *readings(SCORE, ("own",), least=LEAST_RESPONSE),
             ],
-            "shuffled tuning": [
-                partial(beyond_shuffled, "blanked", partial(in_course, "loss", on="own"))
-            ],
+            "shuffled tuning": [partial(beyond_shuffled, EVERY["instruction, own"])],
             "7B": [partial(paired, seven, SEVEN)],
         },
     ),

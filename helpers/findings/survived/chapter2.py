@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from helpers.findings.course.read import EVERY, Measure
 from helpers.findings.positions import profile_tables as profiles
 from helpers.findings.positions.placed import ENDS, MATCHED, MIDDLE, grid, measures
 from helpers.findings.positions.profiles import LEFT_OUT, OURS
@@ -93,13 +94,10 @@ def placed_losses(column: str, store: Store) -> Wide:
     return _over_places(grid(losses(store), column))
 
 
-def course_loss(table: pd.DataFrame, *, dip: bool = False) -> pd.Series:
-    """What blanking the instruction takes (nats a token), by item: mean over places, or its `dip`."""
-    wide = table.pivot(index="id", columns="place", values="loss")
-    ends = [place for place in ENDS if place in wide]
-    return (
-        wide.drop(columns=ends).mean(axis=1) - wide[ends].mean(axis=1) if dip else wide.mean(axis=1)
-    )
+MOVED = Measure(
+    "lost without an instruction moved through a text", "nats a token", 2, "placed",
+    lambda table: table.groupby("id")["loss"].mean(),
+)  # fmt: skip
 
 
 def _over_places(wide: pd.DataFrame) -> Wide:
@@ -128,7 +126,7 @@ CLAIMS = (
             "Tuning leaves the middle of a prompt as it was, next to its ends",
         ),
         checks=controls(paired) | {
-            "shuffled tuning": [partial(beyond_shuffled, "placed", partial(course_loss, dip=True))]
+            "shuffled tuning": [partial(beyond_shuffled, EVERY["dip"])]
         },
     ),
     Claim(
@@ -151,7 +149,7 @@ CLAIMS = (
                 partial(paired, partial(placed, name), name) for name in ("density", "score")
             ],
             "length": "both models read one expected answer: it has one length",
-            "shuffled tuning": [partial(beyond_shuffled, "placed", course_loss)],
+            "shuffled tuning": [partial(beyond_shuffled, MOVED)],
             "7B": "the released matrices hold no such experiment",
         },
     ),

@@ -20,7 +20,7 @@ from helpers.findings.attention.lift import (
 )
 from helpers.findings.attention.pairs import n_layers
 from helpers.findings.attention.readings import READINGS
-from helpers.findings.survived.claims import SHORT, SHUFFLED, Claim, last
+from helpers.findings.survived.claims import Claim, runs
 from helpers.findings.survived.verdicts import from_rank
 from helpers.methods.chance import among
 from helpers.methods.statistics import Comparison
@@ -74,9 +74,10 @@ def controls(parts: int | None = None, **layers) -> dict:
 def beyond_shuffled(store: Store) -> Comparison:
     """A verb's lift in a short run less that in one on shuffled responses, by kind of verb."""
     lexicon = read_lexicon()
-    both = [lifts(last(store, run, "verbs"), len(lexicon.verbs)) for run in (SHORT, SHUFFLED)]
+    both = [store.read(f"{one.folder}/verbs") for one in runs(store, "verbs")]
     label = "a short run of the tuning, less one on shuffled responses"
-    return compare_verbs(both[0] - both[1], lexicon, label).tested
+    shuffled, short = (lifts(one, len(lexicon.verbs)) for one in both)
+    return compare_verbs(short - shuffled, lexicon, label).tested
 
 
 def silenced(store: Store) -> Comparison:

@@ -7,6 +7,7 @@ from functools import partial
 
 import pandas as pd
 
+from helpers.findings.course.read import EVERY
 from helpers.findings.ffn import tables as ffn
 from helpers.findings.ffn.against_random import against_random
 from helpers.findings.ffn.trust import blind_shares, read_labels
@@ -66,12 +67,6 @@ def turned(store: Store) -> list[Comparison]:
     return [spans[-1], *(one for one in found if one is not spans[-1])]
 
 
-def beyond_draws(table: pd.DataFrame) -> pd.Series:
-    """Degrees that a layer's span turned, less the mean of random updates (part `turned`)."""
-    angles = table.pivot(index="layer", columns="draw", values="angle")
-    return angles[0] - angles.drop(columns=0).mean(axis=1)
-
-
 # --- lists of words against those of random directions
 
 
@@ -100,7 +95,7 @@ CLAIMS = (
         checks=NEVER | {
             "placebo": "the random updates are part of the claim itself",
             "other estimate": [lambda store: turned(store)[1:]],
-            "shuffled tuning": [partial(beyond_shuffled, "turned", beyond_draws)],
+            "shuffled tuning": [partial(beyond_shuffled, EVERY["turned"])],
             "7B": "the paper's weights were not turned at random: no null at this size",
         },
     ),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -10,6 +9,8 @@ from typing import Literal
 
 import pandas as pd
 
+from helpers.findings.course.points import Point
+from helpers.findings.course.read import Measure, finished, missing
 from helpers.findings.recognition.tables import compare
 from helpers.findings.survived.verdicts import MAIN, Cell, NoVariant, Reading, judge_row
 from helpers.methods.statistics import Comparison, compare_paired
@@ -91,21 +92,21 @@ def paired(sides: Sides, label: str, store: Store) -> Comparison:
 # --- the control tuning, from the course of training
 
 
-def last(store: Store, run: str, part: str) -> pd.DataFrame:
-    """A part of the last step of a run in the finding `course`."""
-    held = store.manifest()
-    names = sorted(n for n in held if re.fullmatch(rf"course/{run}/\d+/{part}", n))
-    return store.read(names[-1] if names else f"course/{run}/{part}")
+def runs(store: Store, part: str) -> list[Point]:
+    """The last points of the shuffled run and of the short run of the book's tuning, as long as it."""
+    held = finished(store, part)
+    if not {SHUFFLED, SHORT} <= held.keys():
+        raise NoVariant(missing(store).removeprefix("Not computed yet for this pair: "))
+    return [held[SHUFFLED], held[SHORT]]
 
 
-def beyond_shuffled(
-    part: str, values: Callable[[pd.DataFrame], pd.Series], store: Store
-) -> Comparison:
+def beyond_shuffled(measure: Measure, store: Store) -> Comparison:
     """A short run of the book's tuning (b) against one as long on shuffled responses (a), by item."""
-    runs = (values(last(store, run, part)) for run in (SHUFFLED, SHORT))
-    both = pd.concat(runs, axis=1, keys=["shuffled", "real"]).dropna().astype(float)
+    points = runs(store, measure.part)
+    both = [measure.of(store.read(f"{point.folder}/{measure.part}")) for point in points]
+    wide = pd.concat(both, axis=1).dropna().astype(float)
     return compare_paired(
-        both["shuffled"].to_numpy(), both["real"].to_numpy(),
-        label="a short run of the tuning, less one on shuffled responses",
+        *wide.to_numpy().T,
+        label=f"{measure.label} ({measure.unit}): a short run, less one on shuffled responses",
         null_hypothesis="the shuffled tuning gives the same mean",
-    )  # fmt: skip
+    )
