@@ -138,22 +138,24 @@ def _mean_embedding(model: PreTrainedModel) -> Float[Tensor, " hidden"]:
 
 
 @torch.no_grad()
-def blanking(
+def blankings(
     model: PreTrainedModel,
     prompt_ids: Ids,
     response_ids: Ids,
     masks: Bool[Tensor, "segments prompt"],
     *,
-    way: str = "zero",
-) -> Float[Tensor, "segments response"]:
+    ways: tuple[str, ...] = WAYS,
+) -> Float[Tensor, "ways segments response"]:
     """log p(y_m | x) - log p(y_m | x without the segment), in nats, for every response token.
 
-    `masks` marks the tokens of each segment, a row a segment (without a leading BOS). `way`: rows of
+    `masks` marks the tokens of each segment, a row a segment (without a leading BOS). `ways`: rows of
     zeros ("zero"), the vocabulary's mean embedding ("mean"), or positions that nothing attends to
-    ("hidden"). Positive: the segment made the response token more likely. One pass a segment.
+    ("hidden"). Positive: the segment made the response token more likely. One pass a way and segment,
+    in one batch, and one for the whole prompt.
     """
-    if way not in WAYS:
-        raise BadInput(f"way={way!r} is unknown: use one of {', '.join(WAYS)}.")
+    for way in ways:
+        if way not in WAYS:
+            raise BadInput(f"way={way!r} is unknown: use one of {', '.join(WAYS)}.")
     prompt, response, skipped = start(model, prompt_ids, response_ids)
     masks = torch.as_tensor(masks, dtype=torch.bool)
     if masks.ndim != 2 or masks.shape[1] != len(prompt) - skipped:
@@ -161,16 +163,29 @@ def blanking(
             f"masks has shape {tuple(masks.shape)}: give one truth value a prompt token (there are "
             f"{len(prompt) - skipped} beside BOS), a row a segment."
         )
-    blank = torch.zeros(1 + len(masks), len(prompt) + len(response) - 1, dtype=torch.bool)
-    blank[1:, skipped : len(prompt)] = masks
+    blank = torch.zeros(len(ways), len(masks), len(prompt) + len(response) - 1, dtype=torch.bool)
+    blank[..., skipped : len(prompt)] = masks
     with frozen(model, batchable=False):
         embeddings = embed(model, prompt, response)
-        rows, options = embeddings.repeat(len(blank), 1, 1), {}
-        if way == "hidden":
-            options = {"attention_mask": (~blank).long().to(rows.device)}
-            options["position_ids"] = torch.arange(rows.shape[1], device=rows.device)[None]
-        else:
-            filler = _mean_embedding(model) if way == "mean" else torch.zeros(rows.shape[-1])
-            rows[blank.to(rows.device)] = filler.to(rows)
+        rows = embeddings.repeat(1 + len(ways) * len(masks), 1, 1)
+        blanked, blank = rows[1:].unflatten(0, blank.shape[:2]), blank.to(rows.device)
+        seen = torch.ones_like(rows[..., 0], dtype=torch.long)
+        for number, way in enumerate(ways):
+            if way == "hidden":
+                seen[1:].unflatten(0, blank.shape[:2])[number] = (~blank[number]).long()
+            else:
+                filler = _mean_embedding(model).to(rows) if way == "mean" else rows.new_zeros(())
+                blanked[number] = torch.where(blank[number][..., None], filler, blanked[number])
+        options = {}
+        if "hidden" in ways:
+            places = torch.arange(rows.shape[1], device=rows.device)[None]
+            options = {"attention_mask": seen, "position_ids": places}
         found = log_probabilities(model, rows, response, **options).cpu()
-    return found[:1] - found[1:]
+    return (found[:1] - found[1:]).unflatten(0, blank.shape[:2])
+
+
+def blanking(
+    model: PreTrainedModel, prompt_ids: Ids, response_ids: Ids, masks: Tensor, *, way: str = "zero"
+) -> Float[Tensor, "segments response"]:
+    """`blankings` in one way."""
+    return blankings(model, prompt_ids, response_ids, masks, ways=(way,))[0]

@@ -93,10 +93,37 @@ def _row_products(
         first = block.stop
 
 
+def _stretches(n_prompt: int, rows: int) -> list[tuple[int, int]]:
+    """Response tokens that are explained from one pass: all at once, or in stretches where that is less.
+
+    Token m rests on the n_prompt + m positions before it alone; a stretch costs a pass of its own over
+    the positions before its last token, and one backwards for each of its tokens.
+    """
+
+    def cost(ends: list[int]) -> int:
+        starts = [0, *ends]
+        return sum((1 + b - a) * (n_prompt - 1 + b) for a, b in zip(starts, ends, strict=False))
+
+    cuts = ([round(rows * (i + 1) / n) for i in range(n)] for n in range(1, max(1, rows // 4) + 1))
+    best = min(cuts, key=cost)
+    return list(zip([0, *best], best, strict=False))
+
+
 def _gradient(
     model: PreTrainedModel, embeddings: Tensor, response: Tensor, n_prompt: int, batch: int | str
 ) -> Float[Tensor, "M prompt hidden"]:
     """dp(y_m)/dE[x_n] for all m and n (rows of BOS included)."""
+    found = []
+    for first, end in _stretches(n_prompt, len(response)):
+        inside = embeddings[:, : n_prompt - 1 + end]
+        found.append(_rows_of_gradient(model, inside, response[first:end], n_prompt, batch))
+    return torch.cat(found)
+
+
+def _rows_of_gradient(
+    model: PreTrainedModel, embeddings: Tensor, response: Tensor, n_prompt: int, batch: int | str
+) -> Float[Tensor, "rows prompt hidden"]:
+    """The same for the tokens that the last positions predict."""
     rows, inputs = len(response), embeddings.detach().requires_grad_(True)
     positions, device = embeddings.shape[1], embeddings.device
     room = footprint.has_room(model, positions, device)
@@ -104,7 +131,7 @@ def _gradient(
     with torch.enable_grad(), where:
         if has_linear_softmax_head(model):
             hidden = hidden_states(model, inputs)
-            outputs = hidden[0, n_prompt - 1 :]
+            outputs = hidden[0, -rows:]
             head = model.get_output_embeddings().weight
             with torch.no_grad():
                 starts, sizes = _probability_gradient(

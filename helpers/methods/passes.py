@@ -14,6 +14,7 @@ from helpers.methods.density import BadInput
 from helpers.methods.weights import backbone, has_linear_softmax_head
 
 Ids = Sequence[int] | Tensor
+PART = 4096  # words of the vocabulary that are looked at together
 
 
 def _as_ids(model: PreTrainedModel, ids: Ids, name: str) -> Tensor:
@@ -94,11 +95,27 @@ def hidden_states(
 
 def in_parts(head: Float[Tensor, "vocab hidden"]) -> tuple[Tensor, ...]:
     """The head in parts that become float32 one at a time: whole it could take gigabytes."""
-    return head.split(len(head) if head.dtype == torch.float32 else 4096)
+    return head.split(len(head) if head.dtype == torch.float32 else PART)
 
 
 def logits(head: Float[Tensor, "vocab hidden"], hidden: Float[Tensor, "... hidden"]) -> Tensor:
     return torch.cat([hidden.float() @ part.float().T for part in in_parts(head)], dim=-1)
+
+
+def _log_softmax_at(
+    head: Float[Tensor, "vocab hidden"], hidden: Float[Tensor, "batch M hidden"], response: Tensor
+) -> Float[Tensor, "batch M"]:
+    """log softmax(W h)[y], over a part of the vocabulary at a time: all logits would be gigabytes."""
+    top = hidden.new_full(hidden.shape[:2], -torch.inf)
+    total, chosen, first = torch.zeros_like(top), torch.zeros_like(top), 0
+    for part in head.split(PART):
+        found = hidden @ part.float().T
+        here = (response >= first) & (response < first + len(part))
+        chosen[:, here] = found[:, here, response[here] - first]
+        most = torch.maximum(top, found.amax(-1))
+        total = total * (top - most).exp() + (found - most[..., None]).exp().sum(-1)
+        top, first = most, first + len(part)
+    return chosen - top - total.log()
 
 
 def log_probabilities(
@@ -109,7 +126,7 @@ def log_probabilities(
     if has_linear_softmax_head(model):
         head = model.get_output_embeddings().weight
         hidden = hidden_states(model, embeddings, **options)[:, -len(response) :].to(head.device)
-        return logits(head, hidden).log_softmax(-1)[:, rows, response]
+        return _log_softmax_at(head, hidden.float(), response.to(head.device))
     options = {"use_cache": False, "logits_to_keep": len(response)} | options
     output = model(inputs_embeds=embeddings, **options)
     return output.logits.float().log_softmax(-1)[:, rows, response]

@@ -4,8 +4,9 @@ import pytest
 import torch
 from tiny import build
 
+from helpers.methods import passes
 from helpers.methods.density import BadInput
-from helpers.methods.erasure import WAYS, blanking, erasure, scaled_probabilities
+from helpers.methods.erasure import WAYS, blanking, blankings, erasure, scaled_probabilities
 from helpers.methods.passes import embed
 
 PROMPT, RESPONSE = [1, 5, 9, 17, 30, 12, 7], [20, 8, 11]
@@ -87,3 +88,26 @@ def test_what_cannot_be_blanked_is_named(change, said):
     given = {"masks": MASKS, "way": "zero"} | change
     with pytest.raises(BadInput, match=said):
         blanking(build("llama"), PROMPT, RESPONSE, given.pop("masks"), **given)
+
+
+@torch.no_grad()
+def test_all_ways_in_one_batch_are_each_way_alone(any_model):
+    masks = torch.zeros(2, rows_of(any_model), dtype=torch.bool)
+    masks[0, 1:3], masks[1, -1] = True, True
+    together = blankings(any_model, PROMPT, RESPONSE, masks)
+    for way, found in zip(WAYS, together, strict=True):
+        alone = blanking(any_model, PROMPT, RESPONSE, masks, way=way)
+        torch.testing.assert_close(found, alone, rtol=1e-4, atol=2e-5)
+
+
+@torch.no_grad()
+def test_log_probabilities_keep_their_digits_whatever_part_of_the_vocabulary_is_read(monkeypatch):
+    model = build("llama")
+    model.get_output_embeddings().weight.mul_(40)  # nearly sure of some tokens
+    rows, response = entering(model), torch.tensor(RESPONSE)
+    expected = by_hand(model, rows)
+    for part in (7, 96, 4096):
+        monkeypatch.setattr(passes, "PART", part)
+        found = passes.log_probabilities(model, rows, response)[0]
+        torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)
+        assert (found <= 0).all()

@@ -34,6 +34,16 @@ def test_every_architecture_agrees_with_the_plain_definition(any_model):
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-7)
 
 
+@pytest.mark.parametrize("name", ["llama", "gemma2", "gemma3", "gpt2"])
+def test_a_long_response_in_stretches_has_the_same_importance(name, monkeypatch):
+    model, response = build(name), [40, 8, 61, 5, 9, 33, 71, 12, 20, 90, 3, 44, 51, 17, 28, 66]
+    assert len(attribution._stretches(len(PROMPT), len(response))) > 1
+    found = importance(model, PROMPT, response)
+    monkeypatch.setattr(attribution, "_stretches", lambda _, rows: [(0, rows)])
+    whole = importance(model, PROMPT, response)
+    torch.testing.assert_close(found, whole, rtol=1e-4, atol=1e-7)
+
+
 def test_a_soft_capped_head_falls_back_to_plain_autograd():
     model = build("gemma2")
     assert not attribution.has_linear_softmax_head(model)

@@ -29,10 +29,17 @@ MAX_TOKENS = 16
 
 def explain_item(pair: Pair, role: str, code: Encoded, ids: Sequence[int]) -> dict:
     """S without a threshold as bytes, and the share of plain importance on the instruction."""
-    if not ids:
-        return dict(normalised=np.zeros((len(code.tokens), 0), np.uint8), share=np.nan)
-    found = importance(pair.model(role), code.ids, ids).numpy()
-    return dict(normalised=normalise(found), share=share_on(found, code.mask("instruction")))
+    return _described(code, _importance(pair, role, code, ids))
+
+
+def _importance(pair: Pair, role: str, code: Encoded, ids: Sequence[int]) -> np.ndarray:
+    empty = np.zeros((len(code.tokens), 0), np.float32)
+    return importance(pair.model(role), code.ids, ids).numpy() if ids else empty
+
+
+def _described(code: Encoded, found: np.ndarray) -> dict:
+    share = share_on(found, code.mask("instruction")) if found.size else np.nan
+    return dict(normalised=normalise(found) if found.size else found.astype(np.uint8), share=share)
 
 
 def make_block(pair: Pair, role: str, block: Sequence[Item], answers: pd.DataFrame) -> dict:
@@ -40,8 +47,12 @@ def make_block(pair: Pair, role: str, block: Sequence[Item], answers: pd.DataFra
     found = []
     for item, place in product(block, PLACES):
         [code] = encoded([item.at(place)], pair)
-        for ids in (PLACEMENT.own_ids(answers, item, place), expected_ids(pair, item)):
-            found.append(explain_item(pair, role, code, ids))
+        own, expected = PLACEMENT.own_ids(answers, item, place), expected_ids(pair, item)
+        first = _importance(pair, role, code, own)
+        # A response that begins with the expected one has its importance already.
+        begins = own[: len(expected)] == expected
+        other = first[:, : len(expected)] if begins else _importance(pair, role, code, expected)
+        found += [_described(code, first), _described(code, other)]
     return pack_levels(found)
 
 

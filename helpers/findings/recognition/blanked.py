@@ -18,7 +18,7 @@ import torch
 from helpers.findings.recognition.read import WHERE, WHOSE, answered
 from helpers.findings.recognition.segments import SEGMENTS, family, sides
 from helpers.methods.density import TEMPLATE
-from helpers.methods.erasure import WAYS, blanking
+from helpers.methods.erasure import WAYS, blankings
 from helpers.methods.statistics import LEAST, Comparison, bootstrap_interval
 from helpers.models.pair import Pair
 from helpers.models.roles import ROLES
@@ -42,12 +42,14 @@ def make_block(
     for prompt, code, ids in zip(prompts, codes, answers, strict=True):
         labels, roles = np.array(code.roles), list(dict.fromkeys(code.roles))
         masks = torch.from_numpy(np.array([labels == one for one in roles]))
-        for way in ways if ids else ():
-            lost = blanking(pair.model(role), code.ids, ids, masks, way=way).mean(1).tolist()
-            rows += [
-                (prompt.id, prompt.kind, one, way, loss, int(mask.sum()), len(ids))
-                for one, loss, mask in zip(roles, lost, masks, strict=True)
-            ]
+        if not ids:
+            continue
+        lost = blankings(pair.model(role), code.ids, ids, masks, ways=ways).mean(-1).tolist()
+        rows += [
+            (prompt.id, prompt.kind, one, way, loss, int(mask.sum()), len(ids))
+            for way, of_way in zip(ways, lost, strict=True)
+            for one, loss, mask in zip(roles, of_way, masks, strict=True)
+        ]
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -84,8 +86,8 @@ def sentence(store: Store, author: str = "tuned") -> str:
     if table is None:
         command = store.command("recognition", paths=False)
         return f"What exact blanking says is not computed yet for this pair: {command}."
-    rows = times_less_likely(table).set_index(["blanked", "setting", "response", "model"])
-    means = rows["nats a token"].loc["instruction", WHERE["template"], WHOSE[author]]
+    wide = sides(table[table["way"] == "zero"], "template", author, "instruction", "loss")
+    means = wide[list(ROLES)].mean()
     base, tuned = (
         f"{np.exp(abs(means[r])):.1f} times {'less' if means[r] >= 0 else 'more'}" for r in ROLES
     )
