@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -10,15 +11,12 @@ import torch
 from scipy import stats
 from tiny import save_model
 
-from helpers.findings import parts
 from helpers.findings.positions import compute as positions
 from helpers.findings.positions import erased as placement_erased
-from helpers.findings.positions import followed as following_view
-from helpers.findings.positions import live, profiles, read
+from helpers.findings.positions import figures, live, middle, profiles, read, report
 from helpers.findings.positions import placed as positions_view
 from helpers.findings.positions import profile_tables as profiles_view
-from helpers.findings.positions import tables as placement_tables
-from helpers.findings.positions.placed import MEASURES, measure
+from helpers.findings.positions.placed import measure
 from helpers.findings.positions.read import Placed
 from helpers.findings.recognition import compute as recognition
 from helpers.findings.recognition import read as read_recognition
@@ -26,7 +24,7 @@ from helpers.findings.recognition import tables as recognition_view
 from helpers.methods.density import density, normalise, relative_density
 from helpers.methods.importance import importance
 from helpers.methods.profiles import position_profile
-from helpers.methods.statistics import BadSample
+from helpers.methods.statistics import BadSample, compare_paired
 from helpers.models.pair import load_models
 from helpers.models.roles import ROLES
 from helpers.prompts.placement import PLACES, Item, read_items
@@ -158,7 +156,6 @@ def test_a_run_that_stopped_goes_on_and_only_finished_items_are_used(pair, fille
     store = Store(tmp_path)
     assert read.missing(store) == 3
     assert {one.id for one in positions_view.placed(store)} == {"item-0", "item-1"}
-    assert len(following_view.followed(store)) == 5  # responses are whole
     store = fill(pair, tmp_path)
     whole = {name: entry["sha256"] for name, entry in filled.manifest().items()}
     assert {name: entry["sha256"] for name, entry in store.manifest().items()} == whole
@@ -207,7 +204,7 @@ def test_density_of_the_instruction_counts_response_tokens():
     found = measure(planted([[10, 0, 0, 0], [0, 0, 0, 0], [9, 9, 9, 9], [7, 7, 7, 7]]))
     assert found["density"] == pytest.approx((4**-0.75 + 0) / 2)
     assert found["score"] == pytest.approx(4**-0.75 / np.log2(4))
-    assert found["instruction_tokens"] == 2 and found["response_tokens"] == 4
+    assert found["response_tokens"] == 4
 
 
 def test_an_empty_response_has_no_density():
@@ -229,7 +226,7 @@ def planted_table(n=40, tuned=0.0, dip=(0.0, 0.0), after=0.0, seed=0) -> pd.Data
                 value -= dip[m] * (place in PLACES[1:4])
                 value += after * (place == "after")
                 label = dict(id=f"i{number}", model=role, place=place, response="expected")
-                rows.append(label | dict.fromkeys(MEASURES, value))
+                rows.append(label | dict(share=value, density=value))
     return pd.DataFrame(rows)
 
 
@@ -273,7 +270,7 @@ def test_recency_alone_is_no_dip():
     ],
 )
 def test_the_mixed_model_finds_what_was_planted(effects, found):
-    shown = placement_tables.mixed_model(planted_table(seed=3, **effects), "share")
+    shown = positions_view.mixed_model(planted_table(seed=3, **effects), "share")
     p = shown["p"].str.replace("<\u00a0", "").astype(float)
     assert shown.index[p < 0.01].tolist() == found
     assert (shown["items"] == 40).all() and (shown["observations"] == 400).all()
@@ -308,62 +305,101 @@ def test_items_without_a_value_are_left_out_and_too_few_are_refused():
 # --- following -------------------------------------------------------------------------------
 
 
-def followed(base, tuned) -> pd.DataFrame:
-    """Items by (model, place) from {place: share followed}, nested so that pairs are plain."""
-    n, columns = 40, {}
-    for role, shares in (("base", base), ("tuned", tuned)):
-        for place in PLACES:
-            columns[(role, place)] = np.arange(n) < shares.get(place, shares["else"]) * n
-    wide = pd.DataFrame(columns, index=[f"i{k}" for k in range(n)])
-    wide.columns = pd.MultiIndex.from_tuples(columns, names=["model", "place"])
-    return wide
+def followed(base, tuned, n=40) -> pd.DataFrame:
+    """A table of measures from {place: share followed}, nested so that pairs are plain."""
+    rows = []
+    for (role, shares), place in product((("base", base), ("tuned", tuned)), PLACES):
+        kept = shares.get(place, shares["else"]) * n
+        label = dict(model=role, place=place, response="own")
+        rows += [label | dict(id=f"i{k:02d}", followed=k < kept) for k in range(n)]
+    return pd.DataFrame(rows)
 
 
 def test_following_is_compared_at_every_place_and_over_places():
-    wide = followed({"else": 0.0}, {"else": 0.5, "after": 0.9})
-    for one in following_view.by_place(wide):
+    table = followed({"else": 0.0}, {"else": 0.5, "after": 0.9})
+    for one in positions_view.base_against_tuned(table, "followed", "own"):
         gained = 36 if one.label == "after" else 20
         assert one.p_value == pytest.approx(stats.binomtest(gained, gained).pvalue)
-    shown = following_view.any_place(wide)
+        assert one.test == "exact McNemar"
+    shown = positions_view.any_place(table)
     # Cochran's Q by its definition: k(k-1) sum (G_j - mean G)^2 / (k sum L_i - sum L_i^2).
-    values = wide["tuned"].to_numpy(int)
+    values = positions_view.grid(table, "followed", "own")["tuned"].to_numpy(int)
     columns, rows, k = values.sum(0), values.sum(1), 5
     q = (k - 1) * (k * (columns**2).sum() - columns.sum() ** 2) / (k * rows.sum() - (rows**2).sum())
     assert shown.loc["tuned", "Q"] == pytest.approx(q)
     assert shown.loc["tuned", "p"] == pytest.approx(stats.chi2.sf(q, 4))
-    assert (
-        shown.loc["base", "p"] == 1 and shown.loc["base", "items that change with the place"] == 0
-    )
-    rates = following_view.rates(wide).set_index(["model", "place"])
-    assert rates.loc[("tuned", "after"), "followed"] == 36
+    assert shown.loc["base", "p"] == 1
+    assert shown.loc["base", "items that change with the place"] == 0
+    rates = positions_view.by_place(table, "followed", "own").set_index(["model", "place"])
+    assert rates.loc[("tuned", "after"), "mean"] == 0.9
     assert rates.loc[("base", "half"), "low"] == 0 < rates.loc[("base", "half"), "high"]
 
 
 def test_a_dip_in_following_is_found_by_flipping_signs():
-    base, tuned, change = following_view.middle_against_ends(
-        followed({"else": 0.0}, {"else": 0.3, "before": 0.8, "after": 0.8})
-    )
+    table = followed({"else": 0.0}, {"else": 0.3, "before": 0.9, "after": 0.7})
+    base, tuned, change = positions_view.middle_against_ends(table, "followed", "own")
     assert base.p_value == 1 and base.difference == 0
     assert tuned.difference == pytest.approx(-0.5) and tuned.p_holm < 0.001
+    assert tuned.test.startswith("sign flips")
     assert change.difference == pytest.approx(-0.5) and change.p_holm < 0.001
 
 
-# --- tables beside the paper -----------------------------------------------------------------
+# --- every reading of the middle, and the words that it chooses -------------------------------
 
 
-def test_the_papers_table_takes_names_and_numbers_from_the_pair(monkeypatch):
-    monkeypatch.setattr(read.PLACEMENT, "size", 4)
-    store, store7 = open_store(), open_store("llama-vicuna-7b")
-    profiles_of = pd.concat([profiles_view.released(store7), profiles_view.ours(store)])
-    changes = profiles_view.ratio_of_means(profiles_of)
-    responses = following_view.followed(store)
-    measured = positions_view.measures(store)
-    renamed = Store(store.folder.parent / "other")
-    shown = placement_tables.paper_table(store, store7, profiles_of, changes, measured, responses)
-    assert shown.columns[1] == "gemma-3-270m (268M parameters)"
-    assert "prompts of 25 tokens against 30 (medians)" in shown.iloc[0, 2]
-    assert shown.iloc[1, 0].count("p ") == 3 and "ours, plain text: " in shown.iloc[1, 1]
-    assert parts.named(renamed) == "other"
+def test_a_middle_in_per_cent_is_the_ratio_of_both_means_with_its_interval():
+    random = np.random.default_rng(0)
+    ends = random.uniform(1, 3, 200)
+    inside = 0.7 * ends + random.normal(0, 0.1, 200)
+    table = dict(label="x", null_hypothesis="none")
+    found = middle.in_percent(compare_paired(ends, inside, **table), ends, inside)
+    assert found.difference == pytest.approx(100 * (inside.mean() / ends.mean() - 1))
+    assert found.low < -30 < found.high and found.high - found.low < 3
+    rare = np.zeros(200)
+    rare[0] = 1.0
+    refused = middle.in_percent(compare_paired(rare, inside, **table), rare, inside)
+    assert not refused.possible and refused.n == 200 and "near zero" in refused.test
+
+
+@pytest.mark.parametrize(
+    ("effects", "base", "tuned", "lost"),
+    [
+        (dict(dip=(0.3, 0.0)), "less than at either end", "not clearly less or more", (1, 0)),
+        (dict(dip=(-0.3, 0.3)), "more than at either end", "less than at either end", (0, 1)),
+        (dict(after=0.5), "start, and less than at the end", "start, and less than", (0, 0)),
+    ],
+)
+def test_sentences_of_the_middle_follow_what_was_planted(effects, base, tuned, lost):
+    four = middle.moved(planted_table(**effects), "share", "expected")
+    assert base in middle.sentence(*four[:2]) and tuned in middle.sentence(*four[2:])
+    assert tuple(int(middle.lost(*four[at : at + 2])) for at in (0, 2)) == lost
+
+
+def test_what_tuning_does_to_the_middle_is_said_with_what_would_have_been_seen():
+    said = [
+        middle.change(
+            positions_view.middle_against_ends(planted_table(dip=dip), "share")[2], "nats"
+        )
+        for dip in ((0.3, 0.0), (0.0, 0.3), (0.0, 0.0))
+    ]
+    assert re.match(r"raises the middle, next to its ends, by 0\.(2|3)\d nats", said[0])
+    assert re.match(r"lowers the middle, next to its ends, by 0\.(2|3)\d nats", said[1])
+    assert "where it was (a change of 0.0" in said[2]
+
+
+def test_the_chapters_numbers_and_figures_come_from_any_store(filled):
+    """On a tiny store nothing is clear; every sentence and panel is made all the same."""
+    measures, losses = positions_view.measures(filled), read.losses(filled)
+    table = profiles_view.released(open_store("llama-vicuna-7b"))
+    found = middle.lines(measures, losses, table, table)
+    assert [len(four) for four in found.values()] == [4] * 5
+    said = middle.numbers(measures, losses, found)
+    assert said["n"] == 5 and said["n_7b"] == 453 and "readings" in said["verdict"]
+    assert len(figures.placement(report.panels(measures, losses)).axes) == 4
+    density, mask = np.linspace(0, 1, 24), np.arange(24) < 6
+    assert len(figures.idea(density, mask).axes) == 4
+    empty = density * (density > 0.3) * (density < 0.6)
+    assert "no ratio" in figures.idea(empty, mask).axes[2].get_title()
 
 
 # --- profiles of our pair --------------------------------------------------------------------
@@ -406,7 +442,9 @@ def test_our_middle_ratios_are_rederived_from_the_profiles():
     table = profiles_view.ours(store)
     found = {one.label: one for one in profiles_view.ratio_of_means(table)}
     shown = profiles_view.ratios(table).set_index(["kind", "model"])
-    used = profiles_view.used(table, profiles_view.score_rows(store)).set_index("data set")
+    used = profiles_view.used(store, table[table["kind"] == profiles.OURS["plain"]])
+    left = used[[column for column in used.columns if "under" in column]].sum(axis=1).item()
+    assert used["prompts"].item() == 216 == used["profiles"].item() + left
     for kind, (n, *golden) in OURS.items():
         rows = table.query("kind == @kind and bins == 10 and threshold == 7 and p == 4")
         rows = rows[(rows["response"] == "own") & (rows["tokens"] == "all")]
@@ -416,9 +454,7 @@ def test_our_middle_ratios_are_rederived_from_the_profiles():
             assert ratio == pytest.approx(value, abs=6e-4)
             assert shown.loc[(kind, role), "ratio"] == pytest.approx(ratio, rel=1e-5)
             assert shown.loc[(kind, role), "low"] < ratio < shown.loc[(kind, role), "high"]
-        assert found[kind].n == used.loc[kind, "profiles"] == n
-        left = used.loc[kind, [c for c in used.columns if "under" in c]].sum()
-        assert used.loc[kind, "prompts"] == 216 == n + left
+        assert found[kind].n == n
 
 
 def test_every_threshold_that_a_table_holds_is_one_line_of_a_family():

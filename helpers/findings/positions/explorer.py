@@ -1,27 +1,30 @@
-"""Chapter 2's explorer: one instruction at five places of a context, and position profiles.
+"""Chapter 2's explorer: one instruction moved through a context, and position profiles.
 
 The page holds S above `LEAST` for every item, place, model and response, so that density for any
-threshold from there on and any p is worked out in the browser; shares of plain importance and
-profiles with their bands are held as numbers.
+threshold from there on and any p is worked out in the browser; shares of plain importance, what blanking
+takes and profiles with their bands are held as numbers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import product
 
 import numpy as np
 import pandas as pd
 import traitlets
 
-from helpers.findings.positions.read import RESPONSES, Placed
+from helpers.findings.positions import profile_tables as profiles
+from helpers.findings.positions.read import RESPONSES, Placed, losses, placed
 from helpers.findings.recognition.explorer import LETTERS
 from helpers.models.roles import ROLES
 from helpers.pages.explorer import BookWidget, module, number_words, squeeze, squeeze_json
 from helpers.prompts.placement import PLACES
+from helpers.store.store import MissingResult
 
 LEAST = 3  # levels up to here are left out: rare above it, S deflates well
 NO_SHARE = 65535  # an empty response has no share
+Logs = Mapping[tuple[str, str, str], tuple[float, float]]  # (id, place, model): with, without
 
 
 def _ordered(items: Sequence[Placed]) -> list[Placed]:
@@ -42,24 +45,28 @@ def _ordered(items: Sequence[Placed]) -> list[Placed]:
     return [found[cell] for cell in cells]
 
 
-def pack_placement(items: Sequence[Placed], answers: dict[tuple, Sequence[str]]) -> dict:
+def pack_placement(
+    items: Sequence[Placed], answers: dict[tuple, Sequence[str]], logs: Logs
+) -> dict:
     """Items and their matrices as deflated arrays.
 
-    `answers[(id, place, model)]` are the tokens of the own response; `expected` texts come with
-    `answers[id]`.
+    `answers[(id, place, model)]` are the tokens of the own response, `answers[id]` the expected text;
+    `logs` the expected answer's log-probability (nats a token) with and without the instruction.
     """
     ordered = _ordered(items)
     prompts = ordered[:: len(ROLES) * len(RESPONSES)]
-    own = [answers[(one.id, one.place, one.model)] for one in ordered[:: len(RESPONSES)]]
+    sides = [(one.id, one.place, one.model) for one in ordered[:: len(RESPONSES)]]
+    own = [answers[side] for side in sides]
     words, numbered = number_words([*(one.tokens for one in prompts), *own])
     prompt, answer = numbered[: len(prompts)], numbered[len(prompts) :]
     shares = [NO_SHARE if np.isnan(one.share) else round(one.share * 50000) for one in ordered]
     levels = [np.where(one.normalised > LEAST, one.normalised, 0).ravel() for one in ordered]
     join = lambda parts: np.concatenate([np.asarray(part, int) for part in parts])  # noqa: E731
+    held = [logs.get(side, (np.nan, np.nan)) for side in sides]
     return {
         "places": list(PLACES),
         "least": LEAST,
-        "opening": typical(ordered),
+        "opening": typical(ordered, logs),
         "items": [
             {"id": one.id, "kind": one.kind, "expected": str(answers[one.id])}
             for one in prompts[:: len(PLACES)]
@@ -72,19 +79,30 @@ def pack_placement(items: Sequence[Placed], answers: dict[tuple, Sequence[str]])
         "columns": squeeze(np.array([one.normalised.shape[1] for one in ordered]), "<u2"),
         "followed": squeeze(np.array([one.followed for one in ordered[:: len(RESPONSES)]]), "u1"),
         "share": squeeze(np.array(shares), "<u2"),
+        "logs": squeeze(np.array(held).round(4), "<f4") if logs else "",
         "levels": squeeze(np.concatenate(levels), "u1"),
     }
 
 
-def typical(ordered: Sequence[Placed]) -> str:
-    """The item whose shares by place and model, on the expected answer, are nearest the mean's."""
-    wanted = [one for one in ordered if one.response == "expected"]
-    shares = np.array([one.share for one in wanted]).reshape(-1, len(PLACES) * len(ROLES))
-    off = np.nansum((shares - np.nanmean(shares, axis=0)) ** 2, axis=1)
-    return wanted[int(np.argmin(off)) * shares.shape[1]].id
+def typical(ordered: Sequence[Placed], logs: Logs) -> str:
+    """The item where the explorer opens: losses by place and model nearest the mean (shares without them).
+
+    Of the items that the tuned model follows at some places and not at others, and the base nowhere, as
+    far as there are any: moving the instruction then changes an answer.
+    """
+    one_each = [one for one in ordered if one.response == "expected"]
+    loss = lambda one: np.subtract(*logs.get((one.id, one.place, one.model), (np.nan,) * 2))  # noqa: E731
+    values = np.array([loss(one) if logs else one.share for one in one_each], float)
+    values = values.reshape(-1, len(PLACES) * len(ROLES))
+    followed = np.array([one.followed for one in one_each]).reshape(-1, len(PLACES), len(ROLES))
+    base, tuned = followed[..., 0], followed[..., 1]
+    moves = ~base.any(1) & tuned.any(1) & ~tuned.all(1)
+    off = np.nansum((values - np.nanmean(values, axis=0)) ** 2, axis=1)
+    at = int(np.argmin(np.where(moves, off, np.inf) if moves.any() else off))
+    return one_each[at * values.shape[1]].id
 
 
-def pack_profiles(sets: dict[str, pd.DataFrame]) -> list[dict]:
+def pack_profiles(sets: Mapping[str, pd.DataFrame]) -> list[dict]:
     """Profile bands by data set, bins, p and threshold, to four decimals (`profile_tables.bands`).
 
     Each table has the columns bins, p, threshold, model, bin, n, mean, low and high.
@@ -101,46 +119,54 @@ def pack_profiles(sets: dict[str, pd.DataFrame]) -> list[dict]:
 
 
 class PositionExplorer(BookWidget):
-    """Move an instruction along its context; compare position profiles."""
+    """Move an instruction along its context; compare position profiles.
 
-    _esm = module(__file__, "density")
+    Without `sets` there are no profiles; `compact` shows the opening item alone, and only the drag.
+    """
+
+    _esm = module(__file__, "density", "strip")
     data = traitlets.Dict().tag(sync=True)
 
     def __init__(
         self,
         items: Sequence[Placed],
         answers: dict[tuple, Sequence[str]],
-        sets: dict[str, pd.DataFrame],
+        sets: Mapping[str, pd.DataFrame],
+        logs: Logs | None = None,
+        *,
+        compact: bool = False,
         **options,
     ) -> None:
-        if not sets:
-            raise ValueError("sets is empty: give at least one table of profiles.")
-        packed = pack_placement(items, answers) | {"sets": pack_profiles(sets)}
+        opening = typical(_ordered(items), logs or {})
+        shown = [one for one in items if one.id == opening] if compact else items
+        packed = pack_placement(shown, answers, logs or {})
+        packed |= {"sets": [] if compact else pack_profiles(sets), "compact": compact}
         super().__init__(data=packed, **options)
 
 
-def from_store(own, released=None) -> PositionExplorer:
+def from_store(own, released=None, *, compact: bool = False) -> PositionExplorer:
     """The explorer of a pair's store, with the profiles of the `released` 7B one if it is given."""
-    from helpers.findings.positions import placed as positions_view
-    from helpers.findings.positions import profile_tables as profiles_view
-
     items = own.read("positions/items")
     answers: dict = dict(zip(items["id"], items["expected"], strict=True))
     for role in ROLES:
         for row in own.read(f"positions/responses-{role}").itertuples():
             answers[(row.id, row.place, role)] = list(row.tokens)
-    sets, tables = {}, {"": profiles_view.ours(own)}
-    if released is not None:
-        tables = {"7B: ": profiles_view.released(released)} | tables
+    try:
+        rows = losses(own).itertuples(index=False)
+        logs = {(r.id, r.place, r.model): (r.whole, r.whole - r.instruction) for r in rows}
+    except MissingResult:  # a store from before erasure
+        logs = {}
+    sets, tables = {}, {} if compact else {"": profiles.ours(own)}
+    if released is not None and not compact:
+        tables = {"7B: ": profiles.released(released)} | tables
     for prefix, table in tables.items():
-        held = () if table.empty else profiles_view.DATA_SETS
-        for kind in (kind for kind in held if (table["kind"] == kind).any()):
-            sets[prefix + kind] = _bands(profiles_view, table[table["kind"] == kind])
-    return PositionExplorer(positions_view.placed(own), answers, sets)
+        for kind in () if table.empty else profiles.data_sets(table):
+            sets[prefix + kind] = _bands(table[table["kind"] == kind])
+    return PositionExplorer(placed(own), answers, sets, logs, compact=compact)
 
 
-def _bands(view, table: pd.DataFrame) -> pd.DataFrame:
+def _bands(table: pd.DataFrame) -> pd.DataFrame:
     """Bands of one data set for every bin count, p and threshold that it has profiles of."""
     own = table[(table["response"] == "own") & (table["tokens"] == "all")]
     cells = own[["bins", "p", "threshold"]].drop_duplicates().to_dict("records")
-    return pd.concat([view.bands(table, **cell).assign(**cell) for cell in cells])
+    return pd.concat([profiles.bands(table, **cell).assign(**cell) for cell in cells])

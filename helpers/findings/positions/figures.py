@@ -1,4 +1,4 @@
-"""Figures of chapter 2: position profiles of both pairs, and the placement experiment."""
+"""Figures of chapter 2: the idea on one prompt, the moved instruction, profiles, and the threshold."""
 
 from __future__ import annotations
 
@@ -7,38 +7,104 @@ import textwrap
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from jaxtyping import Bool, Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from helpers.pages.style import COLOURS
-from helpers.prompts.placement import PLACES
+from helpers.findings.positions import profile_tables
+from helpers.methods.density import relative_density
+from helpers.methods.profiles import middle_ratio, position_profile, stretches
+from helpers.pages.style import COLOURS, GREY, WIDTH
+from helpers.prompts.placement import PLACES, SHARES
 
-NAMES = {"base": "base model", "tuned": "tuned model"}
+NAMES = {"base": "base", "tuned": "tuned"}
 LINES = {"base": "o-", "tuned": "s--"}
 
 
+def _heads(figure: Figure, axis: Axes, title: str, below: str = "") -> None:
+    """The finding above all panels, what they share below, and one legend in the first."""
+    axis.legend(fontsize=10)
+    figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
+    figure.supxlabel(below, fontsize=10)
+
+
+def idea(density: Float[np.ndarray, " prompt"], instruction: Bool[np.ndarray, " prompt"]) -> Figure:
+    """The profile on one prompt in three steps, and what an experiment moves instead."""
+    figure, axes = plt.subplots(2, 2, figsize=(WIDTH, 4.4), layout="constrained")
+    (tokens, bins), (ratio, moving) = axes
+    values, profile = relative_density(density), position_profile(density)
+    colours = np.where(instruction, COLOURS["tuned"], GREY)
+    tokens.bar(range(len(values)), values, color=colours, width=0.85)
+    tokens.set(title="1  density of each token", xlabel="token (orange: instruction)", xticks=[])
+    inside, ends = stretches(len(profile))
+    shade = np.select([inside, ends], ["0.25", "0.6"], "0.88")
+    bins.bar(range(1, 11), profile, color=shade, width=0.9)
+    bins.set(title="2  mean in ten equal bins", xlabel="bin, start to end", xticks=[1, 4, 7, 10])
+    heights = [profile[ends].mean(), profile[inside].mean()]
+    ratio.bar(["ends", "middle"], heights, color=["0.6", "0.25"], width=0.55)
+    found = middle_ratio(profile)
+    said = f"= {found:.2f}" if np.isfinite(found) else "(no ratio: empty ends)"
+    ratio.set(title=f"3  middle / ends {said}", ylim=(0, None))
+    for row, share in enumerate(SHARES.values()):
+        moving.barh(row, 1, color="0.88", height=0.55)
+        moving.barh(row, 0.16, left=0.84 * share, color=COLOURS["tuned"], height=0.55)
+    moving.set(title="4  or: move one instruction", xlabel="the same text, start to end", xticks=[])
+    moving.set_yticks(range(len(PLACES)), PLACES)
+    moving.invert_yaxis()
+    for axis in (tokens, bins, ratio):
+        axis.set_ylabel("relative density")
+    return figure
+
+
+def _places(axis: Axes, table: pd.DataFrame, label: str, low: float | None = 0) -> None:
+    """One measure by place: both models side by side, with intervals."""
+    for shift, model in ((-0.08, "base"), (0.08, "tuned")):
+        part = table[table["model"] == model].set_index("place").loc[list(PLACES)]
+        at = np.arange(len(PLACES)) + shift
+        error = [part["mean"] - part["low"], part["high"] - part["mean"]]
+        axis.errorbar(at, part["mean"], error, fmt=LINES[model], color=COLOURS[model],
+                      label=NAMES[model], ms=5, capsize=2.5, lw=1.6)  # fmt: skip
+    axis.set_xticks(range(len(PLACES)), [textwrap.fill(place, 8) for place in PLACES], fontsize=9)
+    axis.set_ylabel(f"{label}\n(n = {table['n'].iloc[0]})")
+    if low == 0:
+        axis.set_ylim(0, None)
+    axis.axvspan(0.5, 3.5, color="0.5", alpha=0.1, linewidth=0)
+
+
+def placement(panels: dict[str, pd.DataFrame], *, title: str = "") -> Figure:
+    """Measures of the same instruction by its place in the same text, with 95 % intervals.
+
+    A panel `(with, without)` of two tables draws both: the lower, without markers, is without it.
+    """
+    rows = -(-len(panels) // 2)
+    figure, axes = plt.subplots(
+        rows, 2, figsize=(WIDTH, 2.5 * rows + 0.5), squeeze=False, layout="constrained"
+    )
+    for axis, (label, table) in zip(axes.ravel(), panels.items(), strict=True):
+        whole, without = table if isinstance(table, tuple) else (table, None)
+        _places(axis, whole, label, 0 if without is None else None)
+        for model in COLOURS if without is not None else ():
+            part = without[without["model"] == model].set_index("place").loc[list(PLACES)]
+            axis.plot(range(len(PLACES)), part["mean"], ":", color=COLOURS[model], lw=2)
+    _heads(figure, axes[0, 0], title, "place of the instruction in the text (grey: the middle)")
+    return figure
+
+
 def _band(axis: Axes, part: pd.DataFrame, model: str) -> None:
-    bins = part["bin"].max()
-    at = (part["bin"] - 0.5) * 100 / bins
+    at = (part["bin"] - 0.5) * 100 / part["bin"].max()
     axis.fill_between(at, part["low"], part["high"], color=COLOURS[model], alpha=0.2, linewidth=0)
-    axis.plot(at, part["mean"], LINES[model], color=COLOURS[model], label=NAMES[model], ms=3.5)
+    axis.plot(at, part["mean"], LINES[model], color=COLOURS[model], label=NAMES[model], ms=4)
 
 
-def _legend(figure: Figure, axis: Axes) -> None:
-    handles, labels = axis.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=2)
-
-
-def profiles(bands: pd.DataFrame, *, by: str = "kind") -> Figure:
+def profiles(bands: pd.DataFrame, *, by: str = "kind", title: str = "") -> Figure:
     """Mean profiles with 95 % bands, a panel a data set (or other group), both models in each.
 
     Grey is the middle of the middle ratio; its ends are the first and the last 20 %.
     """
     groups = list(bands[by].unique())
     rows = -(-len(groups) // 3)
-    columns = -(-len(groups) // rows)
     figure, axes = plt.subplots(
-        rows, columns, figsize=(8.4, 2.6 * rows + 0.6), sharey=True, squeeze=False,
+        rows, min(3, len(groups)), figsize=(WIDTH, 2.5 * rows + 0.5), sharey=True, squeeze=False,
         layout="constrained",
     )  # fmt: skip
     for axis in axes.ravel()[len(groups) :]:
@@ -48,38 +114,37 @@ def profiles(bands: pd.DataFrame, *, by: str = "kind") -> Figure:
         for model in COLOURS:
             _band(axis, part[part["model"] == model], model)
         axis.axvspan(30, 70, color="0.5", alpha=0.1, linewidth=0)
-        axis.set_title(f"{group}\n(n = {part['n'].iloc[0]})", fontsize=9.5)
-        axis.set(xlim=(0, 100), xticks=[0, 20, 30, 70, 80, 100])
-        axis.set_xticklabels(["start", "20", "30", "70", "80", "end"], fontsize=8)
+        axis.set_title(f"{group}\n(n = {part['n'].iloc[0]})", fontsize=10, fontweight="normal")
+        axis.set(xlim=(0, 100), xticks=[5, 50, 95])
+        axis.set_xticklabels(["start", "middle", "end"])
     axes[0, 0].set_ylim(0, 1.05 * bands["high"].max())
     for axis in axes[:, 0]:
         axis.set_ylabel("relative density")
-    figure.supxlabel("place in the prompt (%)", fontsize=10)
-    _legend(figure, axes[0, 0])
+    _heads(figure, axes[0, 0], title, "place in the prompt")
     return figure
 
 
-def _places(axis: Axes, table: pd.DataFrame, label: str) -> None:
-    """One measure by place: both models side by side, with intervals."""
-    for shift, model in ((-0.08, "base"), (0.08, "tuned")):
-        part = table[table["model"] == model].set_index("place").loc[list(PLACES)]
-        at = np.arange(len(PLACES)) + shift
-        error = [part["mean"] - part["low"], part["high"] - part["mean"]]
-        axis.errorbar(at, part["mean"], error, fmt=LINES[model], color=COLOURS[model],
-                      label=NAMES[model], ms=4.5, capsize=2.5, lw=1.4)  # fmt: skip
-    names = [textwrap.fill(place, 8) for place in PLACES]
-    axis.set_xticks(range(len(PLACES)), names, fontsize=8)
-    axis.set_title(label, fontsize=9.5)
-    axis.set_ylim(0, None)
-    axis.axvspan(0.5, 3.5, color="0.5", alpha=0.1, linewidth=0)
-
-
-def placement(panels: dict[str, pd.DataFrame]) -> Figure:
-    """Measures of the same instruction by its place in the same context, with 95 % intervals."""
-    size = (8.4, 3.3)
-    figure, axes = plt.subplots(1, len(panels), figsize=size, squeeze=False, layout="constrained")
-    for axis, (label, table) in zip(axes[0], panels.items(), strict=True):
-        _places(axis, table, f"{textwrap.fill(label, 28)}\n(n = {table['n'].iloc[0]})")
-    figure.supxlabel("place of the instruction in the context", fontsize=10)
-    _legend(figure, axes[0, 0])
+def threshold(tables: dict[str, pd.DataFrame], *, title: str = "") -> Figure:
+    """The middle ratio of all prompts together for every threshold b that a table holds, with intervals."""
+    figure, axes = plt.subplots(
+        1, len(tables), figsize=(WIDTH, 2.9), sharey=True, squeeze=False, layout="constrained"
+    )
+    for axis, (name, table) in zip(axes[0], tables.items(), strict=True):
+        kept = profile_tables.thresholds(table)
+        found = pd.concat(
+            profile_tables.ratios(table.assign(kind=profile_tables.DATA_SETS[0]), threshold=b)
+            for b in kept
+        )
+        for model in COLOURS:
+            part = found[found["model"] == model]
+            axis.fill_between(
+                kept, part["low"], part["high"], color=COLOURS[model], alpha=0.2, lw=0
+            )
+            axis.plot(kept, part["ratio"], LINES[model], color=COLOURS[model], label=NAMES[model])
+        axis.axhline(1, color="0.1", linewidth=1)
+        axis.set_xticks(range(10))
+        axis.set_title(f"{name} (n = {part['n'].iloc[0]})", fontsize=10, fontweight="normal")
+    axes[0, 0].set_ylabel("middle / ends (1: level)")
+    axes[0, 0].set_ylim(0, None)
+    _heads(figure, axes[0, 0], title, "threshold b: only levels of importance above it count")
     return figure

@@ -1,37 +1,37 @@
-"""What chapter 2 reads of the placement experiment: measures, comparisons, models of effects.
+"""What chapter 2 reads of the placement experiment: measures of every item, and their comparisons.
 
 The item is the unit: it stands at five places, in both models. Only items that both models have
-finished are used; `missing` says how many are not. Density needs many response tokens, and expected
-answers are short, so the share of plain importance is the main measure (method.md, sections 1, 2, 5).
+finished are used; `read.missing` says how many are not. Density needs many response tokens, and expected
+answers are short, so the share of plain importance stands before it (method.md, sections 1, 2, 5).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import warnings
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from helpers.findings.positions.read import Placed, placed
 from helpers.methods.density import THRESHOLD, P, density, instruction_score, relative_density
 from helpers.methods.statistics import (
+    RESAMPLES,
     BadSample,
     Comparison,
     bootstrap_interval,
     compare_paired,
     holm,
+    mcnemar,
 )
 from helpers.models.roles import ROLES
+from helpers.pages.tables import show_p
 from helpers.prompts.placement import PLACES
 from helpers.store.store import Store
 
 MIDDLE, ENDS = PLACES[1:4], (PLACES[0], PLACES[-1])
-MEASURES = {
-    "share": "share of importance on the instruction",
-    "density": "mean relative density of the instruction",
-    "score": "instruction score",
-}
 MATCHED = "matched"  # own responses, both cut to the shorter one's length
 
 
@@ -39,8 +39,8 @@ def measure(one: Placed, columns: slice = slice(None)) -> dict:
     """Density and score of the instruction over some response tokens; NaN where there is none."""
     levels = one.normalised[:, columns]
     row = dict(id=one.id, kind=one.kind, place=one.place, model=one.model, response=one.response)
-    row |= dict(response_tokens=levels.shape[1], instruction_tokens=int(one.mask.sum()))
-    row |= dict(share=one.share, density=np.nan, score=np.nan, followed=one.followed)
+    row |= dict(response_tokens=levels.shape[1], followed=one.followed, share=one.share)
+    row |= dict(density=np.nan, score=np.nan)
     if levels.size:
         values = density(levels, P, threshold=THRESHOLD)
         row["density"] = float(relative_density(values)[one.mask].mean())
@@ -51,7 +51,7 @@ def measure(one: Placed, columns: slice = slice(None)) -> dict:
 def measures(store: Store) -> pd.DataFrame:
     """One row an item, place, model and response (own, expected, and own cut to equal length).
 
-    The share of importance of a cut response is not stored: it is missing there.
+    `followed` is that of the own response. The share of a cut response is not stored: it is missing.
     """
     everything = placed(store)
     rows = [measure(one) for one in everything]
@@ -76,13 +76,20 @@ def grid(table: pd.DataFrame, column: str, response: str = "expected") -> pd.Dat
 
 
 def by_place(table: pd.DataFrame, column: str, response: str = "expected") -> pd.DataFrame:
-    """Mean of a measure by place and model, with a 95 % bootstrap interval over items."""
+    """Mean of a measure by place and model, with a 95 % interval: Wilson's for a rate, bootstrap else."""
+    from statsmodels.stats.proportion import proportion_confint
+
     wide, rows = grid(table, column, response), []
     for model, place in product(ROLES, PLACES):
         values = wide[(model, place)]
-        low, high = bootstrap_interval(values)
-        row = dict(model=model, place=place, n=len(values), mean=values.mean())
-        rows.append(row | dict(low=low, high=high))
+        rate = column == "followed"
+        low, high = (
+            proportion_confint(int(values.sum()), len(values), method="wilson")
+            if rate
+            else bootstrap_interval(values)
+        )
+        row = dict(model=model, place=place, n=len(values), mean=float(values.mean()))
+        rows.append(row | dict(low=float(low), high=float(high)))
     return pd.DataFrame(rows)
 
 
@@ -93,39 +100,56 @@ def levels(losses: pd.DataFrame) -> pd.DataFrame:
     of the whole answer's probability: where that is nearly 0 there is little to lose. One row a model
     and place.
     """
-    whole = losses.assign(sum=losses["whole"] * losses["tokens"])
-    columns = ("whole", "without instruction", "without context", "instruction", "sum")
-    means = {column: by_place(whole, column) for column in columns}
-    loss = means["instruction"]
-    return pd.DataFrame(
-        {
-            "model": loss["model"],
-            "place": loss["place"],
-            "n": loss["n"],
-            "with the instruction": means["whole"]["mean"],
-            "without it": means["without instruction"]["mean"],
-            "without as much context": means["without context"]["mean"],
-            "lost with the instruction": loss["mean"],
-            "low": loss["low"],
-            "high": loss["high"],
-            "probability of the answer": np.exp(means["sum"]["mean"]),
-        }
-    )
+    losses = losses.assign(sum=losses["whole"] * losses["tokens"])
+    shown = by_place(losses, "instruction").rename(columns={"mean": "lost with the instruction"})
+    names = {
+        "whole": "with the instruction",
+        "without instruction": "without it",
+        "without context": "without as much context",
+        "context": "lost with as much context",
+    }
+    for column, name in names.items():
+        shown[name] = by_place(losses, column)["mean"]
+    return shown.assign(**{"probability of the answer": np.exp(by_place(losses, "sum")["mean"])})
 
 
-def family(cells: Iterable[tuple[pd.Series, pd.Series, str]], null_hypothesis: str) -> list:
-    """Paired comparisons of (a, b, label), b against a, under one null hypothesis; Holm."""
-    return holm(
-        [compare_paired(a, b, label=name, null_hypothesis=null_hypothesis) for a, b, name in cells]
-    )
+# --- comparisons: b against a, paired by item
 
 
-def _middle(wide: pd.DataFrame, model: str) -> pd.Series:
-    return wide[[(model, place) for place in MIDDLE]].mean(axis=1)
+def _flips(differences: np.ndarray) -> float:
+    """Two-sided p-value of a mean of differences by flipping their signs at random, seeded."""
+    if not differences.any():
+        return 1.0
+    mean = lambda x, axis: x.mean(axis=axis)  # noqa: E731
+    options = dict(permutation_type="samples", n_resamples=RESAMPLES, vectorized=True)
+    rng = np.random.default_rng(0)
+    return float(stats.permutation_test((differences,), mean, **options, rng=rng).pvalue)
+
+
+def paired(a: pd.Series, b: pd.Series, label: str, null_hypothesis: str) -> Comparison:
+    """Paired t, but rates of following: an item's takes few values, so signs are flipped instead."""
+    about = dict(label=label, null_hypothesis=null_hypothesis)
+    values = np.unique(np.concatenate([a, b]))
+    if set(values) <= {0.0, 1.0}:
+        return mcnemar(a, b, **about)
+    found = compare_paired(a, b, **about)
+    if len(values) > 7 or not found.possible:
+        return found
+    p = _flips((b - a).to_numpy())
+    return replace(found, p_value=p, test="sign flips of items, two-sided")
+
+
+def family(cells: list[tuple[pd.Series, pd.Series, str]], null_hypothesis: str) -> list[Comparison]:
+    """Comparisons of (a, b, label) under one null hypothesis, Holm-corrected together."""
+    return holm([paired(*cell, null_hypothesis) for cell in cells])
+
+
+def middle(wide: pd.DataFrame, model: str, places: tuple[str, ...] = MIDDLE) -> pd.Series:
+    return wide[[(model, place) for place in places]].mean(axis=1)
 
 
 def base_against_tuned(table: pd.DataFrame, column: str, response: str = "expected") -> list:
-    """Both models at each place, paired by item."""
+    """Both models at each place."""
     wide = grid(table, column, response)
     cells = [(wide[("base", place)], wide[("tuned", place)], place) for place in PLACES]
     return family(cells, f"both models have the same mean at this place ({column})")
@@ -141,22 +165,6 @@ def against_before(table: pd.DataFrame, column: str, response: str = "expected")
     return family(cells, f"the place makes no difference to the mean ({column})")
 
 
-def dips(wide: pd.DataFrame, column: str) -> list[tuple[Comparison, np.ndarray]]:
-    """Middle against ends in each model, and whether the two differ in that; with item differences."""
-    same = f"the mean is the same in the middle as at the ends ({column})"
-    found, changes = [], []
-    for model in ROLES:
-        ends, middle = wide[[(model, p) for p in ENDS]].mean(axis=1), _middle(wide, model)
-        found.append((ends, middle, f"{model}: middle against ends", same))
-        changes.append(middle - ends)
-    left = f"tuning leaves the difference of middle and ends as it was ({column})"
-    found.append((*changes, "base against tuned: middle minus ends", left))
-    return [
-        (compare_paired(a, b, label=label, null_hypothesis=null), (b - a).to_numpy())
-        for a, b, label, null in found
-    ]
-
-
 def against_each_end(table: pd.DataFrame, column: str, response: str = "expected") -> list:
     """The middle against either end alone: only where it is below both is there a dip.
 
@@ -164,12 +172,71 @@ def against_each_end(table: pd.DataFrame, column: str, response: str = "expected
     """
     wide = grid(table, column, response)
     cells = [
-        (wide[(model, end)], _middle(wide, model), f"{model}: middle against {end}")
+        (wide[(model, end)], middle(wide, model), f"{model}: middle against {end}")
         for model, end in product(ROLES, ENDS)
     ]
     return family(cells, f"the mean is the same in the middle as at this end ({column})")
 
 
 def middle_against_ends(table: pd.DataFrame, column: str, response: str = "expected") -> list:
-    """The dip in the middle of each model, and the change of it by tuning (paired, Holm)."""
-    return holm([one for one, _ in dips(grid(table, column, response), column)])
+    """The dip in the middle of each model, and the change of it by tuning, as one family."""
+    wide = grid(table, column, response)
+    same = f"the mean is the same in the middle as at the ends ({column})"
+    sides = {model: (middle(wide, model, ENDS), middle(wide, model)) for model in ROLES}
+    found = [paired(*sides[m], f"{m}: middle against ends", same) for m in ROLES]
+    changes = [inside - ends for ends, inside in sides.values()]
+    left = f"tuning leaves the difference of middle and ends as it was ({column})"
+    return holm([*found, paired(*changes, "base against tuned: middle minus ends", left)])
+
+
+def any_place(table: pd.DataFrame) -> pd.DataFrame:
+    """Does the place matter to following at all? Cochran's Q over the five places, one row a model."""
+    from statsmodels.stats.contingency_tables import cochrans_q
+    from statsmodels.stats.multitest import multipletests
+
+    wide, rows = grid(table, "followed", "own"), []
+    for model in ROLES:
+        values = wide[model][list(PLACES)].to_numpy(int)
+        varies = int((values.min(1) < values.max(1)).sum())  # only such items carry information
+        found = cochrans_q(values) if varies else None
+        row = {"items": len(values), "items that change with the place": varies}
+        row |= {"Q": found.statistic if varies else 0.0, "df": len(PLACES) - 1}
+        rows.append(row | {"p": float(found.pvalue) if varies else 1.0})
+    shown = pd.DataFrame(rows, index=list(ROLES))
+    shown["p (Holm)"] = multipletests(shown["p"], method="holm")[1]
+    return shown.assign(**{"null hypothesis": "it follows equally often at all five places"})
+
+
+def mixed_model(table: pd.DataFrame, column: str, response: str = "expected") -> pd.DataFrame:
+    """Place, model and both together with a random intercept an item: Wald tests, maximum likelihood.
+
+    Effects are coded as sums to zero; values are in units of their own spread, which tests do not feel.
+    """
+    import statsmodels.formula.api as smf
+
+    wide = grid(table, column, response)
+    long = wide.stack(["model", "place"], future_stack=True).rename("value").reset_index()
+    long["value"] /= long["value"].std() or 1.0  # small numbers stop the optimiser early
+    formula = "value ~ C(place, Sum) * C(model, Sum)"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of an item variance of 0, which the table shows
+        try:
+            fit = smf.mixedlm(formula, long, groups="id").fit(reml=False, method="powell")
+            spread = float(np.sqrt(fit.cov_re.iloc[0, 0] / fit.scale))
+        except np.linalg.LinAlgError:  # no variance between items: ordinary least squares
+            fit, spread = smf.ols(formula, long).fit(use_t=False), 0.0
+    names = ("C(place, Sum)", "C(model, Sum)", "C(place, Sum):C(model, Sum)")
+    found = fit.wald_test_terms(scalar=True).table.loc[list(names)]
+    nulls = ("all places have the same mean", "both models have the same mean")
+    return pd.DataFrame(
+        {
+            "items": len(wide),
+            "observations": len(long),
+            "Wald statistic": found["statistic"].astype(float).round(1).to_numpy(),
+            "df": found["df_constraint"].astype(int).to_numpy(),
+            "p": [show_p(float(p)) for p in found["pvalue"]],
+            "sd of items / of residuals": round(spread, 2),
+            "null hypothesis": [*nulls, "places differ by as much in both models"],
+        },
+        index=["place", "model", "place and model together"],
+    )

@@ -6,15 +6,27 @@ from functools import cache
 
 from matplotlib.figure import Figure
 
-from helpers.findings.positions import explorer, figures, followed, placed, profile_tables, read
+from helpers.findings.positions import explorer, figures, placed, profile_tables, read
+from helpers.findings.positions.profiles import OURS
 from helpers.pages.blocks import Block
 from helpers.pages.tables import comparison_table
 from helpers.store.store import Store
 
 
+def panels(measures, losses) -> dict:
+    """The four panels of the chapter's figure: what rests on the instruction, and what is followed."""
+    with_it, without = (placed.by_place(losses, name) for name in ("whole", "without instruction"))
+    return {
+        "lost when blanked,\nnats a token": placed.by_place(losses, "instruction"),
+        "log-probability of the\nanswer (dotted: blanked)": (with_it, without),
+        "share of importance\non the instruction": placed.by_place(measures, "share"),
+        "share of items followed": placed.by_place(measures, "followed", "own"),
+    }
+
+
 def _profiles(store: Store) -> list[Block]:
     profiles = cache(lambda: profile_tables.ours(store))
-    plain = cache(lambda: profiles()[profiles()["kind"] == profile_tables.OURS["plain"]])
+    plain = cache(lambda: profiles()[profiles()["kind"] == OURS["plain"]])
     return [
         Block(
             "Position profiles",
@@ -33,38 +45,41 @@ def _profiles(store: Store) -> list[Block]:
 
 
 def blocks(store: Store) -> list[Block]:
-    measures, responses = (
-        cache(lambda make=make: make(store)) for make in (placed.measures, followed.followed)
-    )
+    measures = cache(lambda: placed.measures(store))
+    losses = cache(lambda: read.losses(store))
+    ends = dict(names=("end", "middle"))
 
     def placement() -> Figure:
-        panels = {
-            f"{name}, expected answer": placed.by_place(measures(), column)
-            for name, column in (("share of importance", "share"), ("density", "density"))
-        }
-        return figures.placement(panels | {"share of items followed": followed.rates(responses())})
+        return figures.placement(panels(measures(), losses()))
 
-    ends = lambda: placed.against_each_end(measures(), "share")  # noqa: E731
+    def table(compare, tables, *column, **options) -> object:
+        return lambda: comparison_table(compare(tables(), *column), **options)
+
     return [
         *_profiles(store),
         Block(
             "One instruction at five places",
             placement,
-            "Three measures against the five places of the instruction, both models with 95 % "
-            "intervals: share of importance, relative density, share of items followed.",
+            "Four measures against the five places of the instruction, both models with 95 % "
+            "intervals: log-probability lost by blanking, its level, share of importance, share of "
+            "items followed.",
+        ),
+        Block(
+            "Log-probability lost with the instruction, by place",
+            table(placed.base_against_tuned, losses, "instruction"),
         ),
         Block(
             "Share of importance on the instruction, by place",
-            lambda: comparison_table(placed.base_against_tuned(measures(), "share")),
+            table(placed.base_against_tuned, measures, "share"),
         ),
         Block(
             "The middle against either end",
-            lambda: comparison_table(ends(), names=("end", "middle")),
+            table(placed.against_each_end, losses, "instruction", **ends),
         ),
         Block(
             "Log-probability of the expected answer, with and without the instruction",
-            lambda: placed.levels(read.losses(store)).round(4),
+            lambda: placed.levels(losses()).round(4),
         ),
-        Block("Following, by place", lambda: comparison_table(followed.by_place(responses()))),
+        Block("Following, by place", table(placed.base_against_tuned, measures, "followed", "own")),
         Block("Explore every item", lambda: explorer.from_store(store), widget=True),
     ]
