@@ -2,18 +2,6 @@
  *
  * S is held row by row, a row a prompt token, in whole levels of at most 255.
  */
-/* S[n][m] = ceil(L share), entries of at most b become 0; a share is one of its column's maximum, in
- * 65535ths. Where only some rows are `kept`, a column's maximum is that of the kept ones.
- */
-const normalise = (shares, columns, L, b, kept = null) => {
-  const most = new Uint16Array(columns).fill(kept ? 0 : 65535);
-  if (kept) shares.forEach((share, at) => { if (kept[Math.floor(at / columns)] && share > most[at % columns]) most[at % columns] = share; });
-  return Uint8Array.from(shares, (share, at) => {
-    const level = share && (!kept || kept[Math.floor(at / columns)]) ? Math.ceil((L * share) / most[at % columns]) : 0;
-    return level > b ? level : 0;
-  });
-};
-
 /* Every level to the power p, worked out once a p. */
 let powers = { p: null, table: null };
 const powersOf = (p) => {

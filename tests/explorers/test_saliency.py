@@ -10,7 +10,7 @@ from harness import put, saved, widget_page
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers.findings.recognition.explorer import SaliencyExplorer, pack_items, scales, shares
+from helpers.findings.recognition.explorer import SaliencyExplorer, levels, pack_items, sums
 from helpers.methods import density as method
 from helpers.methods.density import density, instruction_score, normalise
 
@@ -66,12 +66,16 @@ def page_file(tmp_path_factory):
     return widget_page(tmp_path_factory.mktemp("saliency"), SaliencyExplorer(ITEMS))
 
 
-def expected_score(found, role, levels=10, threshold=7, p=4, author=None, hidden=()):
+def matrix_of(found, role, author=None):
     own = author in (None, role)
-    importance = shares(found["models"][role]["importance"] if own else found["crossed"][role])
+    return found["models"][role]["importance"] if own else found["crossed"][role]
+
+
+def expected_score(found, role, threshold=7, p=4, author=None, hidden=()):
     kept = np.array([name not in hidden for name in found["roles"]])
     mask = np.array([name == "instruction" for name in found["roles"]])[kept]
-    return instruction_score(density(normalise(importance[kept], levels, threshold), p), mask)
+    normal = normalise(matrix_of(found, role, author)[kept], 10, threshold)
+    return instruction_score(density(normal, p), mask)
 
 
 def shown_score(page, role):
@@ -81,12 +85,11 @@ def shown_score(page, role):
 @pytest.mark.parametrize("found", ITEMS, ids=lambda found: found["id"])
 def test_scores_are_those_of_the_package(open_page, page_file, found):
     page = open_page(page_file, fragment=f"#saliency.prompt={found['id']}&{OWN}&{SCORE}")
-    for levels, threshold, p in [(10, 7, 4), (20, 0, 2), (6, 3, 5.5)]:
-        put(page, "L, levels", levels)
+    for threshold, p in [(7, 4), (0, 2), (3, 5.5)]:
         put(page, "b, threshold", threshold)
         put(page, "p, norm", p)
         for role in ("base", "tuned"):
-            wanted = expected_score(found, role, levels, threshold, p)
+            wanted = expected_score(found, role, threshold, p)
             assert shown_score(page, role) == pytest.approx(wanted, abs=0.006)
 
 
@@ -142,7 +145,8 @@ def test_shares_are_those_of_the_package(open_page, page_file, author, template)
             assert on == pytest.approx(
                 method.shares(signed["importance"], found["roles"])["instruction"]
             )
-        assert page.locator(f"[data-score={role}]").text_content() == f"{100 * on:.0f}\u00a0%"
+        told = page.locator(f"[data-score={role}]").text_content().removesuffix("\u00a0%")
+        assert float(told) == pytest.approx(100 * on, abs=0.9)
     rows = list(csv.reader(saved(page, "CSV").decode().splitlines()))
     assert float(rows[1][3]) == pytest.approx(each[0], abs=2e-3)
     assert len(rows) == 1 + inside.sum()
@@ -158,8 +162,8 @@ def test_levels_of_one_shared_response_are_saved_for_both_models(open_page, page
     assert "on the tuned model's response" in page.locator(".ex-heat svg").get_attribute(
         "aria-label"
     )
-    base = normalise(shares(ITEMS[0]["crossed"]["base"]), 10, 7)
-    tuned = normalise(shares(ITEMS[0]["models"]["tuned"]["importance"]), 10, 7)
+    base = normalise(ITEMS[0]["crossed"]["base"], 10, 7)
+    tuned = normalise(ITEMS[0]["models"]["tuned"]["importance"], 10, 7)
     rows = list(csv.reader(saved(page, "CSV").decode().splitlines()))[1:]
     found = np.array([row[4:] for row in rows], dtype=int)
     np.testing.assert_array_equal(found, np.hstack([base, tuned]))
@@ -264,10 +268,9 @@ def test_the_mean_over_all_prompts_follows_every_setting(open_page, page_file):
     agrees()
     put(page, "b, threshold", 2)
     put(page, "p, norm", 2)
-    put(page, "L, levels", 17)
-    agrees(levels=17, threshold=2, p=2)
+    agrees(threshold=2, p=2)
     page.get_by_role("group", name="response of").get_by_label("tuned").check()
-    agrees(levels=17, threshold=2, p=2, author="tuned")
+    agrees(threshold=2, p=2, author="tuned")
 
 
 def test_it_opens_at_the_running_example_or_another_that_is_named(open_page, page_file, tmp_path):
@@ -285,26 +288,15 @@ def test_it_opens_at_the_running_example_or_another_that_is_named(open_page, pag
     assert open_page(page_file).get_by_label("Prompt", exact=True).input_value() == "first-01"
 
 
-def test_the_threshold_stays_below_the_levels(open_page, page_file):
-    page = open_page(page_file, fragment=f"#{SCORE}")
-    put(page, "b, threshold", 9)
-    put(page, "L, levels", 2)
-    assert page.get_by_label("b, threshold").input_value() == "1"
-    assert "b is lowered to 1" in page.locator(".ex-say").text_content()
-    assert shown_score(page, "tuned") > 0 and "saliency.b=1" in page.url
-    again = open_page(page_file, fragment="#saliency.L=3&saliency.b=9")
-    assert again.get_by_label("b, threshold").input_value() == "2"
-
-
 @pytest.mark.parametrize(
-    "bad", ["L=2.5", "L=", "L=1e1", "L=0x9", "b=6.5", "b=-1", "b=", "p=3.3", "p=NaN", "p=9"]
+    "bad", ["b=1e1", "b=0x9", "b=10", "b=6.5", "b=-1", "b=", "p=3.3", "p=NaN", "p=9"]
 )
 def test_numbers_in_the_address_that_no_control_can_stand_at_are_not_taken(
     open_page, page_file, bad
 ):
     page = open_page(page_file, fragment=f"#saliency.{bad}&saliency.prompt=large&{SCORE}")
-    sliders = [page.get_by_label(name) for name in ("L, levels", "b, threshold", "p, norm")]
-    assert [one.input_value() for one in sliders] == ["10", "7", "4"]
+    sliders = [page.get_by_label(name) for name in ("b, threshold", "p, norm")]
+    assert [one.input_value() for one in sliders] == ["7", "4"]
     assert shown_score(page, "base") == pytest.approx(
         expected_score(ITEMS[3], "base", author="tuned"), abs=0.006
     )
@@ -321,7 +313,7 @@ def test_escape_releases_a_token(open_page, page_file):
 
 
 def test_a_click_holds_a_response_token_and_a_second_one_releases_it(open_page, page_file):
-    page = open_page(page_file)
+    page = open_page(page_file, fragment="#saliency.prompt=large")
     tokens = page.get_by_role("group", name="Response tokens").first.get_by_role("button")
     tokens.nth(1).click()
     tokens.nth(3).hover()
@@ -458,15 +450,13 @@ def test_a_token_of_one_shared_response_is_followed_in_both_models(open_page, pa
     page = open_page(page_file, fragment=f"#saliency.prompt=first-01&saliency.b=0&{SCORE}")
     page.get_by_role("group", name="Response tokens").first.get_by_role("button").nth(1).click()
     said = page.locator(".ex-say").text_content()
-    assert said.startswith("“tuned1” rests on: base: “") and "; tuned: “" in said
-    for role, own in (("base", False), ("tuned", True)):
-        found = ITEMS[0]
-        whole = found["models"][role]["importance"] if own else found["crossed"][role]
-        levels = normalise(shares(whole), 10, 0)[:, 1]
+    assert said.startswith("“tuned1” rests on (levels of 10): base: “") and "; tuned: “" in said
+    for role in ("base", "tuned"):
+        column = normalise(matrix_of(ITEMS[0], role, "tuned"))[:, 1]
         side = page.get_by_label(f"{role.title()} model", exact=True)
         chips = side.get_by_role("group", name="Prompt tokens").get_by_role("button")
         tinted = chips.evaluate_all("all => all.map(e => e.style.background !== '')")
-        assert tinted == (levels > 0).tolist()
+        assert tinted == (column > 0).tolist()
 
 
 def test_dots_stand_by_what_tuning_changed_and_open_their_prompt(open_page, page_file):
@@ -542,15 +532,17 @@ def test_a_broken_explorer_says_so_in_its_place(open_page, tmp_path):
 
 @settings(max_examples=40)
 @given(rows=st.integers(1, 9), columns=st.integers(2, 7), seed=st.integers(0, 99))
-def test_packing_keeps_ten_levels_exactly_and_all_else_closely(rows, columns, seed):
-    base = item("x", seed, rows, columns)["models"]["base"]["importance"]
-    packed = shares(base)
-    np.testing.assert_array_equal(normalise(packed), normalise(base))
-    positive = base.clip(min=0)
-    share = positive / np.where(positive.max(0) > 0, positive.max(0), 1)
-    assert np.abs(packed / 65535 - share).max() < 2e-5
-    assert ((packed > 0) == (base > 0)).all()
-    assert np.abs(scales(base) / 65535 - positive.max(0) / positive.max()).max() < 1e-5
+def test_packing_keeps_ten_levels_with_and_without_the_template(rows, columns, seed):
+    found = item("x", seed, rows, columns)["models"]["base"]["importance"]
+    roles = np.random.default_rng(seed).choice(["template", "input"], rows)
+    whole, more = levels(found, list(roles))
+    np.testing.assert_array_equal(whole, normalise(found))
+    inside = roles != "template"
+    if inside.any():
+        np.testing.assert_array_equal((whole + more)[inside], normalise(found[inside]))
+    assert more.min() >= 0 and not more[~inside].any()
+    each = found.clip(min=0).sum(1)
+    assert np.abs(sums(found) / 255 - each / (each.max() or 1)).max() < 0.003
 
 
 def test_a_matrix_of_another_shape_is_refused():

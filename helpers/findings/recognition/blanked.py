@@ -26,6 +26,7 @@ from helpers.prompts.prompt import Encoded, Prompt
 from helpers.store.origin import inputs_hash
 from helpers.store.store import Part, Store
 
+TIMES = ("times less likely", "low", "high")
 COLUMNS = ("id", "kind", "segment", "way", "loss", "segment_tokens", "response_tokens")
 
 
@@ -119,11 +120,6 @@ def times_less_likely(table: pd.DataFrame, way: str = "zero") -> pd.DataFrame:
             continue
         mean, (low, high) = wide[role].mean(), bootstrap_interval(wide[role])
         row = {"blanked": segment, "setting": WHERE[setting], "response": WHOSE[response]}
-        row |= {
-            "model": role,
-            "n": len(wide),
-            "nats a token": mean,
-            "times less likely": np.exp(mean),
-        }
-        rows.append(row | {"low": np.exp(low), "high": np.exp(high)})
+        row |= {"model": role, "n": len(wide), "nats a token": mean}
+        rows.append(row | dict(zip(TIMES, np.exp([mean, low, high]), strict=True)))
     return pd.DataFrame(rows)

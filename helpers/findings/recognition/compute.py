@@ -133,13 +133,7 @@ def _blocks(
 ) -> Iterator[Part]:  # fmt: skip
     """The parts of one condition: importance of every block of prompts."""
     for number, _, codes, own in answered(pair, store, prompts, setting, author):
-        yield Part(
-            part_name(setting, model, author, number),
-            partial(_explain_block, pair, model, codes, own),
-            {
-                "inputs": inputs_hash(
-                    [[code.ids, ids] for code, ids in zip(codes, own, strict=True)]
-                )
-            },
-            about,
-        )
+        read = [[code.ids, ids] for code, ids in zip(codes, own, strict=True)]
+        make = partial(_explain_block, pair, model, codes, own)
+        source = {"inputs": inputs_hash(read)}
+        yield Part(part_name(setting, model, author, number), make, source, about)

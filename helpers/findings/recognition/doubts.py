@@ -21,15 +21,13 @@ from helpers.store.store import Store
 AXIS = "tuned minus base, in standard deviations (Hedges' g, 95 % interval)"
 ALL = (*ROLES, "own")
 HERE = ("instruction", "template")
-ASKED = ("response", "template", "score", "segments", "blanking", "erasure")  # of the claim itself
+ASKED = ("response", "template", "score", "gradient")  # of the claim itself
 HEADINGS = {
     "response": "Whose response is read? (share)",
     "template": "Is it the template? (share)",
     "placebo": "Is it any part of the prompt? (share)",
-    "score": "Is it the measure? The paper's score",
-    "segments": "The same without template tokens",
-    "blanking": "Is it the gradient? Exact blanking (nats)",
-    "erasure": "Exact erasure, token by token",
+    "score": "Is it the measure? (the paper's score)",
+    "gradient": "Is it the gradient? (exact, without it)",
     "length": "Is it the length? (score)",
     "followed": "Do responses that follow score higher?",
 }
@@ -37,9 +35,8 @@ HEADINGS = {
 
 def standardised(found: Comparison) -> Comparison:
     """The same comparison in standard deviations; as it is where it was not tested."""
-    scale = found.effect_size / found.difference if found.difference else np.nan
-    low, high = found.low * scale, found.high * scale
-    return replace(found, difference=found.effect_size, low=low, high=high)
+    by = found.effect_size / found.difference if found.difference else np.nan
+    return replace(found, difference=found.effect_size, low=found.low * by, high=found.high * by)
 
 
 def doubts(store: Store, erased: Sequence[Comparison] = ()) -> dict[str, list[Comparison]]:
@@ -49,18 +46,21 @@ def doubts(store: Store, erased: Sequence[Comparison] = ()) -> dict[str, list[Co
     answer yet is left out.
     """
     table, chosen = segments.read_segments(store), segments.chosen
-    share = segments.family(table, "share")
+    share, losses = segments.family(table, "share"), blanked.held(store)
     shown = {"response": chosen(share, {"share": HERE}, ALL)}
-    shown["template"] = chosen(share, {"plain text": ("instruction", "plain")}, ALL)
+    shown["template"] = chosen(share, {"plain text": ("instruction", "plain")}, ROLES)
     placebos = {one: (one, "template") for one in segments.SEGMENTS[1:]}
-    shown["placebo"] = chosen(share, placebos, ROLES)
-    for key, reading in (("score", "all rows"), ("segments", "segments alone")):
-        shown[key] = chosen(segments.family(table, reading), {"score": HERE}, ALL)
-    losses = blanked.held(store)
-    if losses is not None:
-        shown["blanking"] = chosen(blanked.families(losses)["zero"], {"loss": HERE}, ALL)
-    shown["erasure"] = [replace(one, label="share, the tuned's response") for one in erased]
-    shown["length"] = tables.length_controls(store)[1:]
+    shown["placebo"] = chosen(share, placebos, ROLES[1:])
+    shown["score"] = [
+        *chosen(segments.family(table, "all rows"), {"all tokens": HERE}, ALL),
+        *chosen(segments.family(table, "segments alone"), {"no template": HERE}, ROLES),
+    ]
+    exact = [] if losses is None else blanked.families(losses)["zero"]
+    shown["gradient"] = [
+        *chosen(exact, {"blanking": HERE}, ROLES),
+        *(replace(one, label="erasure, the tuned's response") for one in erased),
+    ]
+    shown["length"] = tables.length_controls(store)[2:]
     shown["followed"] = tables.followed_against_not(tables.own(scores(store)))
     return {key: found for key, found in shown.items() if found}
 

@@ -1,9 +1,9 @@
 /* Chapter 1's explorer: which prompt tokens does a response rest on?
  *
  * The page holds the importance of every prompt for both models on their own and on each other's
- * response: shares of each column's maximum, and the maxima. Share of importance, S, density and score
- * are computed here whenever the measure, L, b, p or the rows that count change; what blanking a segment
- * takes is stored as it is. `compact`: one prompt, one control.
+ * response: S in ten levels, with and without the template's rows, and the sum of each prompt token.
+ * Share of importance, density and score are computed here whenever the measure, b, p or the rows that
+ * count change; what blanking a segment takes is stored as it is. `compact`: one prompt, one control.
  */
 const ROLES = { i: "instruction", c: "context", x: "input", q: "cue", t: "template" };
 const NAMES = ["base", "tuned"];
@@ -12,6 +12,7 @@ const SIMPLY = { share: "by its gradient", blanking: "by blanking, exactly" };
 const RESPONSES = [["tuned", "tuned"], ["base", "base"], ["own", "each model itself"]];
 const TEMPLATE = [["hidden", ""], ["shown", ""]];
 const NO_CROSSED = "This prompt is explained on each model's own response alone.";
+const LEVELS = 10;
 const MOST_ROWS = 200; // of the heat map
 const ROW = 15;
 
@@ -21,9 +22,9 @@ const nats = (value) => fixed(value).replace("-", "−");
 const likely = (loss) => `${fixed(Math.exp(Math.abs(loss)), 1)} times ${loss < 0 ? "more" : "less"} likely`;
 /* What each measure says of a prompt, of a token, and of a token for a response token. */
 const TOLD = {
-  share: { lead: "Share of the importance on the instruction", column: "share", value: percent, token: percent, cell: (t) => percent(t), ends: ["none", "the largest share"],
+  share: { lead: "Share of the importance on the instruction", column: "share", value: percent, token: percent, ends: ["none", "the largest share"],
     hint: "Tinted: the share of all importance that a token of the prompt has." },
-  score: { lead: "Instruction score", column: "density", value: fixed, token: (t) => `density ${fixed(t)}`, cell: (t, L) => String(Math.round(t * L)), ends: ["density 0", "1 (the prompt's largest)"],
+  score: { lead: "Instruction score", column: "density", value: fixed, token: (t) => `density ${fixed(t)}`, ends: ["density 0", "1 (the prompt's largest)"],
     hint: "Tinted: how many tokens of the response rest on a token of the prompt." },
   blanking: { lead: "A token without the instruction", column: "nats lost", value: likely, token: (t) => `${nats(t)} nats`, ends: ["nothing lost", "the most"],
     hint: "Tinted: how much less likely the response becomes when a whole segment is blanked. No gradient is used." },
@@ -33,24 +34,25 @@ const TOLD = {
  * model makes of one response, its own or the other's where the item is `crossed`.
  */
 const unpacker = async (data) => {
-  const [texts, shares, scales] = await Promise.all([inflateJson(data.texts), inflate(data.shares, Uint16Array), inflate(data.scales, Uint16Array)]);
+  const [texts, levels, more, sums] = await Promise.all([inflateJson(data.texts), inflate(data.levels), inflate(data.more), inflate(data.sums)]);
   const text = (numbers) => numbers.map((n) => texts.words[n]);
   const items = data.items.map((item, k) => ({ ...item, t: texts.prompt[k], r: texts.roles[k], m: { base: texts.base[k], tuned: texts.tuned[k] }, blanked: texts.blanked[k] }));
-  let [at, column] = [0, 0];
+  let [at, row] = [0, 0];
   for (const item of items) {
     item.start = {};
     const pairs = [["base", "base"], ["tuned", "tuned"], ["base", "tuned"], ["tuned", "base"]];
     for (const [reader, author] of pairs.slice(0, item.crossed ? 4 : 2)) {
       const columns = item.m[author].length;
-      item.start[`${reader} on ${author}`] = [at, column];
-      [at, column] = [at + item.t.length * columns, column + columns];
+      item.start[`${reader} on ${author}`] = [at, row];
+      [at, row] = [at + item.t.length * columns, row + item.t.length];
     }
     item.text = shown(text(item.t.filter((_, n) => item.r[n] !== "t")).join("").replace(/\s+/g, " ").trim());
     item.found = `${item.text} ${item.id} ${item.place}`.toLowerCase();
   }
   const reading = (item, reader, author) => {
-    const [[start, first], columns] = [item.start[`${reader} on ${author}`], item.m[author].length];
-    return { columns, shares: shares.subarray(start, start + item.t.length * columns), scales: scales.subarray(first, first + columns), blanked: item.blanked?.[`${reader} on ${author}`] };
+    const [[start, first], columns, rows] = [item.start[`${reader} on ${author}`], item.m[author].length, item.t.length];
+    const of = (all) => all.subarray(start, start + rows * columns);
+    return { columns, levels: of(levels), more: of(more), sums: sums.subarray(first, first + rows), blanked: item.blanked?.[`${reader} on ${author}`] };
   };
   const open = (item) => ({ ...item, tokens: text(item.t), parts: partsOf(text(item.t)),
     responses: Object.fromEntries(NAMES.map((name) => [name, { tokens: text(item.m[name]), parts: partsOf(text(item.m[name])) }])) });
@@ -60,25 +62,23 @@ const unpacker = async (data) => {
 /* One reading of a prompt by a measure: `value` says what the instruction has, `tokens` what each token
  * has, `cell(n, m)` what a token has for a response token. Rows that do not count leave before all else.
  */
-const explain = ({ shares, scales, columns, blanked }, item, { measure, L, b, p, template }) => {
+const explain = ({ columns, levels, more, sums, blanked }, item, { measure, b, p, template }) => {
   const kept = Array.from(item.r, (role) => template === "shown" || role !== "t");
-  const sum = (tokens) => tokens.reduce((total, value, n) => (item.r[n] === "i" ? total + value : total), 0);
   if (measure === "blanking") {
     const tokens = Float64Array.from(item.r, (role) => blanked?.[ROLES[role]] ?? NaN);
     return { tokens, columns, cell: () => 0, value: blanked?.instruction ?? NaN };
   }
+  const S = template === "shown" ? levels : levels.map((level, at) => (kept[Math.floor(at / columns)] ? level + more[at] : 0));
+  const least = measure === "score" ? b : 0;
+  const cell = (n, m) => (S[n * columns + m] > least ? S[n * columns + m] / LEVELS : 0);
   if (measure === "score") {
-    const S = normalise(shares, columns, L, b, template === "shown" ? null : kept);
-    const tokens = relative(density(S, item.t.length, columns, p));
-    return { tokens, columns, cell: (n, m) => S[n * columns + m] / L, value: columns ? scoreOf(tokens, item.r) : NaN };
+    const tokens = relative(density(S, item.t.length, columns, p, b));
+    return { tokens, columns, cell, value: columns ? scoreOf(tokens, item.r) : NaN };
   }
-  const tokens = new Float64Array(item.t.length);
-  shares.forEach((share, at) => { const n = Math.floor(at / columns); if (kept[n]) tokens[n] += share * scales[at % columns]; });
-  const whole = tokens.reduce((a, b) => a + b, 0);
-  const totals = [];
-  const total = (m) => (totals[m] ??= tokens.reduce((all, _, n) => (kept[n] ? all + shares[n * columns + m] : all), 0));
-  return { tokens: tokens.map((value) => (whole ? value / whole : 0)), columns,
-    cell: (n, m) => (kept[n] && total(m) ? shares[n * columns + m] / total(m) : 0), value: whole ? sum(tokens) / whole : NaN };
+  const own = Float64Array.from(sums, (value, n) => (kept[n] ? value : 0));
+  const whole = own.reduce((a, c) => a + c, 0);
+  const tokens = own.map((value) => (whole ? value / whole : 0));
+  return { tokens, columns, cell, value: whole ? tokens.reduce((sum, value, n) => (item.r[n] === "i" ? sum + value : sum), 0) : NaN };
 };
 
 const render = async ({ model, el }) => {
@@ -91,17 +91,15 @@ const render = async ({ model, el }) => {
   const choices = () => items.filter(passes).map((item) => [item.id, `${opening(item)} · ${item.id}`]);
   const blankable = items.some((item) => item.blanked);
   const measures = MEASURES.filter(([key]) => (key !== "blanking" || blankable) && (key !== "score" || !compact));
-  const isOf = (keys) => keys.some((key) => link.get(key, "")); // a link to a setting of the paper's measure
-  const L = link.bounded("L", 2, 20, 10);
+  const isSet = ["b", "p"].some((key) => link.get(key, "")); // a link to a setting of the paper's measure
   const state = {
     prompt: link.known("prompt", items.map((item) => [item.id]), model.get("data").opening),
     find: link.words("find"),
-    measure: link.known("measure", measures, !compact && isOf(["L", "b", "p"]) ? "score" : "share"),
+    measure: link.known("measure", measures, !compact && isSet ? "score" : "share"),
     model: link.known("model", NAMES.map((one) => [one])),
     response: link.known("response", RESPONSES, items.some((item) => item.crossed) ? "tuned" : "own"),
     template: link.known("template", TEMPLATE),
-    L,
-    b: link.bounded("b", 0, L - 1, Math.min(7, L - 1)),
+    b: link.bounded("b", 0, LEVELS - 1, 7),
     p: link.bounded("p", 1, 8, 4, 0.5),
   };
   const itemOf = (id) => items.find((item) => item.id === id);
@@ -148,20 +146,20 @@ const render = async ({ model, el }) => {
 
   const describe = () => {
     if (!picked.side) return say("");
-    const worth = (t) => told().cell(t, state.L);
+    const worth = (t) => `${Math.round(t * LEVELS)}`;
     const strongest = (parts, value) =>
-      parts.map((part, k) => [value(k), part.name]).filter(([t]) => t && !/^0\D*$/.test(worth(t))).sort((x, y) => y[0] - x[0])
+      parts.map((part, k) => [value(k), part.name]).filter(([t]) => t).sort((x, y) => y[0] - x[0])
         .slice(0, 5).map(([t, token]) => `${quoted(token)} ${worth(t)}`).join(", ") || "nothing above the threshold";
     const touched = panels.filter(touches);
     const each = (text) => touched.map((panel) => `${touched.length > 1 ? `${panel.key}: ` : ""}${text(panel)}`).join("; ");
     if (picked.side === "response") {
-      return say(`${quoted(touched[0].answer.parts[picked.at].name)} rests on: ${each((panel) => strongest(prompt.parts, (n) => panel.cell(n, picked.at)))}.`);
+      return say(`${quoted(touched[0].answer.parts[picked.at].name)} rests on (levels of ${LEVELS}): ${each((panel) => strongest(prompt.parts, (n) => panel.cell(n, picked.at)))}.`);
     }
     if (measure() === "blanking") {
       const loss = ({ key }) => found[key].tokens[picked.at];
       return say(`Without the ${ROLES[prompt.r[picked.at]]} a token of the response is ${each((panel) => `${likely(loss(panel))} (${nats(loss(panel))} nats)`)}.`);
     }
-    return say(`${quoted(prompt.parts[picked.at].name)} feeds: ${each((panel) => strongest(panel.answer.parts, (m) => panel.cell(picked.at, m)))}.`);
+    return say(`${quoted(prompt.parts[picked.at].name)} feeds (levels of ${LEVELS}): ${each((panel) => strongest(panel.answer.parts, (m) => panel.cell(picked.at, m)))}.`);
   };
 
   /* Arrow keys walk along a row of tokens; one of them is in the tab order. */
@@ -225,7 +223,7 @@ const render = async ({ model, el }) => {
       for (const side of ["prompt", "response"]) {
         const { chips, at } = panel[side];
         if (!at.length) continue;
-        const said = (k, t) => (side === "response" || byToken ? told().cell(t, state.L) : told().token(found[panel.key].tokens[at[k]]));
+        const said = (k, t) => (side === "response" || byToken ? `S ${Math.round(t * LEVELS)}` : told().token(found[panel.key].tokens[at[k]]));
         panel[side].paint(tints[side], panel.colour, (chip, k, t) => {
           chip.ariaLabel = `${(side === "prompt" ? prompt : panel.answer).parts[at[k]].name}${side === "prompt" ? `, ${ROLES[prompt.r[at[k]]]}` : ""}${t ? `, ${said(k, t)}` : ""}`;
         });
@@ -270,7 +268,7 @@ const render = async ({ model, el }) => {
         if (t) shades.set(t, `${shades.get(t) ?? ""}M${x + m * cell} ${y + k * ROW}h${cell - 1}v${ROW - 1}h${1 - cell}z`);
       }));
       return [...named, label(panel.title, { x, y: y - top + 12, "font-weight": 700 }), ...heads, svg("path", { d: lines(x, y, panel.answer.tokens.length), stroke: ink(), "stroke-opacity": 0.12 }),
-        ...Array.from(shades, ([t, d]) => svg("path", { d, fill: rgb(panel.colour(t)), "data-level": Math.round(t * state.L) }))];
+        ...Array.from(shades, ([t, d]) => svg("path", { d, fill: rgb(panel.colour(t)), "data-level": Math.round(t * LEVELS) }))];
     });
     heatNote.textContent = rows.length < rowsKept().length ? `The ${MOST_ROWS} of ${rowsKept().length} prompt tokens with the largest density; the CSV has all.` : "";
     const width = left + columns * cell + gap * (across ? panels.length - 1 : 0) + 44;
@@ -299,11 +297,10 @@ const render = async ({ model, el }) => {
   const drawPicture = () => { if (!compact) canvas.replaceChildren(picture()); };
 
   const rows = () => {
-    const worth = (t) => (measure() === "score" ? Math.round(t * state.L) : fixed(t, 4));
     const digits = measure() === "score" ? 2 : 4;
-    const cells = measure() === "blanking" ? [] : panels.flatMap((panel) => panel.answer.parts.map((part, m) => ({ panel, m, head: `${measure() === "score" ? "S" : "share"} ${panel.key}: ${part.name}` })));
+    const cells = measure() === "blanking" ? [] : panels.flatMap((panel) => panel.answer.parts.map((part, m) => ({ panel, m, head: `S ${panel.key}: ${part.name}` })));
     const head = ["prompt token", "role", ...NAMES.map((one) => `${told().column} ${one}`), ...cells.map((one) => one.head)];
-    return [head, ...rowsKept().map((n) => [prompt.parts[n].name, ROLES[prompt.r[n]], ...NAMES.map((one) => fixed(found[one].tokens[n], digits)), ...cells.map(({ panel, m }) => worth(panel.cell(n, m)))])];
+    return [head, ...rowsKept().map((n) => [prompt.parts[n].name, ROLES[prompt.r[n]], ...NAMES.map((one) => fixed(found[one].tokens[n], digits)), ...cells.map(({ panel, m }) => Math.round(LEVELS * panel.cell(n, m)))])];
   };
   const tableBox = drawer("The same as a table", () => rows().map((row) => row.slice(0, 4)));
 
@@ -321,7 +318,7 @@ const render = async ({ model, el }) => {
   const effects = new Map();
   const run = pieces();
   const fillEffects = () => {
-    const setting = { measure: measure(), L: state.L, b: state.b, p: state.p, template: state.template };
+    const setting = { measure: measure(), b: state.b, p: state.p, template: state.template };
     const [one, key] = [shared(), [...Object.values(setting), shared()].join("/")];
     const among = counted.filter((item) => item.crossed || !one);
     const pairs = [];
@@ -373,18 +370,10 @@ const render = async ({ model, el }) => {
     return choose(left.some(([key]) => key === state.prompt) ? state.prompt : left[0][0]);
   };
   const set = (key, after) => (value) => { state[key] = value; after(); };
-  const moveL = (value) => {
-    state.L = value;
-    const lowered = thresholdSlider.limit(value - 1) < state.b;
-    if (lowered) state.b = value - 1;
-    recompute();
-    if (lowered) say(`b is lowered to ${state.b}: it must be below L.`);
-  };
   const responseChoice = choice("Explained on the response of", RESPONSES, state.response, set("response", show));
   responseChoice.hidden = !items.some((item) => item.crossed);
   const templateBox = checkbox("Template tokens", state.template === "shown", (on) => { state.template = on ? "shown" : "hidden"; show(); });
   templateBox.hidden = !items.some((item) => item.r.includes("t"));
-  const thresholdSlider = slider("b, threshold", { min: 0, max: state.L - 1, step: 1, value: state.b }, set("b", recompute));
   const finder = search("Find a prompt", state.find, set("find", refilter));
   const clearSearch = () => { state.find = finder.control.value = ""; };
 
@@ -415,9 +404,9 @@ const render = async ({ model, el }) => {
   const named = measures.map(([key, text]) => [key, compact ? SIMPLY[key] : text]);
   const measureChoice = choice(compact ? "What the response rests on" : "Measured as", named, state.measure, set("measure", show));
   const settings = folded(el, "Settings of the paper's measure", {}, h("div", { class: "ex-row" },
-    slider("L, levels", { min: 2, max: 20, step: 1, value: state.L }, moveL), thresholdSlider,
+    slider("b, threshold", { min: 0, max: LEVELS - 1, step: 1, value: state.b }, set("b", recompute)),
     slider("p, norm", { min: 1, max: 8, step: 0.5, value: state.p }, set("p", recompute))));
-  const pictureBox = folded(el, "", { ontoggle: drawPicture }, heatNote, canvas);
+  const pictureBox = h("details", { ontoggle: drawPicture }, h("summary", {}), heatNote, canvas);
   const modelChoice = choice("Model", [["base", "base, before tuning"], ["tuned", "tuned"]], state.model, set("model", show));
   const whole = () => [
     h("div", { class: "ex-row" }, finder, promptSelect),

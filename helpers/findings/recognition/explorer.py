@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 import traitlets
 
-from helpers.methods.density import normalise
+from helpers.methods.density import LEVELS, TEMPLATE, normalise
 from helpers.pages.example import RUNNING
 from helpers.pages.explorer import BookWidget, module, number_words, squeeze, squeeze_json
 
@@ -22,25 +22,24 @@ LETTERS = {"instruction": "i", "context": "c", "input": "x", "cue": "q", "templa
 Compute = Callable[[str, Callable[[float], None]], dict]
 
 
-def shares(importance: np.ndarray) -> np.ndarray:
-    """Positive importance as whole 65535ths of each column's maximum, the rest as 0.
+def levels(importance: np.ndarray, roles: list[str]) -> tuple[np.ndarray, np.ndarray]:
+    """S of ten levels over all rows, and what is added to it over the segments' rows alone.
 
-    S depends on nothing else. Rounding keeps S at ten levels exactly as it is.
+    Without the template's rows no level of a segment falls; theirs become 0, which is not stored.
     """
-    if not importance.size:
-        return np.zeros(importance.shape)
-    positive = np.asarray(importance, dtype=float).clip(min=0)
-    largest = positive.max(0, keepdims=True)
-    steps = np.rint(65535 * positive / np.where(largest > 0, largest, 1))
-    levels = normalise(importance, 10).astype(float)
-    low, high = np.floor((levels - 1) * 6553.5) + 1, np.floor(levels * 6553.5)
-    return np.where(levels > 0, np.clip(steps, low, high), 0)
+    found, inside = np.asarray(importance, dtype=float), np.array(roles) != TEMPLATE
+    whole, alone = np.zeros((2, *found.shape), dtype=int)
+    if found.size:
+        whole[:] = normalise(found, LEVELS)
+    if found[inside].size:
+        alone[inside] = normalise(found[inside], LEVELS)
+    return whole, np.where(inside[:, None], alone - whole, 0)
 
 
-def scales(importance: np.ndarray) -> np.ndarray:
-    """Each column's largest importance, as whole 65535ths of the largest of all."""
-    largest = np.asarray(importance, dtype=float).clip(min=0).max(0, initial=0)
-    return np.rint(65535 * largest / (largest.max(initial=0) or 1))
+def sums(importance: np.ndarray) -> np.ndarray:
+    """Each prompt token's positive importance, as whole 255ths of the largest."""
+    found = np.asarray(importance, dtype=float).clip(min=0).sum(1)
+    return np.rint(255 * found / (found.max(initial=0) or 1))
 
 
 def pack_items(prompts: list[dict], added: int = 0, opening: str = RUNNING) -> dict:
@@ -69,13 +68,15 @@ def pack_items(prompts: list[dict], added: int = 0, opening: str = RUNNING) -> d
         "tuned": numbered[2::3],
         "blanked": [item.get("blanked") for item in prompts],
     }
-    matrices = [matrix for item in prompts for matrix in _matrices(item)]
+    read = [(matrix, item["roles"]) for item in prompts for matrix in _matrices(item)]
+    packed = [levels(*one) for one in read]
     named = [item["id"] for item in prompts]
     return {
         "items": items,
         "texts": squeeze_json(texts),
-        "shares": squeeze(np.concatenate([shares(one).ravel() for one in matrices]), "<u2"),
-        "scales": squeeze(np.concatenate([scales(one) for one in matrices]), "<u2"),
+        "levels": squeeze(np.concatenate([whole.ravel() for whole, _ in packed]), "u1"),
+        "more": squeeze(np.concatenate([more.ravel() for _, more in packed]), "u1"),
+        "sums": squeeze(np.concatenate([sums(matrix) for matrix, _ in read]), "u1"),
         "added": added,
         "opening": opening if opening in named else named[0],
     }

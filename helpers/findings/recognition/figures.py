@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from helpers.findings.recognition.read import Explained
+from helpers.findings.recognition.read import WHOSE, Explained
 from helpers.methods.density import LEVELS, TEMPLATE, THRESHOLD, P, density, normalise
 from helpers.pages.style import COLOURS, GREY, WIDTH
 
@@ -29,7 +29,7 @@ def steps(item: Explained) -> Figure:
     levels, cut = normalise(found), normalise(found, threshold=THRESHOLD)
     rows, column = np.arange(len(tokens)), int((cut > 0).sum(axis=0).argmax())
     figure, axes = plt.subplots(
-        1, 4, figsize=(WIDTH, 0.9 + 0.19 * len(rows)), sharey=True, width_ratios=[1.1, 1, 1, 2]
+        1, 4, figsize=(WIDTH, 0.8 + 0.165 * len(rows)), sharey=True, width_ratios=[1.1, 1, 1, 2]
     )
     values = found[:, column] / np.abs(found[:, column]).max()
     for axis, bars in zip(axes, (values, levels[:, column], cut[:, column]), strict=False):
@@ -58,8 +58,8 @@ def steps(item: Explained) -> Figure:
 
 
 def each_prompt(wides: dict[str, pd.DataFrame], *, label: str) -> Figure:
-    """Every prompt a dot, base against tuned, a panel a response; above the line the tuned is higher."""
-    figure, axes = plt.subplots(1, len(wides), figsize=(WIDTH, 3.7), sharex=True, sharey=True)
+    """Every prompt a dot, base against tuned, a panel a response (a key of WHOSE)."""
+    figure, axes = plt.subplots(1, len(wides), figsize=(WIDTH, 3.4), sharex=True, sharey=True)
     for axis, (name, wide) in zip(np.atleast_1d(axes), wides.items(), strict=True):
         above = (wide["tuned"] > wide["base"]).to_numpy()
         colours = np.where(above, COLOURS["tuned"], COLOURS["base"])
@@ -67,7 +67,8 @@ def each_prompt(wides: dict[str, pd.DataFrame], *, label: str) -> Figure:
         axis.plot(wide["base"].mean(), wide["tuned"].mean(), "+", color="0.1", ms=16, mew=2)
         axis.axline((0, 0), slope=1, color="0.1", linewidth=1)
         axis.set(
-            title=f"{name}\n{above.sum()} of {len(wide)} above the line", xlabel=f"{label}, base"
+            title=f"{WHOSE[name]}\n{above.sum()} of {len(wide)} above the line",
+            xlabel=f"{label}, base",
         )
         axis.set_aspect("equal")
     figure.axes[0].set_ylabel(f"{label}, tuned")

@@ -38,8 +38,6 @@ def correlation(a: Sequence[float], b: Sequence[float]) -> tuple[float, float, f
 def score_and_length(table: pd.DataFrame, setting: str = "template") -> pd.DataFrame:
     """How far the score goes with the length of a model's own response: rank correlation over prompts."""
     wide, length = own_lengths(table, setting)
-    rows = {
-        role: dict(zip(("rho", "low", "high"), correlation(wide[role], length[role]), strict=True))
-        for role in ROLES
-    }
-    return pd.DataFrame.from_dict(rows, orient="index").assign(n=len(wide), response=WHOSE["own"])
+    rows = [correlation(wide[role], length[role]) for role in ROLES]
+    found = pd.DataFrame(rows, index=list(ROLES), columns=["rho", "low", "high"])
+    return found.assign(n=len(wide), response=WHOSE["own"])

@@ -15,8 +15,7 @@ from helpers.store.store import Store
 
 def live_check(name: str, store: Store, prompt_id: str) -> pd.DataFrame | str:
     """Recompute one stored prompt with the models and show how far the results are apart."""
-    from helpers.methods.importance import importance
-    from helpers.prompts.prompt import encode
+    from helpers.models.explain import explain
 
     held = store.read("recognition/prompts").query("setting == 'template'")["id"]
     prompt = live.one_of(prompt_id, held, {one.id: one for one in read_prompts()})
@@ -27,18 +26,19 @@ def live_check(name: str, store: Store, prompt_id: str) -> pd.DataFrame | str:
     pair = live.models(name, store)
     if isinstance(pair, str):
         return pair
-    code = encode(prompt, pair.tokenizer, pair.template)
     rows = []
     for role in ROLES:
         ids = read_responses(store, "template", role).set_index("id").loc[prompt.id, "ids"]
-        fresh = importance(pair.model(role), code.ids, list(ids)).numpy()
+        fresh = explain(pair, prompt, role, response=list(ids))
         stored = next(e for e in explained(store, "template", role, role) if e.id == prompt.id)
         rows.append(
             {
                 "model": role,
-                "largest difference of I, relative": relative_difference(fresh, stored.importance),
-                "score, stored": score(stored.importance, code.roles)["score"],
-                "score, now": score(fresh, code.roles)["score"],
+                "largest difference of I, relative": relative_difference(
+                    fresh.importance, stored.importance
+                ),
+                "score, stored": score(stored.importance, fresh.roles)["score"],
+                "score, now": fresh.score,
             }
         )
     return pd.DataFrame(rows)
@@ -54,27 +54,21 @@ def compute_own(name: str, store: Store):
     loaded = []
 
     def compute(text: str, progress) -> dict:
-        from helpers.methods.importance import importance
-        from helpers.models.responses import pieces, respond
-        from helpers.prompts.prompt import Prompt, Segment, encode
+        from helpers.models.explain import explain
 
         if not loaded:
             loaded.append(live.load(name, store))
         pair = loaded[0]
         progress(0.2)
-        prompt = Prompt("own", "own", (Segment("instruction", text),))
-        code, models = encode(prompt, pair.tokenizer, pair.template), {}
+        models = {}
         for done, role in enumerate(ROLES):
-            answer = respond(pair.model(role), pair.tokenizer, [code.ids], pair.template)[0]
-            if not answer.ids:
+            one = explain(pair, text, role)
+            if not one.response:
                 raise ValueError(f"the {role} model gives an empty response: change the prompt")
-            models[role] = {
-                "tokens": pieces(pair.tokenizer, answer.ids),
-                "importance": importance(pair.model(role), code.ids, answer.ids).numpy(),
-                "followed": None,
-            }
+            found = dict(tokens=list(one.response), importance=one.importance)
+            models[role] = found | {"followed": None}
             progress(0.6 + 0.4 * done)
         labels = dict(id="own", kind="own", place="first")
-        return labels | dict(tokens=list(code.tokens), roles=list(code.roles), models=models)
+        return labels | dict(tokens=list(one.tokens), roles=list(one.roles), models=models)
 
     return compute

@@ -72,18 +72,13 @@ def explained(store: Store, setting: str, model: str, author: str) -> list[Expla
         for number in range(-(-len(labels) // parts.BLOCK))
         for importance in parts.unpack(store.read(part_name(setting, model, author, number)))
     ]
+    said, followed = answers["tokens"], answers["followed"]
     return [
         Explained(
-            id=label.id,
-            kind=label.kind,
-            place=label.place,
-            tokens=tuple(label.tokens),
-            roles=tuple(label.roles),
-            response=tuple(answers.loc[label.id, "tokens"]),
-            followed=answers.loc[label.id, "followed"],
-            importance=importance,
+            *(one.id, one.kind, one.place, tuple(one.tokens), tuple(one.roles)),
+            *(tuple(said[one.id]), followed[one.id], importance),
         )
-        for label, importance in zip(labels.itertuples(), held, strict=True)
+        for one, importance in zip(labels.itertuples(), held, strict=True)
     ]
 
 
@@ -113,14 +108,11 @@ def explorer_items(
             found[row.segment] = round(row.loss, 3)
     items = []
     for base, base_crossed, tuned_crossed, tuned in zip(*readings, strict=True):
-        models = {
-            role: {
-                "tokens": list(item.response),
-                "importance": item.importance,
-                "followed": None if item.followed is None else bool(item.followed),
-            }
-            for role, item in (("base", base), ("tuned", tuned))
-        }
+        models = {}
+        for role, item in zip(ROLES, (base, tuned), strict=True):
+            followed = None if item.followed is None else bool(item.followed)
+            own = dict(tokens=list(item.response), importance=item.importance)
+            models[role] = own | {"followed": followed}
         crossed = {"base": base_crossed.importance, "tuned": tuned_crossed.importance}
         labels = dict(id=base.id, kind=base.kind, place=base.place, blanked=blanked.get(base.id))
         text = dict(tokens=list(base.tokens), roles=list(base.roles))

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from functools import cache
 
-from helpers.findings.recognition import blanked, figures, lengths, read, segments, tables
+from helpers.findings.recognition import blanked, doubts, figures, lengths, read, segments, tables
 from helpers.findings.recognition.explorer import SaliencyExplorer
+from helpers.models.roles import ROLES
 from helpers.pages.blocks import Block
+from helpers.pages.forest import forest
 from helpers.pages.tables import comparison_table
 from helpers.store.store import Store
 
-SCORE = "instruction score, tuned minus base (95 % interval)"
 
-
-def _segments(store: Store) -> list[Block]:
-    """What rests on which segment: by blanking, and by the share of importance."""
+def blocks(store: Store) -> list[Block]:
+    scores, asked = read.scores(store), cache(lambda: doubts.doubts(store))
+    table = cache(lambda: segments.read_segments(store))
     losses = cache(lambda: blanked.read_blanking(store))
+    side = lambda whose: segments.sides(table(), "template", whose, "instruction", "share")  # noqa: E731
     return [
         Block(
             "How many times less likely a response token becomes without a segment",
@@ -27,42 +29,39 @@ def _segments(store: Store) -> list[Block]:
         ),
         Block(
             "Share of importance on each segment",
-            lambda: comparison_table(segments.family(segments.read_segments(store), "share")),
-        ),
-    ]
-
-
-def blocks(store: Store) -> list[Block]:
-    scores = read.scores(store)
-    own, robust = tables.sides(scores, "template", "own"), tables.alternatives(store)
-    return [
-        *_segments(store),
-        Block("Instruction score of both models", lambda: comparison_table(robust)),
-        Block(
-            "How far it depends on the comparison",
-            lambda: figures.intervals(robust, label=SCORE),
-            "Mean differences in instruction score with 95 % intervals, a line a comparison; the "
-            "numbers are in the table above.",
+            lambda: comparison_table(segments.family(table(), "share")),
         ),
         Block(
             "All prompts",
-            lambda: figures.distributions(own),
-            "Instruction scores of all prompts for both models, and the paired differences.",
+            lambda: figures.each_prompt(
+                {r: side(r) for r in ROLES}, label="share on the instruction"
+            ),
+            "Share of importance on the instruction, a dot a prompt: base against tuned model.",
         ),
         Block(
-            "Instruction score by kind of prompt",
-            lambda: comparison_table(tables.by_group(own, "kind", "own")),
+            "What else could it be?",
+            lambda: forest(doubts.drawn(asked()), label=doubts.AXIS),
+            "Differences in standard deviations with 95 % intervals, a line a comparison; the numbers "
+            "are in the tables.",
+        ),
+        *(
+            Block(
+                f"Instruction score, {reading}",
+                lambda reading=reading: comparison_table(segments.family(table(), reading)),
+            )
+            for reading in segments.READINGS[1:]
         ),
         Block(
-            "Both models on one and the same response",
-            lambda: comparison_table(tables.shared_response(scores)),
+            "Share by kind of prompt",
+            lambda: comparison_table(tables.by_group(side("tuned"), "kind", "tuned", "share")),
         ),
         Block("Length of the responses, in tokens", lambda: tables.lengths(scores).round(1)),
         Block("Score and length", lambda: lengths.score_and_length(scores).round(2)),
+        Block("Length held equal", lambda: comparison_table(tables.length_controls(store))),
         Block("Following", lambda: comparison_table([tables.following(scores)])),
         Block(
             "Explore every prompt",
-            lambda: SaliencyExplorer(read.explorer_items(store)),
+            lambda: SaliencyExplorer(read.explorer_items(store, blanked.held(store))),
             widget=True,
         ),
     ]

@@ -93,18 +93,12 @@ def matched_scores(
 
 def followed_against_not(table: pd.DataFrame) -> list[Comparison]:
     """Within one model: prompts whose response followed its rule against those that did not."""
-    found = []
+    found, null = [], "followed and not followed prompts have the same mean score"
     for role in ROLES:
         rows = table[(table["model"] == role) & table["followed"].notna()].dropna(subset=["score"])
-        kept = rows["followed"].astype(bool)
-        found.append(
-            compare_independent(
-                rows.loc[~kept, "score"].to_numpy(float),
-                rows.loc[kept, "score"].to_numpy(float),
-                label=f"followed − not, {role}, own responses",
-                null_hypothesis="followed and not followed prompts have the same mean score",
-            )
-        )
+        kept, label = rows["followed"].astype(bool), f"{role}, followed − not, own responses"
+        samples = (rows.loc[kept == one, "score"].to_numpy(float) for one in (False, True))
+        found.append(compare_independent(*samples, label=label, null_hypothesis=null))
     return holm(found)
 
 
@@ -165,20 +159,16 @@ def told(found: Iterable[Comparison], digits: int = 3) -> str:
     return "; ".join(f"{c.label}: {show_difference(c, digits)}{said(c)}" for c in found) or "–"
 
 
-def paper_table(
-    store: Store,
-    store7: Store,
-    ours: dict[str, Sequence[Comparison]],
-    seven: dict[str, Sequence[Comparison]],
-) -> pd.DataFrame:
+Answers = dict[str, Sequence[Comparison]]
+
+
+def paper_table(store: Store, store7: Store, ours: Answers, seven: Answers) -> pd.DataFrame:
     """The paper's claims beside the authors' data re-analysed and a pair of ours, and what differs.
 
     Comparisons come by question: own, matched, shared, followed (an absent one is a dash).
     """
-    medians = (
-        lengths(scores(one))["median"].filter(like="tuned").iloc[0] for one in (store, store7)
-    )
-    long = "{:g} tokens against {:g} (medians)".format(*medians)
+    medians = [lengths(scores(one))["median"].filter(like="tuned") for one in (store, store7)]
+    long = "{:g} tokens against {:g} (medians)".format(*(one.iloc[0] for one in medians))
     asked = {
         "own": "the tuned model's instruction score is higher",
         "matched": "(length is not controlled)",
