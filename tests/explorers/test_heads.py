@@ -126,7 +126,7 @@ def test_it_opens_on_the_instruction_verb_whose_pairs_changed_most(page_file, op
     moved = [end for one in EVERY if one["status"] != "kept" for end in one["ends"]]
     verbs = [end for end in moved if SHOWN.word_class[end] == 1]
     most = max(sorted(set(verbs)), key=verbs.count)
-    assert page.get_by_label("and the word").input_value() == SHOWN.words[most]
+    assert page.get_by_role("combobox", name="and the word").input_value() == SHOWN.words[most]
     assert page.get_by_label("Head", exact=True).input_value() == "-1"
     rows, own = listed(page), [e for e in EVERY if most in e["ends"] and e["status"] != "kept"]
     assert len(rows) == len(own) > 0
@@ -149,13 +149,13 @@ def test_filters_keep_the_pairs_of_a_class_of_verbs_and_of_a_word(page_file, ope
         assert len(listed(page)) == len(expected) > 0
     page.get_by_label("Pairs with", exact=True).select_option("all")
     at = whole[0]["ends"][0]
-    page.get_by_label("and the word").fill(SHOWN.words[at])
+    page.get_by_role("combobox", name="and the word").fill(SHOWN.words[at])
     assert {row[1] for row in listed(page)} == {
         spelled(SHOWN, e["ends"]) for e in whole if at in e["ends"]
     }
     page.get_by_role("button", name="All heads").click()
     assert len(listed(page)) == sum(at in e["ends"] for e in EVERY)
-    page.get_by_label("and the word").fill("nothing")
+    page.get_by_role("combobox", name="and the word").fill("nothing")
     assert page.get_by_text("No head knows a pair").is_visible()
 
 
@@ -184,7 +184,7 @@ def test_shuffling_lays_random_updates_beside_the_tuning(tmp_path, open_page, co
     page.get_by_label("Pairs with", exact=True).select_option("general")
     assert numbers(said.inner_text())[:2] == SHOWN.chance.by_layer[0, 1].sum(axis=0).tolist()
     verb = SHOWN.chance.verbs[2]
-    page.get_by_label("and the word").fill(verb)
+    page.get_by_role("combobox", name="and the word").fill(verb)
     rose, fell = SHOWN.chance.by_verb[0, 2]
     assert page.get_by_text(
         f"“{verb}”: rose in {rose} heads with tuning and fell in {fell}"
@@ -205,7 +205,7 @@ def test_clicks_and_arrow_keys_open_heads_on_the_map(page_file, open_page):
     page = open_page(page_file, fragment="#heads.kind=all")
     box = page.locator(".ex-top svg").first.bounding_box()
     column = (box["width"] - 66) / 4
-    page.mouse.click(box["x"] + 62 + 2.5 * column, box["y"] + 22 + 1.5 * 20)
+    page.mouse.click(box["x"] + 62 + 2.5 * column, box["y"] + 22 + 1.5 * 17)
     assert page.get_by_text("Layer 1, head 2", exact=True).is_visible()
     address = page.evaluate("location.hash")
     assert "heads.layer=1" in address and "heads.head=2" in address
@@ -221,12 +221,12 @@ def test_the_address_keeps_the_view_and_bad_addresses_do_no_harm(page_file, open
     page = open_page(page_file)
     page.get_by_label("Head", exact=True).select_option("7")
     page.get_by_label("Tuned", exact=True).check()
-    page.get_by_label("and the word").fill("word7")
+    page.get_by_role("combobox", name="and the word").fill("word7")
     page.get_by_role("button", name="Shuffle").click()
     again = open_page(page_file, fragment=page.evaluate("location.hash"))
     assert again.get_by_label("Head", exact=True).input_value() == "7"
     assert again.get_by_label("Tuned", exact=True).is_checked()
-    assert again.get_by_label("and the word").input_value() == "word7"
+    assert again.get_by_role("combobox", name="and the word").input_value() == "word7"
     assert again.get_by_text("(2 of 5)").is_visible()
     bad = "#heads.layer=1.5&heads.head=-1&heads.view=x&heads.draw=1e9&heads.dimension=3&heads.word=<b>"
     page = open_page(page_file, fragment=bad)

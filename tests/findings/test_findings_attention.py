@@ -390,8 +390,8 @@ def test_the_chapters_tables_come_from_the_store(store):
     drawn = view.against_random(store, LEXICON)
     words = said.summary(view.both_counts(store, LEXICON), compared, drawn)
     assert " of " in words["sure_measures"] and words["chance"].endswith(("them", "for a test"))
-    groups = said.by_way(compared)
-    assert [len(own) for own in groups.values()] == [len(READINGS) + 2] * 2
+    groups = said.lines(view.both_counts(store, LEXICON), compared)
+    assert [len(own) for own in groups.values()] == [2, len(READINGS) + 1]
     figure = figures.lift_by_quarter(view.both_counts(store, LEXICON), drawn)
     assert len(figure.axes) == 2
 
@@ -519,7 +519,7 @@ def test_every_condition_is_stored_with_its_heads_and_compared(store):
     assert (rank["draws"] == 3).all() and set(rank["p"]) <= {"0.25", "0.50", "0.75", "1.00"}
     compared = heads_view.compare_silenced(found)
     assert [one.n for one in compared] == [3, 3] * 3
-    harm = said.harmed(heads_view.among_sets(table))
+    harm = said.harmed(table)
     assert harm["draws_silenced"] == 3 and harm["harm_word"] == "no more"
 
 

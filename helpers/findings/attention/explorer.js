@@ -12,7 +12,7 @@ const MARKS = ["", "\u25b2", "\u25b3"];
 const SIGNS = { gained: "+ gained", lost: "\u2212 lost", kept: "kept" };
 const LEAST = 2;
 const MOST_ROWS = 100;
-const ROW = 20;
+const ROW = 17;
 const MARGIN = { left: 62, top: 22, bottom: 4 };
 const NAMED = 6;
 const format = new Intl.NumberFormat("en-US");
@@ -64,8 +64,8 @@ const place = (all, head) => `${Math.floor(head / all.perLayer)}.${head % all.pe
 const chancePanel = (all, { draws, compact }) => {
   const { byLayer, byVerb, verbs, difference } = all.chance;
   const n = difference.length - 1;
-  let [at, seen, group, word] = [0, 1, 0, ""];
-  const HEIGHT = 150;
+  let [at, seen, group, word] = [1, 1, 0, ""];
+  const HEIGHT = 124;
   const picture = svg("svg", { height: HEIGHT + 84, role: "img" });
   const box = h("div", { class: "ex-scroll", tabindex: "0", role: "region", "aria-label": "Verbs whose number of pairs rose or fell, by layer" }, picture);
   const told = h("p", { class: "ex-legend", role: "status", "aria-live": "polite" });
@@ -104,8 +104,8 @@ const chancePanel = (all, { draws, compact }) => {
       text("\u2191 more pairs", 2, 11), text("\u2193 fewer pairs", 2, HEIGHT - 3), text("lowest layer", 2, HEIGHT + 14), text("highest layer", width - 2, HEIGHT + 14, "end"), ...strip(width));
     const [rose, fell] = [0, 1].map((side) => total(0, side));
     const [byChance, down] = [0, 1].map((side) => total(at, side));
-    told.replaceChildren(swatch(MODEL_INK(1)), ` Tuning: rose ${number(rose)}, fell ${number(fell)}. `, swatch(GRAY()),
-      at ? ` A random update as large${compact ? "" : ` (${at} of ${n})`}: rose ${number(byChance)}, fell ${number(down)}.` : " Press Shuffle: what does chance do?");
+    told.replaceChildren(h("span", {}, swatch(MODEL_INK(1)), ` Tuning: rose ${number(rose)}, fell ${number(fell)}.`),
+      h("span", {}, swatch(GRAY()), ` A random update as large${compact ? "" : ` (${at} of ${n})`}: rose ${number(byChance)}, fell ${number(down)}.`));
     picture.setAttribute("aria-label", `${group ? "General" : "Instruction"} verbs by layer. ${told.textContent} Difference of lift: tuning ${decimal(difference[0])}, this random update ${decimal(difference[at])}.`);
     const verb = verbs.indexOf(word);
     const means = [0, 1].map((side) => mean(Array.from({ length: n }, (_, i) => ofVerb(i + 1, verb)[side])));
@@ -131,10 +131,10 @@ const chancePanel = (all, { draws, compact }) => {
 const fate = (all, word) => {
   const found = { gained: [], lost: [], kept: [] };
   for (let head = 0; head < all.heads; head += 1) {
-    for (let entry = all.start[head]; entry < all.start[head + 1]; entry += 1) found[statusOf(all, entry)].push(`${spelled(all, all.pair[entry])} (${place(all, head)})`);
+    for (let entry = all.start[head]; entry < all.start[head + 1]; entry += 1) found[statusOf(all, entry)].push(spelled(all, all.pair[entry]));
   }
   const list = (name) => (found[name].length ? `${name} ${found[name].slice(0, NAMED).join(", ")}${found[name].length > NAMED ? ` and ${found[name].length - NAMED} more` : ""}` : `${name} none`);
-  return h("p", {}, h("b", {}, word), `, the verb of the running example: ${["gained", "lost", "kept"].map(list).join("; ")}. In brackets: layer.head.`);
+  return h("p", {}, h("b", {}, word), `, the verb of the running example: ${["gained", "lost", "kept"].map(list).join("; ")}.`);
 };
 
 const small = async ({ data, el }) => {
@@ -269,7 +269,7 @@ const render = async ({ model, el }) => {
         h("td", {}, spelled(all, p, true)), h("td", {}, SIGNS[status]), h("td", {}, (all.similarity[p] / 255).toFixed(2)), h("td", {}, `${all.n[0][entry]} \u2192 ${all.n[1][entry]}`));
     }));
     const shown = Math.min(MOST_ROWS, found.length);
-    listNote.textContent = `${number(shown)} of ${number(found.length)} pairs shown${shown < found.length ? " (the CSV has all)" : ""}. Head: layer.head. Dimensions: how many hold the pair, base \u2192 tuned. \u25b2 instruction verb, \u25b3 general verb. ${all.note}`;
+    listNote.textContent = `${number(shown)} of ${number(found.length)} pairs shown${shown < found.length ? " (the CSV has all)" : ""}. Head: layer.head. Alike: cosine of the word vectors. Held: by how many dimensions, base \u2192 tuned. \u25b2 instruction verb, \u25b3 general verb. ${all.note}`;
   };
   const showChanges = () => {
     const pairs = { gained: [], lost: [], kept: [] };
@@ -340,14 +340,13 @@ const render = async ({ model, el }) => {
         names.length > 1 && select("Models", names, state.pair, otherPair),
         select("Pairs with", KINDS, state.kind, set("kind", refilter)),
         wordBox, known, headBox,
-        choice("The map counts", VIEWS, state.view, set("view", () => { colourMap(); put(); }))),
+        select("List the pairs", SHOWS, state.show, set("show", () => { showPairs(); put(); }))),
       live,
       h("div", { class: "ex-row ex-top" },
-        part(legend, h("div", { class: "ex-scroll", tabindex: "0", role: "group", "aria-label": "Map of heads: the arrow keys open the next", onkeydown: walk }, map)),
+        part(folded(el, "Map of heads", {}, choice("The map counts", VIEWS, state.view, set("view", () => { colourMap(); put(); })), legend, h("div", { class: "ex-scroll", tabindex: "0", role: "group", "aria-label": "Map of heads: the arrow keys open the next", onkeydown: walk }, map))),
         part(title, changes,
-          select("List the pairs", SHOWS, state.show, set("show", () => { showPairs(); put(); })),
           h("div", { class: "ex-scroll ex-list-box", tabindex: "0", role: "region", "aria-label": "Pairs" }, h("table", { "aria-label": "Pairs" },
-            h("thead", {}, h("tr", {}, ["Head", "Pair", "Change", "Similarity", "Dimensions"].map(column))), listBody)),
+            h("thead", {}, h("tr", {}, ["Head", "Pair", "Change", "Alike", "Held"].map(column))), listBody)),
           listNote)),
       chance,
       exporter("heads", { rows, picture: () => map, say, link }),

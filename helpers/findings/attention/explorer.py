@@ -24,6 +24,7 @@ from helpers.words.verbs import Lexicon, read_lexicon
 
 STYLE = """
 .ex-heads .ex-top { align-items: start; }
+.ex-heads .ex-top details { margin: 0; }
 .ex-heads .ex-where { padding: 0 0.4em; min-height: 1.5rem; }
 .ex-heads :is(th, td):nth-child(2) { text-align: left; }
 .ex-heads .ex-top > :first-child { flex: 0 1 auto; }

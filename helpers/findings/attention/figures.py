@@ -60,7 +60,7 @@ def two_lists(example: Example) -> Figure:
     """The dimensions that hold a pair, side by side, and what the head then knows."""
     n = len(example.dimensions)
     ratios = [1.0] * n + [0.62]
-    figure, axes = plt.subplots(1, n + 1, figsize=(WIDTH, 2.6), width_ratios=ratios)
+    figure, axes = plt.subplots(1, n + 1, figsize=(WIDTH, 2.4), width_ratios=ratios)
     for axis, one in zip(axes, example.dimensions, strict=False):
         _dimension(axis, one, example.pair)
     words = " – ".join(example.pair)
@@ -105,7 +105,7 @@ def lift_by_quarter(
     The grey band holds 95 % of the differences between groups whose labels were permuted; a dot is a
     random update (`lift.against_random`).
     """
-    size = (WIDTH, 0.5 + 2.5 * len(counted))
+    size = (WIDTH, 0.6 + 1.9 * len(counted))
     figure, axes = plt.subplots(len(counted), 1, figsize=size, squeeze=False)
     for axis, (name, compared) in zip(axes[:, 0], counted.items(), strict=True):
         own = drawn[(drawn["pairs"] == name) & (drawn["update"] != TUNING)]

@@ -7,7 +7,9 @@ from dataclasses import replace
 
 import pandas as pd
 
+from helpers.findings.attention.heads import among_sets
 from helpers.findings.attention.lift import COUNTED, VerbComparison, among_draws
+from helpers.findings.attention.readings import READINGS
 from helpers.methods.chance import LEVEL, Ranked
 from helpers.methods.statistics import Comparison
 from helpers.pages.prose import direction
@@ -32,14 +34,18 @@ def title(one: VerbComparison) -> str:
     return direction(one.tested, **words) if one.tested.possible else "Too few verbs changed"
 
 
-def by_way(robust: Sequence[VerbComparison]) -> dict[str, list[Comparison]]:
-    """Readings of the heads by way of counting, for the forest; those in lift alone."""
-    found: dict[str, list[Comparison]] = {f"Pairs held by {way}": [] for way in COUNTED}
-    for one in robust:
-        name, way = one.label.split("; ")
-        if not name.startswith(NET):
-            found[f"Pairs held by {way}"].append(replace(one.tested, label=name))
-    return found
+def lines(
+    compared: Mapping[str, Sequence[VerbComparison]], robust: Sequence[VerbComparison]
+) -> dict[str, list[Comparison]]:
+    """For the forest: the result by both ways of counting, and by the paper's for every other reading."""
+    paper = f"; {next(iter(COUNTED))}"
+    readings = [
+        replace(one.tested, label=one.label.removesuffix(paper))
+        for one in robust
+        if one.label.endswith(paper) and not one.label.startswith((NET, READINGS["main"].label))
+    ]
+    found = [replace(own[-1].tested, label=f"pairs of {way}") for way, own in compared.items()]
+    return {"The result": found, "Read otherwise (two dimensions or more)": readings}
 
 
 def agreeing(main: VerbComparison, robust: Sequence[VerbComparison]) -> str:
@@ -63,14 +69,19 @@ def beside_chance(one: Ranked) -> str:
     )
 
 
-def harmed(ranked: Mapping[str, Ranked]) -> dict[str, object]:
-    """Random sets of heads that cost as much following, or loss, as the chosen ones."""
-    following, loss = ranked.values()
+def percent(share: float) -> str:
+    return f"{100 * share:.0f}\u00a0%"
+
+
+def harmed(sets: pd.DataFrame) -> dict[str, object]:
+    """Following without the chosen heads, and how many random sets cost as much (`silenced_table`)."""
+    following = among_sets(sets)["share of prompts followed"]
     p_value = (1 + following.as_low) / (1 + following.draws)
-    word = "more" if p_value < LEVEL else "no more"
     return {
-        "harm_word": word, "draws_silenced": following.draws, "draws_worse": following.as_low,
-        "draws_worse_loss": loss.as_high, "draws_plus": following.draws + 1,
+        "harm_word": "more" if p_value < LEVEL else "no more",
+        "draws_silenced": following.draws, "draws_worse": following.as_low,
+        "followed_none": percent(sets.loc["none", "followed"]),
+        "followed_instruction": percent(sets.loc["instruction", "followed"]),
     }  # fmt: skip
 
 
@@ -89,8 +100,8 @@ def summary(
     )  # fmt: skip
     return {
         "gain": gain(two),
-        "lift_instruction": f"{100 * two.instruction:.0f}\u00a0%",
-        "lift_general": f"{100 * two.general:.0f}\u00a0%",
+        "lift_instruction": percent(two.instruction),
+        "lift_general": percent(two.general),
         "chance": beside_chance(strict[1]),
         "sure_direction": sure,
         "sure_size": f"{two.tested.difference:+.2f} in lift".replace("-", "\u2212"),
