@@ -29,19 +29,19 @@ def take_picture(site: Path) -> None:
     import measure_pages as pages
     from playwright.sync_api import sync_playwright
 
-    server = pages.serve(site)
+    host = pages.Host(site)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=pages.system_browser(), args=pages.FLAGS
         )
         page = browser.new_page(viewport={"width": 1000, "height": 900}, device_scale_factor=2)
-        page.goto(f"http://127.0.0.1:{server.server_address[1]}/intro.html#before.model=tuned")
+        page.goto(f"{host.home}intro.html#before.model=tuned")
         explorer = page.locator(".explorer[data-mounted]").first
         if explorer.locator("input[type=range]").count():  # the course of training: at its end
             explorer.locator("input[type=range]").press("End")
         explorer.screenshot(path=PICTURE)
         browser.close()
-    server.shutdown()
+    host.shutdown()
 
 
 if __name__ == "__main__":

@@ -2,14 +2,16 @@
 
 A real browser, cut off from the network, opens every page that `book/_toc.yml` lists, in both themes and at
 1300 and 390 pixels. Printed, a line a page: screens at 1300 px, where the first picture and the first
-explorer stand (in screens), numbers in the first screen, open tables, visible code cells, megabytes, what
-scrolls sideways at 390 px. The budgets of a chapter are `BUDGETS`; a page over one is named, and the exit
-status is 1. `--json FILE` keeps the figures; `--pages NAME ...` measures some pages.
+explorer stand (in screens), numbers in the first screen, open tables, visible code cells, megabytes sent
+(text compressed, as by the published site's host), pixels that scroll sideways. The budgets of a chapter
+are `BUDGETS`; a page over one is named, and the exit status is 1. `--json FILE` keeps the figures;
+`--pages NAME ...` measures some pages.
 """
 
 from __future__ import annotations
 
 import argparse
+import gzip
 import json
 import re
 import shutil
@@ -35,6 +37,7 @@ OWN = {  # budgets of single pages, and of the others
     "intro": {"picture": 99.0, "explorer": 0.5, "code": 0},
     "": {name: float("inf") for name in BUDGETS} | {"megabytes": 2.5, "sideways": 0},
 }
+COMPRESSED = (".html", ".css", ".js", ".json", ".svg")
 LEAST_CODE = 3  # teaching cells that stay in view
 
 MEASURE = """([high]) => {
@@ -65,15 +68,33 @@ MEASURE = """([high]) => {
 }"""
 
 
-class _Quiet(SimpleHTTPRequestHandler):
+class Host(ThreadingHTTPServer):
+    """Serves a folder as the host of the published site does, text compressed; `sent` counts bytes."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(("127.0.0.1", 0), partial(_Compressing, directory=str(folder)))
+        self.sent, self.home = 0, f"http://127.0.0.1:{self.server_address[1]}/"
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+
+class _Compressing(SimpleHTTPRequestHandler):
     def log_message(self, *_):
         pass
 
-
-def serve(folder: Path) -> ThreadingHTTPServer:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(folder)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    return server
+    def do_GET(self):
+        path = Path(self.translate_path(self.path))
+        if not path.is_file():
+            return super().do_GET()
+        content, packed = path.read_bytes(), path.suffix in COMPRESSED
+        content = gzip.compress(content) if packed else content
+        self.server.sent += len(content)
+        self.send_response(200)
+        self.send_header("Content-Type", self.guess_type(str(path)))
+        self.send_header("Content-Length", str(len(content)))
+        if packed:
+            self.send_header("Content-Encoding", "gzip")
+        self.end_headers()
+        return self.wfile.write(content)
 
 
 def system_browser() -> str | None:
@@ -82,17 +103,16 @@ def system_browser() -> str | None:
 
 
 def open_page(browser: Browser, home: str, name: str, width: int, theme: str):
-    """The page, settled, and the bytes that came for it; other hosts are not asked."""
+    """The page, settled; other hosts are not asked."""
     context = browser.new_context(viewport={"width": width, "height": HIGH}, color_scheme=theme)
-    page, received = context.new_page(), []
+    page = context.new_page()
     page.route("**/*", lambda r: r.continue_() if r.request.url.startswith((home, "blob:", "data:"))
                else r.abort())  # fmt: skip
-    page.on("response", lambda r: received.append(len(r.body()) if r.ok else 0))
     page.goto(f"{home}{name}.html", wait_until="networkidle")
     if page.locator("script[type*=widget-view]").count():
         page.locator(".explorer[data-mounted], .explorer[role=alert]").first.wait_for()
         page.wait_for_timeout(400)
-    return page, sum(received)
+    return page
 
 
 def numbers(words: str) -> int:
@@ -101,12 +121,13 @@ def numbers(words: str) -> int:
     return len(re.findall(r"(?<![\w.])[+−-]?\d+(?:[.,]\d+)*", words))
 
 
-def measure(browser: Browser, home: str, name: str) -> dict[str, float]:
+def measure(browser: Browser, host: Host, name: str) -> dict[str, float]:
     """The figures of one page: those at 1300 px in light, and the worst sideways scroll of four views."""
     found, sideways = {}, 0
     for theme in ("light", "dark"):
         for width in (WIDE, NARROW):
-            page, received = open_page(browser, home, name, width, theme)
+            host.sent = 0
+            page = open_page(browser, host.home, name, width, theme)
             over = page.evaluate("document.documentElement.scrollWidth") - width
             sideways = max(sideways, over)
             if (theme, width) == ("light", WIDE):
@@ -118,7 +139,7 @@ def measure(browser: Browser, home: str, name: str) -> dict[str, float]:
                     "numbers": numbers(at["words"]),
                     "tables": at["tables"],
                     "code": at["code"],
-                    "megabytes": round(received / 1e6, 2),
+                    "megabytes": round(host.sent / 1e6, 2),
                 }
             page.context.close()
     return found | {"sideways": sideways}
@@ -147,17 +168,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--pages", nargs="*", default=None, help="names as in book/_toc.yml")
     parser.add_argument("--json", type=Path, default=None)
     given = parser.parse_args(arguments)
-    server, figures, over = serve(given.folder), {}, {}
-    home = f"http://127.0.0.1:{server.server_address[1]}/"
+    host, figures, over = Host(given.folder), {}, {}
     print(f"{'page':44}" + "".join(f"{key:>11}" for key in BUDGETS))
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=system_browser(), args=FLAGS)
         for name in given.pages or listed():
-            figures[name] = found = measure(browser, home, name)
+            figures[name] = found = measure(browser, host, name)
             over |= {name: said} if (said := missed(name, found)) else {}
             print(f"{name:44}" + "".join(f"{found[key]:>11g}" for key in BUDGETS), flush=True)
         browser.close()
-    server.shutdown()
+    host.shutdown()
     if given.json:
         given.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     for name, said in over.items():

@@ -2,12 +2,14 @@
 
 - sphinx-thebe declares a global in a script that is included twice, which is an error on every page;
 - Font Awesome's script (1.5 MB) draws the icons that its style sheet draws already;
-- KaTeX is for pages that have a formula.
+- KaTeX is for pages that have a formula;
+- two explorers of a page that share a module or a style sheet hold it once (mount.js puts it back).
 
 And tell the cards of shared links the site's address and name, and each page's first words.
 """
 
 import html
+import json
 import re
 import textwrap
 from pathlib import Path
@@ -24,12 +26,24 @@ MENDED = {
 FORMULAS = re.compile(
     r"\s*<(?:script|link)[^>]*(?:katex|auto-render)[^>]*?(?:></script>|/?>)", re.IGNORECASE
 )
+STATE = re.compile(r"(<script[^>]*widget-state\+json[^>]*>)(.*?)(</script>)", re.DOTALL)
 UNUSED = ("fontawesome.js", "sphinx-thebe", "thebe")
 
 
 def leave_out(app, pagename, templatename, context, doctree):
     scripts = context.get("script_files", [])
     context["script_files"] = [s for s in scripts if not any(name in str(s) for name in UNUSED)]
+
+
+def share_modules(match):
+    """The widget state of a page, in which equal modules and styles stand once."""
+    whole, owners = json.loads(match.group(2)), {}
+    for name, entry in whole["state"].items():
+        for key in ("_esm", "_css"):
+            owner = owners.setdefault(entry["state"].get(key), name)
+            if key in entry["state"] and owner != name:
+                entry["state"][key] = {"same_as": owner}
+    return f"{match.group(1)}{json.dumps(whole).replace('</', '<' + chr(92) + '/')}{match.group(3)}"
 
 
 def strip_tags(app, exception):
@@ -42,7 +56,7 @@ def strip_tags(app, exception):
     )
     for page in Path(app.outdir).rglob("*.html"):
         text = page.read_text(encoding="utf-8")
-        text = tag.sub("", text)
+        text = STATE.sub(share_modules, tag.sub("", text))
         if 'class="math' not in text:
             text = FORMULAS.sub("", text)
         for found, better in MENDED.items():

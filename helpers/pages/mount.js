@@ -116,6 +116,10 @@
     for (const script of document.querySelectorAll(STATE)) {
       Object.assign(all, JSON.parse(script.textContent).state);
     }
+    /* Explorers that share a module or a style hold it once; the others name who holds it. */
+    for (const { state } of Object.values(all)) {
+      for (const key of ["_esm", "_css"]) if (state[key]?.same_as) state[key] = all[state[key].same_as].state[key];
+    }
     for (const script of document.querySelectorAll(VIEW)) {
       if (script.dataset.mounted) continue;
       script.dataset.mounted = "true";
