@@ -55,10 +55,13 @@ def bands(seed=0) -> pd.DataFrame:
 FIRST, ANSWERS = placed("item-1", 1)
 SECOND, MORE = placed("item-2", 2, TEXT[5:], empty={("half", "tuned")})
 ITEMS, SETS = FIRST + SECOND, {"7B: LIMA": bands(1), HOSTILE[0]: bands(2)}
+LOGS = {
+    (one.id, one.place, one.model): (-1.0 - at / 50, -2.0 - at / 30) for at, one in enumerate(ITEMS)
+}
 
 
 def explorer(**options) -> PositionExplorer:
-    return PositionExplorer(ITEMS, ANSWERS | MORE, SETS, **options)
+    return PositionExplorer(ITEMS, ANSWERS | MORE, SETS, LOGS, **options)
 
 
 @pytest.fixture(scope="module")
@@ -66,8 +69,35 @@ def page_file(tmp_path_factory):
     return widget_page(tmp_path_factory.mktemp("positions"), explorer())
 
 
+@pytest.fixture(scope="module")
+def compact_file(tmp_path_factory):
+    return widget_page(tmp_path_factory.mktemp("compact"), explorer(compact=True))
+
+
+def bar(page):
+    return page.get_by_role("slider", name="Where the instruction stands in its text")
+
+
+def handle(page) -> tuple[float, float]:
+    """The middle of the handle, in pixels of the page."""
+    box = bar(page).locator("text", has_text="instruction").bounding_box()
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+def marked(page) -> list[str]:
+    """The instruction as the tinted text has it."""
+    page.locator("details").evaluate_all("all => all.forEach((e) => { e.open = true; })")
+    text = page.get_by_label("What the Base model rests on")
+    return text.locator(".ex-token.instruction").all_text_contents()
+
+
+def instruction_at(place, items=None) -> list[str]:
+    one = next(o for o in items or FIRST if o.place == place)
+    return [t.replace("\n", "⏎") for t, kept in zip(one.tokens, one.mask, strict=True) if kept]
+
+
 def rows(page) -> list[list[str]]:
-    page.locator("details").evaluate("(e) => { e.open = true; }")
+    page.locator("details").evaluate_all("all => all.forEach((e) => { e.open = true; })")
     return [r.locator("td").all_text_contents() for r in page.locator(".ex tbody tr").all()]
 
 
@@ -95,15 +125,83 @@ def test_density_and_share_are_those_of_the_package(open_page, page_file, respon
 
 def test_the_instruction_moves_with_the_arrow_keys_and_is_announced(open_page, page_file):
     page = open_page(page_file, fragment="#positions.item=item-1")
-    stands = page.get_by_role("group", name="The instruction stands")
-    stands.get_by_label("before").focus()
+    bar(page).focus()
+    assert bar(page).get_attribute("aria-valuetext") == "before"
     for place in PLACES[1:]:
         page.keyboard.press("ArrowRight")
+        assert bar(page).get_attribute("aria-valuetext") == place
         assert f"“{place}”" in page.locator(".ex-say").text_content()
-        marked = page.get_by_label("Base model", exact=True).locator(".ex-token.instruction")
-        one = next(o for o in FIRST if o.place == place)
-        want = [t.replace("\n", "⏎") for t, kept in zip(one.tokens, one.mask, strict=True) if kept]
-        assert marked.all_text_contents() == want
+        assert marked(page) == instruction_at(place)
+        assert (
+            page.get_by_role("group", name="The instruction stands")
+            .get_by_label(place, exact=True)
+            .is_checked()
+        )
+    page.keyboard.press("ArrowRight")
+    assert bar(page).get_attribute("aria-valuenow") == "4"
+    page.keyboard.press("Home")
+    assert bar(page).get_attribute("aria-valuetext") == "before"
+
+
+@pytest.mark.parametrize("width", [1300, 390])
+def test_the_instruction_is_dragged_and_tints_and_curves_follow(open_page, page_file, width):
+    page = open_page(page_file, width=width, fragment="#positions.item=item-1")
+    seen, chart = set(), page.get_by_role("region", name="Chart")
+    x, y = handle(page)
+    page.mouse.move(x, y)
+    page.mouse.down()
+    box = bar(page).locator("svg").bounding_box()
+    before = chart.inner_html(), bar(page).locator(".ex-tint").count()
+    for step in range(21):
+        page.mouse.move(x + (box["x"] + box["width"] - x) * step / 20, y)
+        seen.add(bar(page).get_attribute("aria-valuetext"))
+    page.mouse.up()
+    assert seen == set(PLACES) and bar(page).get_attribute("aria-valuetext") == "after"
+    assert marked(page) == instruction_at("after") and "positions.place=after" in page.url
+    assert chart.inner_html() != before[0] and bar(page).locator(".ex-tint").count() > 0
+    page.mouse.move(x, y)  # let go: it stays
+    assert bar(page).get_attribute("aria-valuetext") == "after"
+
+
+def test_a_touch_moves_the_instruction(chromium, page_file):
+    page = chromium.new_page(viewport={"width": 390, "height": 844}, has_touch=True)
+    page.goto(page_file.as_uri() + "#positions.item=item-1")
+    page.wait_for_selector(".explorer[data-mounted]")
+    box = bar(page).locator("svg").bounding_box()
+    touch = page.context.new_cdp_session(page)
+
+    def send(kind, *at):
+        points = [{"x": x, "y": y} for x, y in at]
+        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    x, y = handle(page)
+    send("touchStart", (x, y))
+    for step in range(1, 11):
+        send("touchMove", (x + (box["x"] + box["width"] - x) * step / 10, y))
+    send("touchEnd")
+    assert bar(page).get_attribute("aria-valuetext") == "after"
+    page.touchscreen.tap(box["x"] + box["width"] / 2, y + 30)
+    assert bar(page).get_attribute("aria-valuetext") == "half"
+    page.close()
+
+
+@pytest.mark.parametrize("width", [1300, 390])
+def test_the_compact_form_holds_one_item_and_only_the_drag(open_page, compact_file, width):
+    page = open_page(compact_file, width=width, fragment="#positions.item=item-2")
+    assert page.locator(".ex :is(input, select, button, table)").count() == 0
+    said = page.locator(".ex-say").text_content()
+    opening = typical(ITEMS, LOGS)
+    loss = [full - left for full, left in (LOGS[(opening, "before", role)] for role in ROLES)]
+    wanted = [f"{np.exp(one):.1f} times less likely in the {m} model"
+              for one, m in zip(loss, ROLES, strict=True)]  # fmt: skip
+    assert all(words in said for words in wanted)
+    bar(page).focus()
+    page.keyboard.press("End")
+    assert (
+        "“after”" in page.locator(".ex-say").text_content() and "#positions.item=item-2" in page.url
+    )
+    assert page.locator(".ex").bounding_box()["height"] < 900
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 def test_tints_are_the_relative_density(open_page, page_file):
@@ -111,8 +209,8 @@ def test_tints_are_the_relative_density(open_page, page_file):
         page_file, fragment="#positions.item=item-1&positions.place=half&positions.response=own"
     )
     one = next(o for o in FIRST if (o.place, o.model, o.response) == ("half", "base", "own"))
-    values = density(np.where(one.normalised > 7, one.normalised, 0), 4)
-    chips = page.get_by_label("Base model", exact=True).locator(".ex-token")
+    values = density(np.where(one.normalised > LEAST, one.normalised, 0), 4)
+    chips = page.get_by_label("What the Base model rests on").locator(".ex-token")
     tinted = chips.evaluate_all("all => all.map(e => e.style.background !== '')")
     assert tinted == (values > 0).tolist() and any(tinted)
     # The ink was chosen against the tint: a see-through token would lose contrast.
@@ -125,6 +223,8 @@ def test_an_empty_response_is_shown_as_such(open_page, page_file):
     page = open_page(page_file, fragment=fragment)
     side = page.get_by_label("Tuned model", exact=True).inner_text()
     assert "(empty)" in side and "share –" in side
+    chart = page.get_by_label("Chart", exact=True).and_(page.locator("select"))
+    assert chart.input_value() == "share"  # blanking knows the expected answer alone
 
 
 def test_profiles_show_bands_and_the_middle_ratio(open_page, page_file):
@@ -161,16 +261,41 @@ def test_the_profile_goes_to_the_thresholds_that_were_computed(open_page, page_f
 
 
 def test_items_are_listed_by_their_question(open_page, page_file):
-    options = open_page(page_file).get_by_label("Item", exact=True).locator("option")
-    first = next(o for o in FIRST if o.place == PLACES[0])
-    words = [t for t, kept in zip(first.tokens, first.mask, strict=True) if kept]
-    assert options.first.text_content() == f"{''.join(words).strip()} · item-1"
+    page = open_page(page_file)
+    options = page.get_by_label("Item", exact=True).locator("option")
+    words = "".join(instruction_at(PLACES[0]))
+    assert options.first.text_content() == f"{words} · item-1"
+    assert page.locator(".ex-strip circle").count() == 2
+
+
+def test_a_character_of_several_tokens_is_shown_once(open_page, tmp_path):
+    tokens = (" caf", "é", "", " 🙂", "", " end", *TEXT[:20])
+    items, answers = placed("item-1", 1, tokens)
+    page = open_page(widget_page(tmp_path, PositionExplorer(items, answers, {})))
+    option = page.get_by_label("Item", exact=True).locator("option").first.text_content()
+    assert option == "café 🙂 · item-1"  # the instruction is the first four tokens
+    assert page.get_by_text("Position profiles").count() == 0
+    assert marked(page) == [" caf", "é", "₂", " 🙂"]
+
+
+def test_blanking_is_shown_with_its_level(open_page, page_file):
+    page = open_page(page_file, fragment="#positions.item=item-1&positions.place=half")
+    for row in rows(page):
+        full, left = LOGS[("item-1", row[2], row[3])]
+        assert [float(row[8]), float(row[9])] == pytest.approx([full, left], abs=6e-4)
+    full, left = LOGS[("item-1", "half", "tuned")]
+    assert f"tuned loss {full - left:.3f}" in page.locator(".ex-say").text_content()
+    page.get_by_label("the model's own").check()
+    assert "tuned share" in page.locator(".ex-say").text_content()
+    chart = page.get_by_label("Chart", exact=True).and_(page.locator("select"))
+    chart.select_option("loss")
+    assert page.get_by_label("the expected answer").is_checked()
 
 
 def test_the_chart_turns_to_density_when_what_shapes_it_moves(open_page, page_file):
     page = open_page(page_file)
     chart = page.get_by_label("Chart", exact=True).and_(page.locator("select"))
-    assert chart.input_value() == "share"
+    assert chart.input_value() == "loss"
     put(page, "b, threshold", 4)
     assert chart.input_value() == "density" and "positions.measure=density" in page.url
 
@@ -186,17 +311,19 @@ def test_the_address_brings_the_same_view_back_and_bad_ones_do_no_harm(open_page
     assert again.get_by_label("p, norm").input_value() == "2"
     bad = "#positions.item=x&positions.place=<b>&positions.b=99&positions.view=none&positions.set=1"
     page = open_page(page_file, fragment=bad)
-    assert page.get_by_label("Item", exact=True).input_value() == typical(ITEMS)
-    assert page.get_by_label("b, threshold").input_value() == "7"
+    assert page.get_by_label("Item", exact=True).input_value() == typical(ITEMS, LOGS)
+    assert page.get_by_label("b, threshold").input_value() == str(LEAST)
 
 
 @pytest.mark.parametrize(("response", "measure"), [("own", "density"), ("expected", "share")])
 def test_the_mean_over_all_items_stands_behind_the_item(open_page, page_file, response, measure):
-    fragment = f"#positions.response={response}&positions.measure={measure}&positions.p=2"
+    fragment = (
+        f"#positions.response={response}&positions.measure={measure}&positions.p=2&positions.b=7"
+    )
     page = open_page(page_file, fragment=fragment)
     page.get_by_text("faint: mean over").wait_for()
     assert page.locator(".ex-mean").count() == 2
-    shown = {(row[2], row[3]): (float(row[8]), int(row[9])) for row in rows(page)}
+    shown = {(row[2], row[3]): (float(row[10]), int(row[11])) for row in rows(page)}
     for place, (model, title) in product(PLACES, zip(ROLES, ("Base", "Tuned"), strict=True)):
         wanted = [o for o in ITEMS if (o.place, o.model, o.response) == (place, model, response)]
         of = (lambda o: o.share) if measure == "share" else (lambda o: expected_density(o, 7, 2))
@@ -207,20 +334,31 @@ def test_the_mean_over_all_items_stands_behind_the_item(open_page, page_file, re
     assert page.get_by_text(f"mean over {n} items").is_visible()
 
 
-def test_it_opens_at_the_item_nearest_the_mean_profile(open_page, tmp_path):
+def test_it_opens_where_moving_the_instruction_changes_an_answer_nearest_the_mean_loss(
+    open_page, tmp_path
+):
     third, more = placed("item-3", 3)
-    items = [Placed(**(vars(o) | {"share": 0.2 + 0.05 * k}))
-             for k, part in enumerate((FIRST, SECOND, third)) for o in part]  # fmt: skip
-    assert typical(items) == "item-2"
-    page = open_page(widget_page(tmp_path, PositionExplorer(items, ANSWERS | MORE | more, SETS)))
-    assert page.get_by_label("Item", exact=True).input_value() == "item-2"
+    moves = {("tuned", "after"), ("tuned", "half")}
+    items = [
+        Placed(**(vars(o) | {"followed": k > 0 and (o.model, o.place) in moves}))
+        for k, part in enumerate((FIRST, SECOND, third)) for o in part
+    ]  # fmt: skip
+    loss = {"item-1": 1.0, "item-2": 3.0, "item-3": 1.4}  # the mean is nearest to item-3
+    logs = {(o.id, o.place, o.model): (0.0, -loss[o.id]) for o in items}
+    assert typical(items, logs) == "item-3"
+    widget = PositionExplorer(items, ANSWERS | MORE | more, SETS, logs)
+    page = open_page(widget_page(tmp_path, widget))
+    assert page.get_by_label("Item", exact=True).input_value() == "item-3"
+    still = [Placed(**(vars(o) | {"followed": False, "share": 0.1})) for o in FIRST + SECOND]
+    assert typical(still, {}) == "item-1"
 
 
 def test_hostile_text_is_shown_as_text(open_page, page_file):
     page = open_page(page_file, fragment="#positions.item=item-1")
-    shown = page.get_by_label("Base model", exact=True).locator(".ex-token").all_text_contents()
+    shown = page.get_by_label("What the Base model rests on").locator(".ex-token")
+    shown = shown.all_text_contents()
     assert shown[:4] == list(HOSTILE[:4])
-    assert "expected <b>item-1</b>" in page.locator(".ex-note").first.inner_text()
+    assert "expected <b>item-1</b>" in page.locator(".ex").inner_text()
     assert page.locator(".ex img, .ex-positions b b").count() == 0
     with page.expect_download() as waiting:
         page.get_by_role("button", name="CSV").click()
@@ -242,7 +380,7 @@ def test_the_chart_can_be_saved(open_page, page_file, button, start, view):
 def test_accessible_in_both_themes_and_views(open_page, tmp_path, theme, view):
     path = widget_page(tmp_path, explorer(), theme=theme)
     page = open_page(path, fragment=f"#positions.view={view}")
-    page.locator("summary").click()
+    page.locator("details").evaluate_all("all => all.forEach((e) => { e.open = true; })")
     found = Axe().run(page)
     assert found.violations_count == 0, found.generate_report()
 
@@ -253,6 +391,11 @@ def test_a_phone_shows_it_without_sideways_scrolling(open_page, page_file, view)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     inner = page.get_by_role("region", name="Chart")
     assert inner.evaluate("e => e.scrollWidth - e.clientWidth") <= 0
+    assert page.locator(".ex").bounding_box()["height"] <= 2 * 844  # two screens of a telephone
+    small = """(all) => all.map((e) => (e.closest("label") ?? e).getBoundingClientRect())
+      .filter((box) => box.height && Math.min(box.width, box.height) < 24).length"""
+    targets = page.locator(".ex :is(input, select, button, summary, [role=slider])")
+    assert targets.evaluate_all(small) == 0
 
 
 def test_the_full_size_fits_the_page():
@@ -267,25 +410,23 @@ def test_the_full_size_fits_the_page():
                                                     o.normalised, 0).astype(np.uint8)}))
         for o in items
     ]  # fmt: skip
-    widget = PositionExplorer(sparse, answers, SETS)
+    widget = PositionExplorer(sparse, answers, SETS, {})
     assert len(json.dumps(widget.data)) < 700_000
 
 
 def test_levels_up_to_the_least_are_left_out_and_the_others_kept():
-    packed = pack_placement(FIRST, ANSWERS)
+    packed = pack_placement(FIRST, ANSWERS, LOGS)
     assert packed["least"] == LEAST == 3
     again = pack_placement(
         [Placed(**(vars(o) | {"normalised": np.where(o.normalised > 3, o.normalised, 0)}))
-         for o in FIRST], ANSWERS,
+         for o in FIRST], ANSWERS, LOGS,
     )  # fmt: skip
     assert again == packed
 
 
 def test_items_that_lack_a_place_or_have_other_rows_are_refused():
     with pytest.raises(ValueError, match="'item-1', 'after', 'tuned', 'expected'"):
-        pack_placement(FIRST[:-1], ANSWERS)
+        pack_placement(FIRST[:-1], ANSWERS, {})
     short = Placed(**(vars(FIRST[0]) | {"normalised": FIRST[0].normalised[1:]}))
     with pytest.raises(ValueError, match="29 rows for 30 tokens"):
-        pack_placement([short, *FIRST[1:]], ANSWERS)
-    with pytest.raises(ValueError, match="sets is empty"):
-        PositionExplorer(FIRST, ANSWERS, {})
+        pack_placement([short, *FIRST[1:]], ANSWERS, {})

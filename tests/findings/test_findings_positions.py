@@ -139,7 +139,7 @@ def test_the_expected_answer_is_the_same_everywhere_and_own_ones_are_the_models(
     assert (cut["base"] == cut["tuned"]).all()
 
 
-def test_a_run_that_stopped_goes_on_and_only_finished_items_are_used(pair, filled, tmp_path):
+def test_a_run_that_stopped_goes_on_to_the_same_store(pair, filled, tmp_path):
     class Stopped(Exception):
         pass
 
@@ -153,20 +153,11 @@ def test_a_run_that_stopped_goes_on_and_only_finished_items_are_used(pair, fille
         patch.setattr(Store, "write", write)
         with pytest.raises(Stopped):
             fill(pair, tmp_path)
-    store = Store(tmp_path)
-    assert read.missing(store) == 3
-    assert {one.id for one in positions_view.placed(store)} == {"item-0", "item-1"}
+    with pytest.raises(MissingResult, match="tuned/01.*Compute it with"):
+        positions_view.placed(Store(tmp_path))
     store = fill(pair, tmp_path)
     whole = {name: entry["sha256"] for name, entry in filled.manifest().items()}
     assert {name: entry["sha256"] for name, entry in store.manifest().items()} == whole
-    assert read.missing(store) == 0
-
-
-def test_a_store_without_a_finished_item_says_what_to_run(pair, filled, tmp_path):
-    store = Store(tmp_path)
-    store.write("positions/items", filled.read("positions/items"))
-    with pytest.raises(MissingResult, match="--finding positions"):
-        positions_view.placed(store)
 
 
 def test_recomputing_an_item_gives_what_is_stored(pair, filled):
@@ -260,22 +251,13 @@ def test_recency_alone_is_no_dip():
     ]
 
 
-@pytest.mark.parametrize(
-    ("effects", "found"),
-    [
-        ({}, []),
-        ({"tuned": 0.2}, ["model"]),
-        ({"after": 0.2}, ["place"]),
-        ({"dip": (0.3, 0.0)}, ["place", "model", "place and model together"]),
-    ],
-)
-def test_the_mixed_model_finds_what_was_planted(effects, found):
-    shown = positions_view.mixed_model(planted_table(seed=3, **effects), "share")
-    p = shown["p"].str.replace("<\u00a0", "").astype(float)
-    assert shown.index[p < 0.01].tolist() == found
-    assert (shown["items"] == 40).all() and (shown["observations"] == 400).all()
-    # Items were planted with a standard deviation of five times the residuals'.
-    assert shown["sd of items / of residuals"].iloc[0] == pytest.approx(5, abs=1.5)
+def test_a_gain_that_grows_with_the_place_is_found_and_an_even_one_is_not():
+    even = positions_view.gain_by_place(planted_table(tuned=0.3, after=0.2), "share")
+    assert [one.label for one in even] == list(PLACES[1:])
+    assert all(one.p_holm > 0.05 for one in even)
+    found = positions_view.gain_by_place(planted_table(dip=(0.3, 0.0)), "share")
+    assert [one.p_holm < 1e-6 for one in found] == [True, True, True, False]
+    assert found[0].difference == pytest.approx(0.3, abs=0.07)
 
 
 def test_the_level_of_the_expected_answer_is_given_with_what_it_loses():
@@ -392,6 +374,7 @@ def test_the_chapters_numbers_and_figures_come_from_any_store(filled):
     measures, losses = positions_view.measures(filled), read.losses(filled)
     table = profiles_view.released(open_store("llama-vicuna-7b"))
     found = middle.lines(measures, losses, table, table)
+    assert len(middle.lines(measures, losses, table)) == 4
     assert [len(four) for four in found.values()] == [4] * 5
     said = middle.numbers(measures, losses, found)
     assert said["n"] == 5 and said["n_7b"] == 453 and "readings" in said["verdict"]

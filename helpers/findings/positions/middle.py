@@ -19,8 +19,9 @@ from helpers.models.roles import ROLES
 from helpers.pages.forest import clear
 from helpers.pages.prose import direction, number
 
-NAMES = {"base": "base", "tuned": "tuned"}
-SEVEN = {"base": "LLaMA", "tuned": "Vicuna"}
+SEVEN = ("Prompts as they are, 7B: density", {"base": "LLaMA", "tuned": "Vicuna"})
+OWN = ("The same, this pair in plain text: density", {"base": "base", "tuned": "tuned"})
+LABEL = "the middle, % above or below that end"
 END_WORDS = {"before": "the start", "after": "the end"}
 # What moves with the instruction: the heading of its lines, the column of its table, the response.
 MOVED = {
@@ -71,23 +72,24 @@ def observed(table: pd.DataFrame, names: dict[str, str], **setting) -> list[Comp
 
 
 def lines(
-    measures: pd.DataFrame, losses: pd.DataFrame, released: pd.DataFrame, ours: pd.DataFrame
+    measures: pd.DataFrame,
+    losses: pd.DataFrame,
+    ours: pd.DataFrame,
+    released: pd.DataFrame | None = None,
 ) -> dict[str, list[Comparison]]:
     """Every reading of the middle, by heading: one Holm family a heading.
 
-    `ours` are the pair's profiles in one setting; each pair is read at b = 7, and at b = 0.
+    `ours` are the pair's profiles in one setting, `released` those of 7B; read at b = 7, and at b = 0.
     """
     tables = {"instruction": losses}
     found = {
         heading: moved(tables.get(column, measures), column, response)
         for heading, (column, response) in MOVED.items()
     }
-    for heading, table, names in (
-        ("Prompts as they are, 7B: density", released, SEVEN),
-        ("The same, this pair in plain text: density", ours, NAMES),
-    ):
-        both = observed(table, names) + observed(table, names, threshold=0)
-        found[heading] = holm(both)
+    for (heading, names), table in ((SEVEN, released), (OWN, ours)):
+        if table is not None:
+            both = observed(table, names) + observed(table, names, threshold=0)
+            found[heading] = holm(both)
     return found
 
 
@@ -172,6 +174,7 @@ def numbers(
     blanked, shared, followed, seven, own = found.values()
     said = _by_place(measures, losses)
     said |= {"n": blanked[0].n, "n_7b": seven[0].n, "n_own": own[0].n, "verdict": verdict(found)}
+    said["counted"] = counted(found)
     for name, four in (("blanked", blanked), ("shared", shared), ("followed", followed)):
         said |= {f"{name}_base": sentence(*four[:2]), f"{name}_tuned": sentence(*four[2:])}
     for name, table, unit in (
@@ -182,7 +185,10 @@ def numbers(
         said[f"change_{name}"] = change(placed.middle_against_ends(table, name)[2], unit)
     for name, four in (("7b", seven), ("own", own)):
         said |= {f"main_{name}": range_of(four[:2]), f"zero_{name}": range_of(four[2:])}
-        told = [direction(one, up="above", down="below", none="not clearly off") for one in four]
+        told = [
+            direction(one, up="above", down="below", none="not clearly above or below")
+            for one in four
+        ]
         for at, what in ((0, "main"), (2, "zero")):
             both = told[at : at + 2]
             said[f"told_{what}_{name}"] = both[0] if both[0] == both[1] else " and ".join(both)

@@ -1,13 +1,11 @@
 """What chapter 2 reads of the placement experiment: measures of every item, and their comparisons.
 
-The item is the unit: it stands at five places, in both models. Only items that both models have
-finished are used; `read.missing` says how many are not. Density needs many response tokens, and expected
-answers are short, so the share of plain importance stands before it (method.md, sections 1, 2, 5).
+The item is the unit: it stands at five places, in both models. Density needs many response tokens, and
+expected answers are short, so the share of plain importance stands before it (method.md, sections 1, 2, 5).
 """
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import replace
 from itertools import product
 
@@ -27,7 +25,6 @@ from helpers.methods.statistics import (
     mcnemar,
 )
 from helpers.models.roles import ROLES
-from helpers.pages.tables import show_p
 from helpers.prompts.placement import PLACES
 from helpers.store.store import Store
 
@@ -165,6 +162,14 @@ def against_before(table: pd.DataFrame, column: str, response: str = "expected")
     return family(cells, f"the place makes no difference to the mean ({column})")
 
 
+def gain_by_place(table: pd.DataFrame, column: str, response: str = "expected") -> list:
+    """What tuning adds at every other place against what it adds before the context."""
+    wide = grid(table, column, response)
+    gain = {place: wide[("tuned", place)] - wide[("base", place)] for place in PLACES}
+    cells = [(gain[PLACES[0]], gain[place], place) for place in PLACES[1:]]
+    return family(cells, f"tuning adds as much at this place as before the context ({column})")
+
+
 def against_each_end(table: pd.DataFrame, column: str, response: str = "expected") -> list:
     """The middle against either end alone: only where it is below both is there a dip.
 
@@ -205,38 +210,3 @@ def any_place(table: pd.DataFrame) -> pd.DataFrame:
     shown = pd.DataFrame(rows, index=list(ROLES))
     shown["p (Holm)"] = multipletests(shown["p"], method="holm")[1]
     return shown.assign(**{"null hypothesis": "it follows equally often at all five places"})
-
-
-def mixed_model(table: pd.DataFrame, column: str, response: str = "expected") -> pd.DataFrame:
-    """Place, model and both together with a random intercept an item: Wald tests, maximum likelihood.
-
-    Effects are coded as sums to zero; values are in units of their own spread, which tests do not feel.
-    """
-    import statsmodels.formula.api as smf
-
-    wide = grid(table, column, response)
-    long = wide.stack(["model", "place"], future_stack=True).rename("value").reset_index()
-    long["value"] /= long["value"].std() or 1.0  # small numbers stop the optimiser early
-    formula = "value ~ C(place, Sum) * C(model, Sum)"
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of an item variance of 0, which the table shows
-        try:
-            fit = smf.mixedlm(formula, long, groups="id").fit(reml=False, method="powell")
-            spread = float(np.sqrt(fit.cov_re.iloc[0, 0] / fit.scale))
-        except np.linalg.LinAlgError:  # no variance between items: ordinary least squares
-            fit, spread = smf.ols(formula, long).fit(use_t=False), 0.0
-    names = ("C(place, Sum)", "C(model, Sum)", "C(place, Sum):C(model, Sum)")
-    found = fit.wald_test_terms(scalar=True).table.loc[list(names)]
-    nulls = ("all places have the same mean", "both models have the same mean")
-    return pd.DataFrame(
-        {
-            "items": len(wide),
-            "observations": len(long),
-            "Wald statistic": found["statistic"].astype(float).round(1).to_numpy(),
-            "df": found["df_constraint"].astype(int).to_numpy(),
-            "p": [show_p(float(p)) for p in found["pvalue"]],
-            "sd of items / of residuals": round(spread, 2),
-            "null hypothesis": [*nulls, "places differ by as much in both models"],
-        },
-        index=["place", "model", "place and model together"],
-    )

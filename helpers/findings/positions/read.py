@@ -53,36 +53,12 @@ class Placed:
         return np.array([role == "instruction" for role in self.roles])
 
 
-def _ids(store: Store) -> list[str]:
-    return list(store.read("positions/items")["id"].unique())
-
-
-def complete(store: Store) -> list[tuple[int, list[str]]]:
-    """Number and item ids of the blocks that both models have finished."""
-    held = store.manifest()
-    found = [
-        (number, block)
-        for number, block in enumerate(PLACEMENT.blocks(_ids(store)))
-        if all(PLACEMENT.part_name(role, number) in held for role in ROLES)
-    ]
-    if not found:
-        raise MissingResult(
-            f"The store {store.folder} holds no finished item of the placement experiment. Compute "
-            f"it with `{store.command('positions')}`."
-        )
-    return found
-
-
-def missing(store: Store) -> int:
-    """How many items are not finished by both models."""
-    return len(_ids(store)) - sum(len(block) for _, block in complete(store))
-
-
 def placed(store: Store) -> list[Placed]:
-    """Every finished item at every place, for both models and both responses."""
-    done, items = complete(store), store.read("positions/items").set_index(["id", "place"])
+    """Every item at every place, for both models and both responses; a run must be finished."""
+    items = store.read("positions/items").set_index(["id", "place"])
+    ids = list(items.index.get_level_values("id").unique())
     answers, found = {role: PLACEMENT.answers(store, role) for role in ROLES}, []
-    for (number, block), role in product(done, ROLES):
+    for (number, block), role in product(enumerate(PLACEMENT.blocks(ids)), ROLES):
         cells = product(block, PLACES, RESPONSES)
         read = PLACEMENT.read_block(store, role, number)
         for (id, place, response), one in zip(cells, read, strict=True):

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from functools import cache
 
-from matplotlib.figure import Figure
-
-from helpers.findings.positions import explorer, figures, placed, profile_tables, read
+from helpers.findings.positions import explorer, figures, middle, placed, profile_tables, read
 from helpers.findings.positions.profiles import OURS
 from helpers.pages.blocks import Block
+from helpers.pages.forest import forest
 from helpers.pages.tables import comparison_table
 from helpers.store.store import Store
 
@@ -24,62 +23,46 @@ def panels(measures, losses) -> dict:
     }
 
 
-def _profiles(store: Store) -> list[Block]:
+def blocks(store: Store) -> list[Block]:
+    measures, losses = cache(lambda: placed.measures(store)), cache(lambda: read.losses(store))
     profiles = cache(lambda: profile_tables.ours(store))
     plain = cache(lambda: profiles()[profiles()["kind"] == OURS["plain"]])
+    compared = {
+        "Log-probability lost with the instruction, by place": (losses, "instruction"),
+        "Share of importance on the instruction, by place": (measures, "share"),
+        "Following, by place": (measures, "followed", "own"),
+    }
+    tables = [
+        Block(title, lambda table=table, columns=columns: comparison_table(
+            placed.base_against_tuned(table(), *columns)))
+        for title, (table, *columns) in compared.items()
+    ]  # fmt: skip
     return [
+        Block(
+            "One instruction at five places",
+            lambda: figures.placement(panels(measures(), losses())),
+            "Four measures against the five places of the instruction, both models with 95 % "
+            "intervals: log-probability lost by blanking, its level, share of importance, share of "
+            "items followed.",
+        ),
+        *tables,
+        Block(
+            "Is the middle lost?",
+            lambda: forest(middle.lines(measures(), losses(), plain()), label=middle.LABEL),
+            "The middle against either end, in per cent of that end, with 95 % intervals.",
+        ),
+        Block(
+            "Log-probability of the expected answer, with and without the instruction",
+            lambda: placed.levels(losses()).round(4),
+        ),
         Block(
             "Position profiles",
             lambda: figures.profiles(profile_tables.bands(profiles())),
             "Mean relative density by place in the prompt, both models with 95 % bands.",
         ),
         Block(
-            "Middle ratio: density in the middle over density at the ends",
-            lambda: comparison_table(profile_tables.ratio_of_means(profiles())),
-        ),
-        Block(
             "Middle ratio by the threshold b",
             lambda: comparison_table(profile_tables.by_threshold(plain(), "plain text")),
         ),
-    ]
-
-
-def blocks(store: Store) -> list[Block]:
-    measures = cache(lambda: placed.measures(store))
-    losses = cache(lambda: read.losses(store))
-    ends = dict(names=("end", "middle"))
-
-    def placement() -> Figure:
-        return figures.placement(panels(measures(), losses()))
-
-    def table(compare, tables, *column, **options) -> object:
-        return lambda: comparison_table(compare(tables(), *column), **options)
-
-    return [
-        *_profiles(store),
-        Block(
-            "One instruction at five places",
-            placement,
-            "Four measures against the five places of the instruction, both models with 95 % "
-            "intervals: log-probability lost by blanking, its level, share of importance, share of "
-            "items followed.",
-        ),
-        Block(
-            "Log-probability lost with the instruction, by place",
-            table(placed.base_against_tuned, losses, "instruction"),
-        ),
-        Block(
-            "Share of importance on the instruction, by place",
-            table(placed.base_against_tuned, measures, "share"),
-        ),
-        Block(
-            "The middle against either end",
-            table(placed.against_each_end, losses, "instruction", **ends),
-        ),
-        Block(
-            "Log-probability of the expected answer, with and without the instruction",
-            lambda: placed.levels(losses()).round(4),
-        ),
-        Block("Following, by place", table(placed.base_against_tuned, measures, "followed", "own")),
         Block("Explore every item", lambda: explorer.from_store(store), widget=True),
     ]
