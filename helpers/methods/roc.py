@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float
-from sklearn.metrics import roc_curve
 
 from helpers.methods.statistics import (
     RESAMPLES,
@@ -21,9 +20,6 @@ from helpers.methods.statistics import (
     from_draws,
     resamples,
 )
-
-FALSE_RATES = np.linspace(0, 1, 101)
-BAND_DRAWS = 500
 
 
 @dataclass(frozen=True)
@@ -130,20 +126,3 @@ def compare_areas(
     draws = draws[np.isfinite(draws)]
     test, n = "bootstrap by item, two-sided", len(cases.positive)
     return from_draws(reference, area(scores, cases), draws, n=n, test=test, **about)
-
-
-def curve(scores: Sequence[float], cases: Cases) -> tuple[np.ndarray, np.ndarray]:
-    """False and true positive rates at every threshold (strata are not looked at)."""
-    false_rates, true_rates, _ = roc_curve(cases.positive, _scores(scores, cases))
-    return false_rates, true_rates
-
-
-def band(scores: Sequence[float], cases: Cases, *, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Pointwise 95 % interval of the true positive rate at FALSE_RATES, over items."""
-    found, values = [], _scores(scores, cases)
-    for weights in cases.weights(BAND_DRAWS, seed):
-        if weights[cases.positive].any() and weights[~cases.positive].any():
-            false, true, _ = roc_curve(cases.positive, values, sample_weight=weights)
-            found.append(np.interp(FALSE_RATES, false, true))
-    low, high = np.percentile(found, [2.5, 97.5], axis=0)
-    return low, high

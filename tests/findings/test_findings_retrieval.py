@@ -186,20 +186,21 @@ def test_planted_use_is_labelled_and_told_apart_without_error(tmp_path):
     table = view.measures(plant(tmp_path, on_document=True))
     counts = view.labels(table)
     assert list(counts["used"]) == [5, 5, 0] * 2 and list(counts["not used"]) == [5, 5, 10] * 2
-    found = view.areas(table)
-    for role in ROLES:
-        assert [found[key, role].area for key in view.OURS] == [1, 1, 1]
-        assert found["response tokens", role].area == 0.5
-    ours = {one.label: one for one in view.against_chance(table)}
-    assert all(one.p_holm < 0.01 for one in ours.values())
+    for role, found in view.against_chance(table).items():
+        by_name = {one.label: one for one in found}
+        for key in ("score", "density share", "importance share"):
+            one = by_name[view.SCORES[key]]
+            assert one.mean_b == 1 and one.p_holm < 0.02 and one.n == 30, role
+        assert by_name[view.SCORES["response tokens"]].mean_b == 0.5
+    said = view.numbers(table)
+    assert said["told_base"] == "better than chance" and said["score_tuned"] == "1.00"
 
 
 def test_planted_noise_is_no_better_than_chance(tmp_path):
     table = view.measures(plant(tmp_path, on_document=False))
-    for role in ROLES:
-        one = view.areas(table)[view.MAIN, role]
-        assert one.low <= 0.5 <= one.high
-    assert all(one.p_holm > 0.05 for one in view.against_chance(table))
+    for found in view.against_chance(table).values():
+        assert all(one.p_holm > 0.05 and one.low <= 0 <= one.high for one in found[:3])
+    assert view.numbers(table)["told_tuned"] == "no better than chance"
 
 
 def test_a_subset_of_one_kind_says_so(tmp_path):

@@ -6,7 +6,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from helpers.methods import roc
 from helpers.methods.roc import Cases, area, area_draws, compare_areas, measured
 from helpers.methods.statistics import BadSample
 
@@ -84,14 +83,6 @@ def test_resamples_without_a_pair_count_for_nothing():
     cases = Cases(np.array([True, False, False]), ["a", "b", "c"])
     draws = area_draws([2.0, 1.0, 0.0], cases)
     assert np.isnan(draws).any() and (draws[np.isfinite(draws)] == 1).all()
-
-
-def test_the_band_encloses_the_curve():
-    scores, cases = planted(60)
-    low, high = roc.band(scores + cases.positive, cases)
-    false, true = roc.curve(scores + cases.positive, cases)
-    middle = np.interp(roc.FALSE_RATES, false, true)
-    assert ((low <= middle + 1e-9) & (middle <= high + 1e-9)).mean() > 0.9
 
 
 @pytest.mark.parametrize(

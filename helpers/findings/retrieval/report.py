@@ -2,37 +2,34 @@
 
 from __future__ import annotations
 
-from helpers.findings.retrieval import figures, tables
+from helpers.findings.retrieval import tables
 from helpers.pages.blocks import Block
+from helpers.pages.forest import forest
 from helpers.pages.tables import comparison_table
 from helpers.store.store import Store
+
+LABEL = "area under the ROC curve, above one half"
 
 
 def blocks(store: Store) -> list[Block]:
     found = tables.measures(store)
+    names = ("other score", "document score")
     return [
         Block("What responses say, by document", lambda: tables.labels(found)),
         Block(
-            "Does the score tell whether the document was used?",
-            lambda: figures.curves(found),
-            "ROC curves of the document score with a band and of three other scores, a panel a "
-            "model.",
+            "Does a score tell whether the document was used?",
+            lambda: forest(tables.against_chance(found), label=LABEL),
+            "The area under the ROC curve of every score, less one half, with its interval, both "
+            "models.",
         ),
-        Block("Area under the ROC curve [95 % CI]", lambda: tables.area_table(found)),
         Block(
             "Areas against chance",
-            lambda: comparison_table(tables.against_chance(found), names=("chance", "area")),
-        ),
-        Block(
-            "The document score against simpler ones",
             lambda: comparison_table(
-                tables.against_baselines(found), names=("other score", "document score")
+                sum(tables.against_chance(found).values(), []), names=("chance", "area")
             ),
         ),
         Block(
-            "Scores under each document",
-            lambda: figures.by_document(found),
-            "Document score and share of importance on the document under each kind of document, "
-            "one mark a response, both models.",
+            "The document score against the others",
+            lambda: comparison_table(tables.against_baselines(found), names=names),
         ),
     ]

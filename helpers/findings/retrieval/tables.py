@@ -14,10 +14,11 @@ import pandas as pd
 
 from helpers.findings.retrieval.compute import RETRIEVAL
 from helpers.methods.density import THRESHOLD, P, density, instruction_score, share_on
-from helpers.methods.roc import Area, Cases, compare_areas, measured
+from helpers.methods.roc import Cases, compare_areas, measured
 from helpers.methods.statistics import BadSample, Comparison, holm
 from helpers.models.roles import ROLES
-from helpers.pages.tables import show_p
+from helpers.pages.forest import clear
+from helpers.pages.prose import direction, number
 from helpers.prompts.retrieval import DOCUMENTS, used
 from helpers.prompts.rules import words
 from helpers.store.store import Store
@@ -32,7 +33,8 @@ SCORES = {
     "response tokens": "length of the response",
     "document share": "document's share of the prompt",
 }
-OURS = ("score", "density share", "importance share")
+SAYS = {"true": "true", "contradicting": "other", "both": "both", "neither": "neither"}
+USED = {True: "used", False: "not used"}
 SUBSETS = {
     "all documents": "condition == condition",
     "document names an answer": "condition != 'absent'",
@@ -73,8 +75,8 @@ def measures(store: Store, *, threshold: int = THRESHOLD, p: float = P) -> pd.Da
     ids, rows = list(dict.fromkeys(items.index.get_level_values("id"))), []
     for role in ROLES:
         answers = RETRIEVAL.answers(store, role)
-        for number, block in enumerate(RETRIEVAL.blocks(ids)):
-            explained = RETRIEVAL.read_block(store, role, number)
+        for at, block in enumerate(RETRIEVAL.blocks(ids)):
+            explained = RETRIEVAL.read_block(store, role, at)
             for cell, found in zip(product(block, DOCUMENTS), explained, strict=True):
                 answer, item = answers.loc[cell], items.loc[cell]
                 alone = answers.loc[(cell[0], "none")]
@@ -107,15 +109,9 @@ def labels(table: pd.DataFrame) -> pd.DataFrame:
     rows = {}
     for model, condition in product(ROLES, DOCUMENTS):
         part = table[(table["model"] == model) & (table["condition"] == condition)]
-        said = part["says"].value_counts()
-        rows[f"{model}, {condition}"] = {
-            "n": len(part),
-            "says true": said.get("true", 0),
-            "says other": said.get("contradicting", 0),
-            "says both": said.get("both", 0),
-            "says neither": said.get("neither", 0),
-            "used": int((part["used"] == True).sum()),  # noqa: E712
-            "not used": int((part["used"] == False).sum()),  # noqa: E712
+        said = {f"says {name}": int((part["says"] == key).sum()) for key, name in SAYS.items()}
+        marked = {name: int((part["used"] == key).sum()) for key, name in USED.items()}
+        rows[f"{model}, {condition}"] = {"n": len(part), **said, **marked} | {
             "can't tell": int(part["used"].isna().sum()),
             "empty": int((part["response tokens"] == 0).sum()),
             "cut off": int((part["ended"] == "length").sum()),
@@ -125,45 +121,38 @@ def labels(table: pd.DataFrame) -> pd.DataFrame:
     return found.loc[:, (found != 0).any()]
 
 
-def known(table: pd.DataFrame) -> dict[str, int]:
-    """How many questions each model answers rightly without a document."""
-    once = table[table["condition"] == "true"]
-    return {role: int((once.query("model == @role")["says_alone"] == "true").sum())
-            for role in ROLES}  # fmt: skip
+def against_chance(table: pd.DataFrame) -> dict[str, list[Comparison]]:
+    """The area of every score against a half, by model: one Holm family over scores and models."""
+    null, found = "a used response scores higher than one not used half of the time", []
+    for model, key in product(ROLES, SCORES):
+        rows = judged(table, model)
+        about = dict(label=SCORES[key], null_hypothesis=null)
+        found.append(compare_areas(None, rows[key], cases(rows), **about))
+    corrected = holm(found)
+    return {model: corrected[n * len(SCORES) :][: len(SCORES)] for n, model in enumerate(ROLES)}
 
 
-def areas(table: pd.DataFrame, subset: str = "all documents") -> dict[tuple[str, str], Area]:
-    """Area under the curve of every score, by score and model."""
-    found = {}
-    for key, model in product(SCORES, ROLES):
-        rows = judged(table, model, subset)
-        found[key, model] = measured(rows[key], cases(rows))
-    return found
+def against_baselines(table: pd.DataFrame, key: str = MAIN) -> list[Comparison]:
+    """One score against the other ones, in each model (Holm over all)."""
+    null, found = "both scores have the same area under the curve", []
+    for model, other in product(ROLES, [name for name in SCORES if name != key]):
+        rows = judged(table, model)
+        about = dict(label=f"{model}: against {SCORES[other]}", null_hypothesis=null)
+        found.append(compare_areas(rows[other], rows[key], cases(rows), **about))
+    return holm(found)
 
 
-def show(one: Area) -> str:
+def _area(rows: pd.DataFrame, key: str, within: str | None = None) -> str:
+    try:
+        one = measured(rows[key], cases(rows, within))
+    except BadSample:
+        return "one kind only"
     return f"{one.area:.2f} [{one.low:.2f}, {one.high:.2f}]"
 
 
-def area_table(table: pd.DataFrame) -> pd.DataFrame:
-    """Every score's area with its interval, one column a model."""
-    found = areas(table)
-    rows = {SCORES[key]: {role: show(found[key, role]) for role in ROLES} for key in SCORES}
-    counts = {r: f"{found[MAIN, r].positive}\u00a0+\u00a0{found[MAIN, r].negative}" for r in ROLES}
-    return pd.DataFrame.from_dict({"n, used + not used": counts} | rows, orient="index")
-
-
-def _area_or_why(rows: pd.DataFrame, key: str, within: str | None = None) -> str:
-    try:
-        return show(measured(rows[key], cases(rows, within)))
-    except BadSample:
-        return "one kind only"
-
-
 def subset_table(table: pd.DataFrame) -> pd.DataFrame:
-    """The areas of our scores where only some of the cases are taken, or only like pairs compared."""
-    rows = []
-    settings = [(name, name, None) for name in SUBSETS]
+    """The areas of three scores where only some of the cases are taken, or only like pairs compared."""
+    settings, rows = [(name, name, None) for name in SUBSETS], []
     settings.append(("pairs of equal response length", "all documents", "response tokens"))
     settings.append(("pairs under the same kind of document", "all documents", "condition"))
     for (name, subset, within), model in product(settings, ROLES):
@@ -171,61 +160,34 @@ def subset_table(table: pd.DataFrame) -> pd.DataFrame:
         positive = int(part["used"].astype(bool).sum())
         row = {"cases": name, "model": model, "n": f"{positive}\u00a0+\u00a0{len(part) - positive}"}
         compared = ("score", "importance share", "gain")
-        rows.append(row | {SCORES[key]: _area_or_why(part, key, within) for key in compared})
+        rows.append(row | {SCORES[key]: _area(part, key, within) for key in compared})
     return pd.DataFrame(rows).set_index(["cases", "model"])
 
 
-def against_chance(table: pd.DataFrame) -> list[Comparison]:
-    """The areas of our three scores against a half (Holm over scores and models)."""
-    found = []
-    for model, key in product(ROLES, OURS):
-        rows = judged(table, model)
-        null = "a used response scores higher than one not used half of the time"
-        label = f"{model}: {SCORES[key]}"
-        found.append(compare_areas(None, rows[key], cases(rows), label=label, null_hypothesis=null))
-    return holm(found)
-
-
-def against_baselines(table: pd.DataFrame, key: str = MAIN) -> list[Comparison]:
-    """One score against the other ones, in each model (Holm over all)."""
-    found = []
-    for model, other in product(ROLES, [name for name in SCORES if name != key]):
-        rows = judged(table, model)
-        found.append(
-            compare_areas(
-                rows[other],
-                rows[key],
-                cases(rows),
-                label=f"{model}: against {SCORES[other]}",
-                null_hypothesis="both scores have the same area under the curve",
-            )  # fmt: skip
-        )
-    return holm(found)
-
-
-def copied(table: pd.DataFrame) -> dict[str, tuple[int, int]]:
-    """Of the responses not used: how many consist of words of the document, and how many there are."""
-    found = {}
-    for role in ROLES:
-        rows = judged(table, role).query("used == False")
-        found[role] = (int((rows["overlap"] == 1).sum()), len(rows))
-    return found
+def told(found: Comparison) -> str:
+    """Whether a score tells used documents apart, in words."""
+    words = dict(up="better than chance", down="worse than chance", none="no better than chance")
+    return direction(found, **words)
 
 
 def numbers(table: pd.DataFrame) -> dict[str, object]:
-    """What the page's sentences say, by name: areas, their intervals and p-values, counts."""
-    found, said = areas(table), {"n_items": table["id"].nunique()}
-    tests = {one.label: one for one in against_chance(table)}
-    for role in ROLES:
-        rows, main = judged(table, role), found[MAIN, role]
-        said |= {
-            f"{key}_{role}": f"{found[key, role].area:.2f}" for key in (MAIN, "gain", "overlap")
-        }
-        said[f"interval_{role}"] = f"{main.low:.2f} to {main.high:.2f}"
-        said[f"p_{role}"] = show_p(tests[f"{role}: {SCORES[MAIN]}"].p_holm)
+    """What the page's sentences say, by name: areas, counts, and the words that comparisons choose."""
+    tests, versus = against_chance(table), against_baselines(table)
+    said = {"n_items": table["id"].nunique()}
+    for at, role in enumerate(ROLES):
+        rows, found = judged(table, role), dict(zip(SCORES, tests[role], strict=True))
+        areas = {key: f"{found[key].mean_b:.2f}" for key in (MAIN, "gain", "overlap")}
+        said |= {f"{key}_{role}": area for key, area in areas.items()}
+        said[f"told_{role}"] = told(found[MAIN])
+        rivals = versus[at * (len(SCORES) - 1) :][: len(SCORES) - 1]
+        ahead = [one for one in rivals if clear(one) and one.difference < 0]
+        said[f"behind_{role}"] = number(len(ahead))
         for name, within in (("kind", "condition"), ("equal", "response tokens")):
-            said[f"{name}_{role}"] = show(measured(rows[MAIN], cases(rows, within)))
-        said[f"copied_{role}"], said[f"unused_{role}"] = copied(table)[role]
-        said[f"known_{role}"] = known(table)[role]
+            said[f"{name}_{role}"] = _area(rows, MAIN, within)
+        unused = rows.query("used == False")
+        said[f"copied_{role}"] = int((unused["overlap"] == 1).sum())
+        said[f"unused_{role}"] = len(unused)
+        once = table.query("condition == 'true' and model == @role")
+        said[f"known_{role}"] = int((once["says_alone"] == "true").sum())
         said[f"length_{role}"] = int(rows["response tokens"].median())
-    return said
+    return said | {"rivals": number(len(SCORES) - 1)}
