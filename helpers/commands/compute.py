@@ -14,12 +14,13 @@ import signal
 import sys
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
 
 from helpers.commands import estimate
-from helpers.commands.filling import fill, load_as
+from helpers.commands.filling import QUICK, fill, load_as
 from helpers.findings.registry import BY_NAME
 from helpers.methods.errors import Mendable
 from helpers.methods.memory import free_memory
@@ -32,6 +33,8 @@ from helpers.prompts.prompt import Prompt
 from helpers.prompts.reading import load_prompts
 from helpers.store.origin import rank
 from helpers.store.store import Store, open_store
+
+PASSED_ON = ("allow_pickle", "trust_remote_code", "limit", "course", "quick", "replace")
 
 
 def _place(choice: Choice, given: argparse.Namespace) -> Placement:
@@ -92,6 +95,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--course", help="checkpoints: a folder, or OWNER/NAME@REVISION,REVISION")
     parser.add_argument("--limit", type=_positive, help="a first look: so many prompts and items")
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="a first look in minutes: 12 prompts explained, no random updates; a run without it goes on",
+    )
     parser.add_argument("--folder", type=Path, help="another folder for the store")
     parser.add_argument(
         "--replace", action="store_true", help="delete what the store holds and start anew"
@@ -99,7 +107,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 or mps")
     parser.add_argument("--dtype", default="auto", choices=["auto", *DTYPES])
     parser.add_argument("--dry-run", action="store_true", help="only say how long and how much")
-    parser.add_argument("--list", action="store_true", help="show the registry and what fits where")
     parser.add_argument(
         "--allow-pickle", action="store_true", help="open weights that can run code"
     )
@@ -152,46 +159,51 @@ def _stoppable(run: Callable[[], None], command: str) -> None:
         signal.signal(signal.SIGTERM, before)
 
 
+def _findings(parser: argparse.ArgumentParser, given: argparse.Namespace) -> list[str]:
+    """The findings that were asked for."""
+    if given.quick and given.limit:
+        parser.error("--quick chooses how many prompts it takes: leave --limit out")
+    if given.quick and given.finding not in ("all", *QUICK):
+        parser.error(f"--quick looks at {', '.join(QUICK)}: name one of them, or none")
+    if given.finding != "all":
+        return [given.finding]
+    others = given.base or given.pair not in (None, DEFAULT_PAIR)
+    # The book's own pair alone has checkpoints in the book.
+    found = [name for name in BY_NAME if name != "course" or given.course or not others]
+    return [name for name in found if name in QUICK] if given.quick else found
+
+
+def _run(parser: argparse.ArgumentParser, given: argparse.Namespace) -> None:
+    findings, choice = _findings(parser, given), _choice(parser, given)
+    prompts = load_prompts(given.prompts) if given.prompts else None
+    if given.dry_run:
+        return dry_run(choice, findings, given, prompts)
+    placement, first = _place(choice, given), rank()[0] == 0
+    threads = f" {choose_threads()}." if placement.device == "cpu" else ""
+    print(f"{choice.name}: {placement}{threads}", file=sys.stderr)
+    store = fill(
+        choice,
+        findings,
+        given.folder,
+        placement=placement,
+        prompts=prompts,
+        source=given.prompts,
+        progress=first,
+        **{name: getattr(given, name) for name in PASSED_ON},
+    )
+    if first:
+        held = f"Done: {len(store.manifest())} parts in {store.folder}."
+        print(f"{held} {_next(store)}", file=sys.stderr)
+
+
 def main(arguments: list[str] | None = None) -> None:
     warnings.filterwarnings("ignore", category=FutureWarning)
     parser = _parser()
     given = parser.parse_args(arguments)
-    if given.list:
-        print(registry.table().to_string())
-        return
     asked = sys.argv[1:] if arguments is None else arguments
-    findings = list(BY_NAME) if given.finding == "all" else [given.finding]
-    others = given.base or given.pair not in (None, DEFAULT_PAIR)
-    if given.finding == "all" and others and not given.course:
-        findings.remove("course")  # the book's own pair alone has checkpoints in the book
-
-    def run() -> None:
-        choice = _choice(parser, given)
-        prompts = load_prompts(given.prompts) if given.prompts else None
-        if given.dry_run:
-            return dry_run(choice, findings, given, prompts)
-        placement, first = _place(choice, given), rank()[0] == 0
-        threads = f" {choose_threads()}." if placement.device == "cpu" else ""
-        print(f"{choice.name}: {placement}{threads}", file=sys.stderr)
-        store = fill(
-            choice,
-            findings,
-            given.folder,
-            placement=placement,
-            allow_pickle=given.allow_pickle,
-            trust_remote_code=given.trust_remote_code,
-            prompts=prompts,
-            source=given.prompts,
-            limit=given.limit,
-            course=given.course,
-            replace=given.replace,
-            progress=first,
-        )
-        if first:
-            print(f"Done: {len(store.manifest())} parts in {store.folder}. {_next(store)}",
-                  file=sys.stderr)  # fmt: skip
-
-    _stoppable(run, f"python -m helpers compute {shlex.join(asked)}".strip())
+    _stoppable(
+        partial(_run, parser, given), f"python -m helpers compute {shlex.join(asked)}".strip()
+    )
 
 
 if __name__ == "__main__":

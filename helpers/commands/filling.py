@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import torch
 
-from helpers.findings.registry import BY_NAME
+from helpers.commands.estimate import shares
+from helpers.commands.progress import WholeRun
+from helpers.findings import update
+from helpers.findings.registry import BY_NAME, Finding
 from helpers.methods.density import BadInput
 from helpers.methods.errors import Mendable
 from helpers.methods.weights import weights
 from helpers.models import registry
 from helpers.models.devices import Placement, keep_freed_memory
-from helpers.models.pair import fingerprint, load
+from helpers.models.pair import Pair, fingerprint, load
 from helpers.models.registry import Choice
 from helpers.models.roles import ROLES
 from helpers.prompts import retrieval
@@ -21,6 +25,9 @@ from helpers.prompts.prompt import Prompt, few, read_prompts
 from helpers.store.conditions import StoreTaken, check, conditions
 from helpers.store.origin import rank
 from helpers.store.store import Store, open_store
+
+# What a first look leaves out of each finding; findings that are not named are left out whole.
+QUICK = {"recognition": {"sample": 12}, "attention": {"nulls": False}, "ffn": {"nulls": False}}
 
 
 def fill(
@@ -35,37 +42,54 @@ def fill(
     source: str | None = None,
     limit: int | None = None,
     course: str | None = None,
+    quick: bool = False,
     replace: bool = False,
     **options,
 ) -> Store:
     """Load a pair once and compute the named findings into its store (see `inputs`).
 
-    `source` says where prompts of one's own are from, `course` where checkpoints are. `replace`
-    deletes what the store holds.
+    `source` says where prompts of one's own are from, `course` where checkpoints are. `quick`: a first
+    look, from which a whole run goes on. `replace` deletes what the store holds.
     """
     keep_freed_memory()
     choice = registry.find(pair_name) if isinstance(pair_name, str) else pair_name
-    on = conditions(source, limit, prompts)
+    on = conditions(source, limit, prompts, QUICK["recognition"]["sample"] if quick else None)
     store = _open(choice, folder, placement, allow_pickle, on, replace)
     pair = load_as(choice, placement, allow_pickle, trust_remote_code)
+    work = dict.fromkeys(findings, 1.0) if quick else shares(pair, findings, limit, prompts)
+    whole, refused = WholeRun(work, store, shown=options.get("progress", True)), []
     # What only reads weights comes last: it may move the models off the device.
-    refused = []
-    for finding in sorted((BY_NAME[name] for name in findings), key=lambda one: one.on_cpu):
-        # What this pair cannot read must not cost it the other findings.
-        try:
-            if finding.reads_weights:
-                weights(pair.model("base"))  # an unknown architecture is better said now
-            if finding.on_cpu:
-                pair = _on_cpu(pair, choice, placement, allow_pickle, trust_remote_code)
-            own = inputs(finding.name, prompts, limit)
-            own |= {"course": course} if finding.name == "course" else {}
-            finding.compute()(pair, store, **own, **options)
-        except Mendable as error:
-            refused.append(f"{finding.name}: {error}")
+    for finding in sorted(map(BY_NAME.get, findings), key=lambda one: one.on_cpu):
+        whole.begin(finding.name)
+        own = options | inputs(finding.name, prompts, limit)
+        own |= {"course": course} if finding.name == "course" else {}
+        own |= QUICK[finding.name] if quick else {}
+        if finding.on_cpu:
+            pair = _on_cpu(pair, choice, placement, allow_pickle, trust_remote_code)
+        refused += _compute(finding, pair, store, own)
+    whole.close()
+    _end(pair, store, refused, len(findings))
+    return store
+
+
+def _compute(finding: Finding, pair: Pair, store: Store, options: dict) -> list[str]:
+    """Compute one finding; what this pair cannot read is said, and costs it no other finding."""
+    try:
+        if finding.reads_weights:
+            weights(pair.model("base"))  # an unknown architecture is better said now
+        finding.compute()(pair, store, **options)
+    except Mendable as error:
+        return [f"{finding.name}: {error}"]
+    return []
+
+
+def _end(pair: Pair, store: Store, refused: list[str], asked: int) -> None:
+    """The size of the update, and a refusal of what could not be computed."""
+    if not pair.alone and len(refused) < asked:  # it needs both models at once
+        store.get(update.PART, partial(update.update_sizes, pair))
     if refused:
         others = f" What else was asked for is computed, in {store.folder}."
-        raise BadInput(" ".join(refused) + (others if len(findings) > len(refused) else ""))
-    return store
+        raise BadInput(" ".join(refused) + (others if asked > len(refused) else ""))
 
 
 def _open(
@@ -87,6 +111,8 @@ def _open(
     if replace:
         store.clear()
     check(store)
+    if "quick" in store.recorded()["conditions"] and "quick" not in on:
+        store.clear(first_look=True)
     store.claims.sweep()
     return store
 

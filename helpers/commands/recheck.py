@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from helpers.commands.filling import inputs
+from helpers.commands.filling import QUICK, inputs
 from helpers.findings.registry import BY_NAME
 from helpers.methods.errors import Mendable
 from helpers.models.pair import fingerprint
@@ -99,6 +99,7 @@ def recheck(name: str, folder: Path | None = None, *, parts: int = 20, seed: int
         if any(part.startswith(f"{finding}/") for part in chosen):
             made = BY_NAME[finding].compute()
             own = inputs(finding, prompts, held.get("limit"))
+            own |= QUICK[finding] if "quick" in held else {}
             made(pair, store, **own, progress=False)
     return store.compared
 

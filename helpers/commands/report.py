@@ -26,7 +26,8 @@ from matplotlib.figure import Figure
 from tqdm.auto import tqdm
 
 from helpers.commands.formats import FORMATS
-from helpers.findings.registry import Finding
+from helpers.findings import update
+from helpers.findings.registry import RELEASED, Finding
 from helpers.findings.registry import shown as findings_of
 from helpers.methods.errors import Mendable
 from helpers.models import registry
@@ -90,6 +91,18 @@ def filled(section: Finding, store: Store) -> dict:
     except (MissingResult, ValueError) as error:
         return told | {"why": _without_paths(error, store)}
     return told | {"blocks": list(_made(blocks, store))}
+
+
+def opening(store: Store) -> dict:
+    """What stands first: how large the update is, whatever finding the store holds."""
+    command = f"{store.command(paths=False)} --quick"
+    told = {"finding": "update", "title": "What tuning changed in the weights", "command": command}
+    told |= {"question": "Where is the update, and how large?", "why": "", "blocks": []}
+    told["terms"] = "The norm of what tuning added to a matrix, over the norm of the base's matrix."
+    try:
+        return told | {"blocks": list(_made(update.blocks(store), store))}
+    except MissingResult:
+        return told | {"why": "The store does not hold it."}
 
 
 def _without_paths(error: Exception, store: Store) -> str:
@@ -164,6 +177,8 @@ def page(store: Store, *, progress: bool = False) -> str:
     if not any(section["blocks"] for section in sections):
         whys = {section["why"] for section in sections}
         raise NoReport(f"{_nothing(store)} {' '.join(sorted(whys))}")
+    own = not store.has(RELEASED.needs)  # whose weights are not looked at
+    sections = [opening(store), *sections] if own else sections
     mount = package_folder() / "pages" / "mount.js"
     return _template().render(
         pair=store.folder.name,
@@ -187,9 +202,11 @@ def _nothing(store: Store) -> str:
     held = sorted(path.parent.name for path in folder.glob("*/manifest.json"))
     others = f" Stores there: {', '.join(held)}." if held else ""
     own = "" if name in registry.read() or store.origin() else (
-        f" For a pair of your own: python -m helpers compute --base X --tuned Y --name {name}"
+        f" For a pair of your own: python -m helpers compute --base X --tuned Y --name {name} --quick"
     )  # fmt: skip
-    command = "" if own else f" Compute it with: {store.command()}"
+    command = "" if own else (
+        f" For a first look in minutes: {store.command()} --quick; without --quick all is computed."
+    )  # fmt: skip
     return f"pair={name!r}: no finding of the book lies in {store.folder}.{others}{command}{own}"
 
 

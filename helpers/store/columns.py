@@ -33,6 +33,7 @@ COLUMNS = {
     r"ffn/components/\d+-(base|tuned)": "scale scores variance words",
     r"ffn/folding": "layer:n post_norm:b final_norm:b interpretable:n n:n first_variance:n",
     r"ffn/rotation/\d+": "angles cosine k partner norm_angles spectrum_angles update",
+    r"pair/update": "matrix:t layer:n update:n",
     r"pair/weights": "matrix:t layer:n type:t rounding:n update:n",
     r"positions/(base|tuned)/\d+": "normalised shape",
     r"positions/erased-(base|tuned)/\d+": "id:t place:t whole:n",

@@ -36,14 +36,18 @@ class StoreTaken(Mendable, RuntimeError):
 
 
 def conditions(
-    prompts: str | None, limit: int | None, read: Sequence | None = None
+    prompts: str | None,
+    limit: int | None,
+    read: Sequence | None = None,
+    quick: int | None = None,
 ) -> dict[str, str | int]:
     """What a store records of a run; empty for the book's own prompts, all of them.
 
     `read` are the prompts (dataclasses): they may be edited in place, so their hash is recorded.
+    `quick`: prompts that a first look explains, of all (`helpers.commands.filling.QUICK`).
     """
     content = inputs_hash([asdict(one) for one in read]) if read else None
-    given = {"prompts": prompts, "limit": limit, "content": content}
+    given = {"prompts": prompts, "limit": limit, "content": content, "quick": quick}
     return {name: value for name, value in given.items() if value is not None}
 
 
@@ -62,6 +66,8 @@ def differences(store: Store) -> list[str]:
     contents = held.conditions.get("content"), store.conditions.get("content")
     if None not in contents and contents[0] != contents[1] and not found:
         found.append(f"the prompts in {store.conditions.get('prompts')} were changed since")
+    if "quick" in store.conditions and "quick" not in held.conditions:
+        found.append("it was no first look, of which --quick makes one")
     for role, where in store.models.items():
         before = held.models.get(role)
         if before != where:
@@ -97,6 +103,12 @@ def told(store: Store, n_book: int) -> str:
     whose = f"prompts of one's own ({PurePath(str(held['prompts'])).name})" if "prompts" in held else (
         f"the book's {n_book} prompts and its items"
     )  # fmt: skip
+    if "quick" in held:
+        return (
+            f"A first look: importance on {held['quick']} drawn at random from {whose}, the loss by "
+            "blanking on all of them in the template, all heads and feed-forward layers, and no random "
+            "updates. The same command without --quick goes on to the whole."
+        )
     if "limit" not in held:
         return f"Computed on {whose}."
     return f"A first look: {held['limit']} drawn at random from {whose}, and as many items."

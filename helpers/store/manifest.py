@@ -54,12 +54,13 @@ class Entry(TypedDict):
 
 
 class Conditions(TypedDict):
-    """Which prompts a store was computed on: `--prompts`, the hash of their content, `--limit`."""
+    """What a store was computed on: `--prompts`, the hash of their content, `--limit`, `--quick`."""
 
     __pydantic_config__ = STRICT
     prompts: NotRequired[str]
     content: NotRequired[str]
     limit: NotRequired[int]
+    quick: NotRequired[int]
 
 
 class Head(TypedDict):

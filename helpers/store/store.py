@@ -217,12 +217,20 @@ class Store:
             )
         return path
 
-    def clear(self) -> None:
-        """Delete the parts that the manifest names, and the manifest."""
+    def clear(self, *, first_look: bool = False) -> None:
+        """Delete the parts that the manifest names, and the manifest.
+
+        `first_look`: only what is marked as `quick`, so that the whole goes on from all other parts.
+        """
         with self._alone() as held:
-            for entry in held.parts.values():
-                self._inside(entry["file"]).unlink(missing_ok=True)
-            self._file.path.unlink(missing_ok=True)
+            kept = {n: e for n, e in held.parts.items() if first_look and "quick" not in e["about"]}
+            for name in held.parts.keys() - kept.keys():
+                self._inside(held.parts[name]["file"]).unlink(missing_ok=True)
+            if first_look:
+                conditions = {k: v for k, v in held.conditions.items() if k != "quick"}
+                self._file.write(Manifest(kept, held.models, conditions))
+            else:
+                self._file.path.unlink(missing_ok=True)
 
     def _settle(self, part: Part) -> bool:
         """Make one part if nobody has made it or is making it; whether it is there now."""

@@ -1,9 +1,11 @@
 """The command that fills stores: options, stops, refusals, placement, dry run."""
 
+import inspect
 import os
 import signal
 import sys
 
+import numpy as np
 import pytest
 import torch
 from forked import contents, litter
@@ -11,16 +13,19 @@ from test_recognition import prompt
 from tiny import byte_tokenizer, save_model
 from transformers import BloomConfig, BloomForCausalLM
 
-from helpers.commands import compute, estimate, filling
-from helpers.findings import parts
+from helpers.commands import compute, estimate, filling, pairs, report
+from helpers.commands.progress import WholeRun
+from helpers.findings import parts, update
 from helpers.findings.recognition import compute as recognition
+from helpers.findings.recognition.blanked import read_blanking
 from helpers.findings.registry import BY_NAME
 from helpers.methods.weights import backbone
 from helpers.models import devices as machine
 from helpers.models import registry
 from helpers.models.devices import GIB, Placement, UnusableDevice, place
 from helpers.models.pair import load_models
-from helpers.store.store import DamagedResultWarning, open_store
+from helpers.store.conditions import told
+from helpers.store.store import DamagedResultWarning, Part, Store, open_store
 
 PROMPTS = [prompt(number) for number in range(3)]
 
@@ -82,6 +87,91 @@ def test_one_bar_a_stage_tells_how_much_is_left(models, tmp_path, capsys):
     assert "importance: 100%" in said and "16/16" in said and "<00:00" in said
 
 
+def test_one_line_tells_of_the_whole_run(models, tmp_path, capsys):
+    compute.main(command(models, tmp_path))
+    line = [
+        one for one in capsys.readouterr().err.replace("\r", "\n").split("\n") if "whole run" in one
+    ]
+    assert "100%" in line[-1] and "done" in line[-1] and "so far" in line[-1]
+    assert any("recognition" in one and "left" in one for one in line)
+
+
+def test_the_line_never_goes_back_and_what_is_there_already_counts(tmp_path):
+    store, seen = Store(tmp_path), []
+    store.write("one", {"x": np.ones(1)})
+    run = WholeRun({"first": 3.0, "second": 1.0}, store, shown=False)
+    run.begin("first")
+    make = lambda: seen.append(run.best) or {"x": np.ones(1)}  # noqa: E731
+    store.fill([Part("one", make), Part("two", make)])
+    assert run.best == 3.0 and seen == [1.5]
+    store.fill([Part(f"later/{k}", make) for k in range(4)])  # a stage that nobody knew of
+    run.begin("second")
+    store.fill([Part("three", make)])
+    run.close()
+    assert seen == sorted(seen) and run.best == run.bar.total == 4.0
+
+
+# --- a first look
+
+
+def quick(models, folder, *more):
+    given = command(models, folder, "--quick", *more)
+    del given[given.index("--finding") : given.index("--finding") + 2]
+    return given
+
+
+@pytest.fixture
+def two_of_three(monkeypatch):
+    """A first look that explains two of the three prompts; attention and feed-forward are left out."""
+    monkeypatch.setattr(filling, "QUICK", {"recognition": {"sample": 2}})
+    monkeypatch.setattr(compute, "QUICK", {"recognition": {"sample": 2}})
+
+
+@pytest.mark.usefixtures("two_of_three")
+def test_a_first_look_is_marked_and_a_whole_run_goes_on_from_it(models, whole, tmp_path, capsys):
+    compute.main(quick(models, tmp_path))
+    store = open_store("tuned", tmp_path)
+    first = contents(tmp_path)
+    assert len(store.read("recognition/prompts")["id"].unique()) == 2
+    losses = read_blanking(store)
+    assert losses["id"].nunique() == 3 and set(losses["way"]) == {"zero"}
+    assert told(store, 3).startswith("A first look: importance on 2 drawn at random")
+    page = report.page(store)
+    assert "A first look: importance on 2" in page and update.TITLE in page
+    assert "Share of importance on each segment" in page
+    written = (tmp_path / "manifest.json").stat().st_mtime_ns
+    compute.main(quick(models, tmp_path))  # a second one computes nothing
+    assert (tmp_path / "manifest.json").stat().st_mtime_ns == written
+    compute.main(command(models, tmp_path))
+    assert contents(tmp_path) == whole and not litter(tmp_path)
+    assert "quick" not in store.recorded()["conditions"]
+    kept = {name for name, entry in first.items() if whole.get(name) == entry}
+    assert {"pair/update", "recognition/template/responses-base"} <= kept
+    with pytest.raises(SystemExit, match="it was no first look"):
+        compute.main(quick(models, tmp_path))
+    assert contents(tmp_path) == whole
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [(["--limit", "5"], "leave --limit out"), (["--finding", "positions"], "--quick looks at")],
+)
+def test_what_a_first_look_does_not_take_is_refused(models, tmp_path, capsys, more, says):
+    with pytest.raises(SystemExit):
+        compute.main(quick(models, tmp_path, *more))
+    assert says in capsys.readouterr().err
+
+
+def test_findings_without_their_nulls_are_a_beginning_of_the_whole():
+    """What a first look asks of a finding, its `compute` takes."""
+    for name, options in filling.QUICK.items():
+        taken = inspect.signature(BY_NAME[name].compute()).parameters
+        assert options.keys() <= taken.keys()
+
+
+# --- stops
+
+
 @pytest.mark.parametrize("how", ["ctrl-c", "sigterm"])
 def test_a_stop_ends_cleanly_and_says_how_to_go_on(
     models, whole, tmp_path, capsys, monkeypatch, how
@@ -127,7 +217,8 @@ def test_models_in_turns_give_the_same_results(models, whole, tmp_path):
     placement = Placement("cpu", "float32", "in turns", GIB, parameters)
     choice = registry.own(*models)
     filling.fill(choice, ["recognition"], tmp_path, placement=placement, progress=False)
-    assert contents(tmp_path) == whole
+    # The size of the update needs both models at once.
+    assert contents(tmp_path) == {name: one for name, one in whole.items() if name != update.PART}
 
 
 # --- refusals, in one sentence each
@@ -308,7 +399,7 @@ def test_durations_are_for_people(seconds, says):
 
 
 def test_the_registry_is_listed(capsys):
-    compute.main(["--list"])
+    pairs.main([])
     said = capsys.readouterr().out
     assert "smollm2-135m" in said and "Colab T4" in said
 

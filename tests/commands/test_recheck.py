@@ -29,5 +29,6 @@ def test_a_store_that_the_present_code_made_is_the_same_and_is_left_alone(tmp_pa
     compute.main([*named, "--finding", "recognition", "--limit", "3"])
     before = open_store("tiny").manifest()
     found = recheck.recheck("tiny", parts=len(before))
-    assert {one.part for one in found} == set(before) and not any(one.differing for one in found)
+    assert {one.part for one in found} == set(before) - {"pair/update"}
+    assert not any(one.differing for one in found)
     assert open_store("tiny").manifest() == before

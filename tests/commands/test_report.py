@@ -110,7 +110,7 @@ def test_a_table_holds_the_numbers_of_the_chapters_functions(parsed):
 
 def test_figures_are_drawings_in_the_page_with_a_description(parsed):
     images = [attributes for tag, attributes in parsed.found if tag == "img"]
-    assert len(images) == 4
+    assert len(images) == 5
     for image in images:
         kind, drawing = image["src"].split(",")
         assert kind == "data:image/svg+xml;base64" and len(image["alt"]) > 40
@@ -138,7 +138,7 @@ def test_what_was_not_computed_is_named_with_the_command_that_computes_it(parsed
 
 def test_a_block_that_the_pair_cannot_fill_costs_no_other(parsed):
     assert "no prompt has a rule" in parsed.text  # following
-    assert "Both models on one and the same response" in parsed.text
+    assert "Share of importance on each segment" in parsed.text
 
 
 def test_it_says_what_it_was_made_from_without_telling_paths(computed):
@@ -163,7 +163,16 @@ def test_hostile_text_is_text(parsed, written):
             if "data" in model["state"]]  # fmt: skip
     assert {one["id"] for one in data[0]["items"]} == {f"{n} {BREAKOUT}" for n in range(6)}
     assert {one["expected"] for one in data[1]["items"]} == {BREAKOUT}
-    assert "kind: <b>0</b>" in parsed.text
+    assert "<b>0</b>, the tuned's response" in parsed.text
+
+
+def test_the_size_of_the_update_opens_the_report(parsed):
+    first = parsed.text.index("What tuning changed in the weights", 400)
+    assert first < parsed.text.index("Do responses of the tuned model rest more")
+    sizes = open_store("tiny").read("pair/update")
+    assert set(sizes["matrix"]) >= {"q_proj", "down_proj", "embed_tokens"}
+    mean = 100 * sizes[sizes["matrix"] == "q_proj"]["update"].mean()
+    assert f"q_proj 2 {mean:.3f}" in parsed.text
 
 
 def test_the_page_names_no_address_and_forbids_itself_to_ask_one(parsed):

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from helpers.findings.attention.example import make_example
 from helpers.findings.attention.pairs import make_pairs
-from helpers.findings.attention.readings import Reading, make_null, make_readings
+from helpers.findings.attention.readings import READINGS, Reading, make_null, make_readings
 from helpers.findings.attention.silenced import make_silenced
 from helpers.methods.word_pairs import TOP_K
 from helpers.models.pair import Pair
@@ -30,17 +30,21 @@ def compute(
     readings: dict[str, Reading] | None = None,
     top_k: int = TOP_K,
     draws: int = DRAWS,
+    nulls: bool = True,
     progress: bool = True,
     **causal: object,
 ) -> None:
     """Fill the store with everything chapter 3 shows; what is there already is kept.
 
+    Without `nulls` neither random updates nor silenced heads are computed, and one reading alone.
     `causal` are options of `make_silenced`: prompts, texts, n_heads,
     control_draws, max_tokens.
     """
     lexicon = lexicon or read_lexicon()
     make_pairs(pair, store, lexicon, top_k, progress)
     make_example(pair, store, lexicon, top_k)
+    if not nulls:
+        return make_readings(pair, store, lexicon, {"main": READINGS["main"]}, progress)
     make_readings(pair, store, lexicon, readings, progress)
     make_null(pair, store, lexicon, draws=draws, top_k=top_k, progress=progress)
     make_silenced(pair, store, lexicon, progress=progress, **causal)

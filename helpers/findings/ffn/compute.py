@@ -282,14 +282,19 @@ def _overlap(first: np.ndarray, second: np.ndarray) -> float:
     return float(np.mean([np.isin(a, b).mean() for a, b in pairs]))
 
 
-def compute(pair: Pair, store: Store, *, progress: bool = True) -> None:
-    """Fill the store with everything chapter 4 shows; what is there already is kept."""
+def compute(pair: Pair, store: Store, *, nulls: bool = True, progress: bool = True) -> None:
+    """Fill the store with everything chapter 4 shows; what is there already is kept.
+
+    Without `nulls` no random updates, and so neither rotation nor where the update points.
+    """
     for role in ROLES:
         make_components(pair, store, role, progress)
     store.get(
         "ffn/annotations", lambda: make_annotations(pair, store, progress), annotator="wordnet"
     )
     store.get("ffn/baseline", lambda: make_baseline(pair), seed=0)
+    if not nulls:
+        return
     make_rotation(pair, store, progress)
     made_from = {"inputs": inputs_hash([DRAWS, KS])}
     store.fill([Part("ffn/update", partial(make_update, pair), made_from, {"draws": DRAWS})])

@@ -27,6 +27,7 @@ from helpers.store.origin import inputs_hash
 from helpers.store.store import Part, Store
 
 TIMES = ("times less likely", "low", "high")
+FIRST_LOOK = ("zero",)  # the ways of a first look
 COLUMNS = ("id", "kind", "segment", "way", "loss", "segment_tokens", "response_tokens")
 
 
@@ -55,13 +56,15 @@ def make_block(
 
 
 def parts(
-    pair: Pair, store: Store, prompts: list[Prompt], setting: str, model: str, author: str
-) -> Iterator[Part]:
+    pair: Pair, store: Store, prompts: list[Prompt], setting: str, model: str, author: str,
+    ways: tuple[str, ...] = WAYS, **about: object,
+) -> Iterator[Part]:  # fmt: skip
     """The parts of one condition, a block of prompts each."""
     for number, block, codes, ids in answered(pair, store, prompts, setting, author):
-        source = inputs_hash([[c.ids, c.roles, i] for c, i in zip(codes, ids, strict=True)])
-        make = partial(make_block, pair, model, block, codes, ids)
-        yield Part(part_name(setting, model, author, number), make, {"inputs": source})
+        source = [[c.ids, c.roles, i] for c, i in zip(codes, ids, strict=True)]
+        source = inputs_hash(source if ways == WAYS else [ways, source])
+        make = partial(make_block, pair, model, block, codes, ids, ways)
+        yield Part(part_name(setting, model, author, number), make, {"inputs": source}, about)
 
 
 def read_blanking(store: Store) -> pd.DataFrame:
@@ -85,8 +88,7 @@ def sentence(store: Store, author: str = "tuned") -> str:
     """What blanking the instruction does to one response, for each of its two readers, in words."""
     table = held(store)
     if table is None:
-        command = store.command("recognition", paths=False)
-        return f"What exact blanking says is not computed yet for this pair: {command}."
+        return "Exact blanking is not computed yet for this pair (python -m helpers compute)."
     wide = sides(table[table["way"] == "zero"], "template", author, "instruction", "loss")
     means = wide[list(ROLES)].mean()
     base, tuned = (

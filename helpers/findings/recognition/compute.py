@@ -24,7 +24,7 @@ from helpers.methods.importance import importance
 from helpers.models.pair import Pair
 from helpers.models.responses import check_lengths
 from helpers.models.roles import ROLES
-from helpers.prompts.prompt import Encoded, Prompt, read_prompts
+from helpers.prompts.prompt import Encoded, Prompt, few, read_prompts
 from helpers.prompts.rules import follows
 from helpers.store.origin import inputs_hash
 from helpers.store.store import Part, Store
@@ -66,10 +66,10 @@ def _explain_block(pair: Pair, role: str, codes: list[Encoded], answers: list[li
     return pack(matrices)
 
 
-def make_scores(store: Store) -> pd.DataFrame:
+def make_scores(store: Store, settings: tuple[str, ...] = SETTINGS) -> pd.DataFrame:
     """One row a prompt, setting, model and author of the response: lengths, score, followed."""
     rows = []
-    for setting, model, author in product(SETTINGS, ROLES, ROLES):
+    for setting, model, author in product(settings, ROLES, ROLES):
         for one in explained(store, setting, model, author):
             row = dict(id=one.id, kind=one.kind, place=one.place, setting=setting, model=model)
             row |= dict(author=author, followed=one.followed)
@@ -79,37 +79,46 @@ def make_scores(store: Store) -> pd.DataFrame:
 
 def compute(
     pair: Pair, store: Store, *, prompts: list[Prompt] | None = None, max_tokens: int = 32,
-    progress: bool = True,
+    sample: int | None = None, progress: bool = True,
 ) -> None:  # fmt: skip
     """Fill the store with everything chapter 1 shows; what is there already is kept.
 
-    Each stage takes one model and then the other, beginning with the one that is loaded.
+    Each stage takes one model and then the other, beginning with the one that is loaded. `sample`: a
+    first look, in the template alone: importance of so many prompts, and what blanking with zeros
+    takes from the tuned model's responses to all.
     """
     prompts = prompts or read_prompts()
+    settings = SETTINGS if sample is None else SETTINGS[:1]
     check_lengths(pair, prompts, max_tokens)
     about = {"levels": LEVELS, "threshold": THRESHOLD, "p": P, "max_tokens": max_tokens}
-    source = {"inputs": inputs_hash([asdict(prompt) for prompt in prompts])}
-    first = Part("recognition/prompts", partial(make_prompts, pair, prompts), source, about)
     options = dict(max_tokens=max_tokens, progress=progress)
     asked = [
         _responses(pair, prompts, about, setting, role, **options)
-        for role, setting in product(ROLES, SETTINGS)
+        for role, setting in product(ROLES, settings)
     ]
-    store.fill([first, *asked])
+    if sample is not None:
+        about |= {"quick": sample}
+    explained_ones = few(prompts, sample)
+    source = {"inputs": inputs_hash([asdict(prompt) for prompt in explained_ones])}
+    make = partial(make_prompts, pair, explained_ones)
+    store.fill([Part("recognition/prompts", make, source, about), *asked])
     # The scores are tied to their parts in this order, in which older stores have them.
-    conditions = [(s, m, a) for s in SETTINGS for own in (True, False) for m, a in
+    conditions = [(s, m, a) for s in settings for own in (True, False) for m, a in
                   product(ROLES, ROLES) if (m == a) is own]  # fmt: skip
-    parts = [part for c in conditions for part in _blocks(pair, store, prompts, about, *c)]
+    parts = [part for c in conditions for part in _blocks(pair, store, explained_ones, about, *c)]
     store.fill(
         sorted(parts, key=lambda one: "/base-on-" in one.name), desc="importance", progress=progress
     )
     made = {part.name: store.manifest()[part.name]["sha256"] for part in parts}
     source |= {"importance": inputs_hash(made)}
-    store.fill([Part("recognition/scores", partial(make_scores, store), source, about)])
+    store.fill([Part("recognition/scores", partial(make_scores, store, settings), source, about)])
+    quick = {} if sample is None else {"ways": blanked.FIRST_LOOK, "quick": sample}
     losses = [
         part
-        for role, setting, author in product(ROLES, SETTINGS, ROLES)
-        for part in blanked.parts(pair, store, prompts, setting, role, author)
+        for role, setting, author in product(
+            ROLES, settings, ROLES if sample is None else ("tuned",)
+        )
+        for part in blanked.parts(pair, store, prompts, setting, role, author, **quick)
     ]
     store.fill(losses, desc="blanking", progress=progress)
 
