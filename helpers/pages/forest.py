@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from helpers.methods.statistics import Comparison
 from helpers.pages.style import COLOURS, WIDTH
 
-GREY, LINE = "0.55", 0.27  # of what is not told apart from nothing; height of one line in inches
+GREY, LINE = "0.55", 0.235  # of what is not told apart from nothing; height of one line in inches
 
 
 def clear(found: Comparison) -> bool:

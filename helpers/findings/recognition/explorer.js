@@ -22,12 +22,12 @@ const nats = (value) => fixed(value).replace("-", "−");
 const likely = (loss) => `${fixed(Math.exp(Math.abs(loss)), 1)} times ${loss < 0 ? "more" : "less"} likely`;
 /* What each measure says of a prompt, of a token, and of a token for a response token. */
 const TOLD = {
-  share: { lead: "Share of the importance on the instruction", column: "share", value: percent, token: percent, ends: ["none", "the largest share"],
-    hint: "Tinted: the share of all importance that a token of the prompt has." },
+  share: { lead: "Share on the instruction", column: "share", value: percent, token: percent, ends: ["none", "the largest share"],
+    hint: "Tinted: a token's share of all importance." },
   score: { lead: "Instruction score", column: "density", value: fixed, token: (t) => `density ${fixed(t)}`, ends: ["density 0", "1 (the prompt's largest)"],
-    hint: "Tinted: how many tokens of the response rest on a token of the prompt." },
-  blanking: { lead: "A token without the instruction", column: "nats lost", value: likely, token: (t) => `${nats(t)} nats`, ends: ["nothing lost", "the most"],
-    hint: "Tinted: how much less likely the response becomes when a whole segment is blanked. No gradient is used." },
+    hint: "Tinted: how many response tokens rest on a token." },
+  blanking: { lead: "Without the instruction, a token", column: "nats lost", value: likely, token: (t) => `${nats(t)} nats`, ends: ["nothing lost", "the most"],
+    hint: "Tinted: how much less likely the response becomes without a segment; no gradient." },
 };
 
 /* The prompts of the packed data, and `open(item)`, which gives its texts; `reading` gives what one
@@ -313,7 +313,7 @@ const render = async ({ model, el }) => {
     const part = (one) => h("span", {}, `${one}: `, h("b", { "data-score": one }, told().value(found[one].value)), shared() || compact ? "" : about(one));
     const where = shared() && !compact ? ` ${measure() === "blanking" ? "of" : "on"} the ${shared()} model's response${about(shared())}` : "";
     scores.replaceChildren(h("span", {}, `${told().lead}${where}:`), ...panels.map(({ key }) => part(key)));
-    hint.textContent = compact ? told().hint : `${told().hint} ${measure() === "blanking" ? "Click a token for its segment" : "Point at a token of a response to see what it rests on, click to hold it; click a prompt token for the reverse"}; Escape releases.`;
+    hint.textContent = compact ? told().hint : `${told().hint} ${measure() === "blanking" ? "Click a token for its segment" : "Point at a response token, or click any token, to see what goes with it"}; Escape releases.`;
   };
   const effects = new Map();
   const run = pieces();
@@ -364,6 +364,7 @@ const render = async ({ model, el }) => {
   };
   const strip = dotStrip("Prompts by what tuning changed", ["base higher", "tuned higher"], choose);
   const promptSelect = select("Prompt", choices(), state.prompt, choose);
+  promptSelect.control.style.maxWidth = "min(34rem, 86cqw)";
   const refilter = () => {
     const left = choices();
     if (!left.length) return say(`No prompt holds “${state.find}”.`);

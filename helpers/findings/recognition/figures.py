@@ -59,7 +59,7 @@ def steps(item: Explained) -> Figure:
 
 def each_prompt(wides: dict[str, pd.DataFrame], *, label: str) -> Figure:
     """Every prompt a dot, base against tuned, a panel a response (a key of WHOSE)."""
-    figure, axes = plt.subplots(1, len(wides), figsize=(WIDTH, 3.4), sharex=True, sharey=True)
+    figure, axes = plt.subplots(1, len(wides), figsize=(WIDTH, 3.1), sharex=True, sharey=True)
     for axis, (name, wide) in zip(np.atleast_1d(axes), wides.items(), strict=True):
         above = (wide["tuned"] > wide["base"]).to_numpy()
         colours = np.where(above, COLOURS["tuned"], COLOURS["base"])
