@@ -103,7 +103,7 @@ def test_a_table_holds_the_numbers_of_the_chapters_functions(parsed):
     own = recognition_view.own(read.scores(open_store("tiny")))
     found = recognition_view.compare(recognition_view.paired(own), "own")
     interval = f"{found.difference:+.3f} [{found.low:+.3f}, {found.high:+.3f}]"
-    row = f"own responses, in the template {found.n} {found.mean_a:.3f} {found.mean_b:.3f}"
+    row = f"own responses, whole {found.n} {found.mean_a:.3f} {found.mean_b:.3f}"
     assert f"{row} {interval}" in parsed.text and show_p(found.p_value) in parsed.text
     assert found.n == 6 and found.null_hypothesis in parsed.text and "p (Holm)" in parsed.text
 
