@@ -210,7 +210,7 @@ def test_the_switch_to_blanking_tints_segments_by_what_they_take(open_page, tmp_
     page.get_by_label("Prompt", exact=True).select_option(
         "hostile"
     )  # never blanked: by its gradient
-    assert "Share of the importance" in page.locator(".ex-scores").inner_text()
+    assert "Share on the instruction" in page.locator(".ex-scores").inner_text()
 
 
 def test_blanking_is_offered_only_where_it_was_computed(open_page, page_file):
