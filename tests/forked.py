@@ -27,14 +27,14 @@ class Server:
 
     def __init__(self, models: Path) -> None:
         tests = Path(__file__).parent
-        paths = [str(tests), str(tests / "findings"), str(tests.parent)]
+        folders = [tests, tests / "findings", tests / "models", tests.parent]
         self.process = subprocess.Popen(
             [sys.executable, __file__, str(models)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
             env=os.environ
-            | {"PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1",
+            | {"PYTHONPATH": os.pathsep.join(map(str, folders)), "OMP_NUM_THREADS": "1",
                "TOKENIZERS_PARALLELISM": "false"},
         )  # fmt: skip
 
@@ -144,7 +144,37 @@ def _child(command: dict, pair, choice) -> None:
     if command.get("die_after"):
         threading.Timer(command["die_after"], _die).start()
     filling.load = lambda *_, **__: pair
-    filling.fill(choice, ["recognition"], Path(command["start"]), progress=False)
+    findings = command.get("findings", ["recognition"])
+    filling.fill(choice, findings, Path(command["start"]), progress=False)
+
+
+def _make_small(pair) -> None:
+    """Every finding on a few items, and what all runs share read before they are forked."""
+    import numpy as np
+    from test_findings_attention import OPTIONS as ATTENTION
+    from test_findings_positions import ITEMS as PLACED
+    from test_findings_retrieval import ITEMS as ASKED
+    from test_recognition import prompt
+
+    from helpers.commands import filling
+    from helpers.findings.attention import readings
+    from helpers.findings.faithfulness import compute as faithfulness
+    from helpers.findings.ffn import compute as ffn
+    from helpers.findings.positions.read import PLACEMENT
+    from helpers.findings.retrieval.compute import RETRIEVAL
+
+    own = {
+        "positions": {"items": PLACED[:3], "max_tokens": 2},
+        "attention": ATTENTION | {"readings": dict(list(ATTENTION["readings"].items())[:2])},
+        "faithfulness": {"prompts": [prompt(number) for number in range(2)]},
+        "retrieval": {"items": ASKED[:2], "max_tokens": 2},
+    }
+    filling.inputs = lambda finding, *_: own.get(finding, {})
+    PLACEMENT.size = RETRIEVAL.size = 2
+    readings.BLOCK, ffn.DRAWS, ffn.MAX_COMPONENTS, faithfulness.STEPS = 1, 2, 6, 2
+    words = {role: ffn.embedded_words(pair, role) for role in ("base", "tuned")}
+    ffn.embedded_words = lambda _, role: words[role]
+    ffn.annotate_words(np.arange(60).reshape(2, 2, 15))  # the lexicon is read once
 
 
 def _serve(models: Path) -> None:
@@ -165,6 +195,7 @@ def _serve(models: Path) -> None:
     recognition.read_prompts = lambda: [prompt(number) for number in range(PROMPTS)]
     limited, real = MAX_TOKENS, recognition.make_responses
     recognition.make_responses = lambda p, q, s, r, *_: real(p, q, s, r, limited)
+    _make_small(pair)
     for line in sys.stdin:
         command = json.loads(line)
         if "wait" in command:

@@ -18,7 +18,8 @@ from forked import contents, litter, server, whole_parts
 from helpers.store.claims import NoClaims, UnwritableStore
 from helpers.store.store import Part, Store
 
-KILLS = 32
+KILLS = 60
+FINDINGS = ["recognition", "positions", "attention", "ffn", "faithfulness", "retrieval"]
 
 
 @pytest.fixture(scope="module", name="server")
@@ -29,31 +30,35 @@ def shared_server():
 # --- kills
 
 
-def test_a_run_killed_at_random_points_ends_with_the_same_store(server, tmp_path):
-    assert server.run(tmp_path / "whole") == 0
+def test_a_run_of_all_findings_killed_at_random_points_ends_with_the_same_store(server, tmp_path):
+    """One process or two at a time; each is killed at a step that touches the disk, or anywhere."""
+    options, folder = {"findings": FINDINGS}, tmp_path / "killed"
+    assert server.run(tmp_path / "whole", **options) == 0
     whole = contents(tmp_path / "whole")
-    assert len(whole) >= 22 and not litter(tmp_path / "whole")
-    draw, kills, folder = random.Random(0), 0, tmp_path / "killed"
+    assert {name.split("/")[0] for name in whole} == {*FINDINGS, "pair"}
+    assert not litter(tmp_path / "whole")
+    draw, kills = random.Random(0), 0
     held: set[str] = set()
     depths: set[int] = set()  # how many parts there were at a kill
     while kills < KILLS:
         # Two thirds at a step that touches the disk, one third anywhere.
-        how = {"die_after": draw.uniform(0.02, 0.4)} if draw.random() < 1 / 3 else {
-            "die_at": draw.randint(1, 24)}  # fmt: skip
-        code = server.run(folder, **how)
-        assert code in (0, -signal.SIGKILL)
-        kills += code == -signal.SIGKILL
+        hows = [{"die_after": draw.uniform(0.05, 1.2)} if draw.random() < 1 / 3 else {
+            "die_at": draw.randint(1, 90)} for _ in range(draw.randint(1, 2))]  # fmt: skip
+        runs = [server.start(folder, **options, **how) for how in hows]
+        codes = [server.wait(pid) for pid in runs]
+        assert set(codes) <= {0, -signal.SIGKILL}
+        kills += codes.count(-signal.SIGKILL)
         before, held = held, whole_parts(folder)
         assert held >= before  # a kill never costs a part that was there
-        depths |= {len(held)} if code else set()
-        if code == 0:  # it was done before it could be killed: again from the beginning
+        depths |= set() if 0 in codes else {len(held)}
+        if 0 in codes:  # it was done before it could be killed: again from the beginning
             assert contents(folder) == whole
             shutil.rmtree(folder)
             held = set()
-    assert server.run(folder) == 0
+    assert server.run(folder, **options) == 0
     assert contents(folder) == whole
     assert litter(folder) == []
-    assert len(depths) >= 6  # killed early, half-way and late
+    assert len(depths) >= 12  # killed early, half-way and late
 
 
 # --- claims
