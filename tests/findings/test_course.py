@@ -138,10 +138,10 @@ def test_runs_are_told_apart_by_what_was_planted(store):
     assert moved["prompts followed"] == "one of the two"  # responses only move it, shuffled do not
     assert moved["gradient's share on the instruction"] == "does not move"
     by_label = {one.label: one for own in tables.what_else(store).values() for one in own}
-    narrow = by_label["one kind of task against short run, unseen kinds"]
-    assert narrow.n == 12 and narrow.difference < -0.3 and narrow.p_holm < 0.2
-    assert by_label["four kinds against short run, seen"].difference == 0
-    assert by_label["feed-forward alone against attention alone"].n == len(read.prompts(store))
+    narrow = by_label["one kind of task, unseen kinds"]
+    assert narrow.n == 12 and narrow.difference < -0.3 and narrow.p_value < 0.1
+    assert by_label["four kinds, seen"].difference == 0
+    assert by_label["feed-forward alone, all prompts"].n == len(read.prompts(store))
 
 
 def test_half_the_dose_gives_half_a_planted_effect_and_shares_are_of_the_finished_run(store):

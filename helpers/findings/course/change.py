@@ -58,7 +58,7 @@ def changes(store: Store, keys: tuple[str, ...] = WATCHED, seed: int = 0) -> dic
         low, high = np.percentile(drawn, [2.5, 97.5], method="nearest").astype(int)
         ends = steps[split - 1], steps[split], steps[low - 1], steps[high]
         whole = read.effect(store, key, at[-1], ids=shared)
-        found[key] = Change(read.MEASURES[key].label, *ends, drawn, whole)
+        found[key] = Change(read.EVERY[key].label, *ends, drawn, whole)
     return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from textwrap import fill, shorten
 
 import matplotlib.pyplot as plt
@@ -18,7 +18,7 @@ from helpers.findings.course.tables import Effects
 from helpers.methods.statistics import bootstrap_interval
 from helpers.pages.forest import clear
 from helpers.pages.style import COLOURS, GREY, WIDTH
-from helpers.store.store import Store
+from helpers.store.store import MissingResult, Store
 
 SEGMENTS = ("instruction", "input", "context", "template")
 TINTS = dict(zip(SEGMENTS, (COLOURS["tuned"], COLOURS["base"], "#8a9a5b", "0.75"), strict=True))
@@ -76,7 +76,7 @@ def curves(store: Store, found: Mapping[str, Change], title: str = "") -> Figure
         if one.found:
             axis.axvspan(one.early, one.late, color=GREY, alpha=0.15, linewidth=0)
             axis.axvspan(one.before, one.after, color=GREY, alpha=0.3, linewidth=0)
-        measure = read.MEASURES[key]
+        measure = read.EVERY[key]
         when = f"steps {one.before} to {one.after}" if one.found else "no change told apart"
         axis.set_title(f"{measure.label} ({measure.unit}, n = {len(wide)}): {when}", fontsize=10)
     _steps(axes[-1, 0], steps)
@@ -91,6 +91,8 @@ def runs(found: Effects, title: str = "", columns: int = 2) -> Figure:
     Coloured by sign where it is told apart from none after Holm's correction, grey where not.
     """
     found = {key: own for key, own in found.items() if own}
+    if not found:
+        raise MissingResult("none of these runs")
     height = max(map(len, found.values()))
     rows = -(-len(found) // columns)
     size = (WIDTH, rows * (0.28 * height + 0.95) + 0.3)
@@ -173,3 +175,14 @@ def placebos(store: Store, title: str = "") -> Figure:
     axis.legend(ncols=4, loc="upper center", bbox_to_anchor=(0.5, -0.35), fontsize=9)
     figure.tight_layout()
     return figure
+
+
+def drawn(store: Store, make: Callable[[], Figure]) -> Figure | None:
+    """A figure of a page; None without a course, and one line for runs that are not computed yet."""
+    if not read.is_there(store):
+        return None
+    try:
+        return make()
+    except (MissingResult, KeyError) as error:
+        print(f"Not computed yet for this pair ({error}): {store.command('course', paths=False)}")
+        return None

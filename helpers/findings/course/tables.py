@@ -51,7 +51,7 @@ def of_question(store: Store, question: str, **options) -> Effects:
 def _against(store: Store, key: str, run: str, other: str, group: str | None = None) -> Comparison:
     """The end of a run less the end of another one, on all prompts or on one group."""
     ends, about = read.finished(store), read.prompts(store)
-    label = f"{read.RUNS[run]} against {read.RUNS[other]}" + (f", {group}" if group else "")
+    label = f"{read.RUNS[run]}, {group or 'all prompts'}"
     if run not in ends or other not in ends:
         return untested(label, "not computed yet")
     ids = None if group is None else about.index[about["group"] == group]
@@ -82,9 +82,9 @@ def controls(store: Store, key: str = "following") -> list[Comparison]:
 def what_else(store: Store, key: str = "following") -> dict[str, list[Comparison]]:
     """All comparisons of ends of runs in one measure, by question: for the chapter's forest."""
     return {
-        "Is it the instruction?": controls(store, key),
-        "Does diversity matter?": diversity(store, key),
-        "Attention or feed-forward?": parts_of_model(store, key),
+        "Is it the instruction? Less the short run": controls(store, key),
+        "Does diversity matter? Less the short run": diversity(store, key),
+        "Feed-forward alone less attention alone": parts_of_model(store, key),
     }
 
 
