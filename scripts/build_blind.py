@@ -1,22 +1,26 @@
 """Lists for a blind reading: half components, half random directions, in random order, without labels.
 
     python scripts/build_blind.py lists LISTS.txt      # what the reader gets
-    python scripts/build_blind.py join ANSWERS.csv     # writes blind_labels.csv
+    python scripts/build_blind.py join ANSWERS.csv READER.json
 
-The component lists are 160 of those that were labelled by hand; the random directions are the first 160
-lists of the chapter's baseline. `ANSWERS.csv` has the columns number, interpretable (0 or 1), level and
-tasks, as in hand_labels.csv. Needs the base model and the stored results of the embedded pair.
+The component lists are those of the embedded pair that were labelled by hand, as far as its store still
+holds them, and others drawn at random; the random directions are the first lists of the chapter's
+baseline. `ANSWERS.csv` has the columns number, interpretable (0 or 1), level and tasks, as in
+hand_labels.csv; `READER.json` says who, version, when, lists, told and asked, as readers.json does. `join`
+writes blind_labels.csv and the reader's part of readers.json.
 """
 
 from __future__ import annotations
 
 import csv
+import json
 import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from helpers.findings.ffn import trust
 from helpers.findings.ffn.compute import (
     TOP_K,
     embedded_words,
@@ -24,37 +28,46 @@ from helpers.findings.ffn.compute import (
     random_directions,
     read_concepts,
 )
-from helpers.findings.ffn.tables import read_hand_labels
 from helpers.methods.components import concept_words, word_outputs
 from helpers.methods.weights import weights
 from helpers.models.pair import load
-from helpers.paths import blind_path
+from helpers.paths import data_folder
 from helpers.store.store import open_store
 from helpers.words.classes import vocabulary
 
-EACH, FOLDER = 160, blind_path().parent
-KEYS = ["role", "layer", "component", "pole"]
+EACH, FOLDER = 160, data_folder() / "annotations"
+SAYS = ("who", "version", "when", "lists", "told", "asked")
+
+
+def of_components(store, words: np.ndarray, n: int) -> pd.DataFrame:
+    """Lists of the store: those that were labelled by hand first, then any."""
+    roles, layers = ("base", "tuned"), store.read("ffn/annotations")["layer"].max() + 1
+    held = {
+        (role, layer): read_concepts(store, layer, role).words
+        for role in roles
+        for layer in range(layers)
+    }
+    text = lambda key: " ".join(words[held[key[:2]][key[2:]]])  # noqa: E731
+    every = [(*place, *at) for place, own in held.items() for at in np.ndindex(own.shape[:2])]
+    labels = trust.read_labels("hand").sample(frac=1, random_state=0)
+    known = [tuple(row) for row in labels[trust.KEYS].to_numpy() if tuple(row) in set(every)]
+    still = [key for key in known if text(key) in set(labels["words"])]
+    others = [every[at] for at in np.random.default_rng(0).permutation(len(every))]
+    chosen = list(dict.fromkeys([*still, *others]))[:n]
+    return pd.DataFrame(chosen, columns=trust.KEYS).assign(words=[text(key) for key in chosen])
 
 
 def sample() -> pd.DataFrame:
     """One row a list: where it comes from, and its words."""
-    store, words, pair = open_store(), np.array(vocabulary()), load()
-    chosen = read_hand_labels().sample(EACH, random_state=0)[KEYS]
-    listed = [
-        read_concepts(store, row.layer, row.role).words[row.component, row.pole]
-        for row in chosen.itertuples()
-    ]
+    words, pair = np.array(vocabulary()), load()
     units = word_outputs(embedded_words(pair, "base"))
-    rows = random_directions(units.shape[1], 10 * n_components(weights(pair.model("base"))))[
-        : EACH // 2
-    ]
-    drawn = concept_words(rows, units, top_k=TOP_K).words
-    random = pd.DataFrame(
-        [("random", -1, at, pole) for at in range(EACH // 2) for pole in (0, 1)], columns=KEYS
+    rows = random_directions(units.shape[1], 10 * n_components(weights(pair.model("base"))))
+    drawn = concept_words(rows[: EACH // 2], units, top_k=TOP_K).words.reshape(EACH, -1)
+    index = [(trust.RANDOM, -1, at, pole) for at in range(EACH // 2) for pole in (0, 1)]
+    random = pd.DataFrame(index, columns=trust.KEYS).assign(
+        words=[" ".join(words[one]) for one in drawn]
     )
-    both = pd.concat([chosen, random], ignore_index=True)
-    lists = [*listed, *(drawn[row.component][row.pole] for row in random.itertuples())]
-    both["words"] = [" ".join(words[np.asarray(one)]) for one in lists]
+    both = pd.concat([of_components(open_store(), words, EACH), random], ignore_index=True)
     return both.sample(frac=1, random_state=1, ignore_index=True)
 
 
@@ -65,11 +78,16 @@ def main() -> None:
         lines = [f"{number}: {text}" for number, text in enumerate(found["words"], 1)]
         file.write_text("\n".join(lines) + "\n", encoding="utf-8")
         return
+    reader = json.loads(Path(sys.argv[3]).read_text(encoding="utf-8"))
+    if set(reader) != set(SAYS):
+        raise SystemExit(f"{sys.argv[3]}: give {', '.join(SAYS)}, and nothing else.")
     answers = pd.read_csv(file, dtype={"tasks": str}).set_index("number").sort_index().fillna("")
     if list(answers.index) != list(range(1, len(found) + 1)):
         raise SystemExit(f"{file}: give one row for each of {len(found)} lists.")
-    joined = found[KEYS].join(answers.reset_index()[["interpretable", "level", "tasks"]])
+    joined = found.join(answers.reset_index()[["interpretable", "level", "tasks"]])
     joined.to_csv(FOLDER / "blind_labels.csv", index=False, quoting=csv.QUOTE_MINIMAL)
+    both = trust.readers() | {"blind": {key: reader[key] for key in SAYS}}
+    (FOLDER / "readers.json").write_text(json.dumps(both, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -133,7 +133,7 @@ def test_what_was_not_computed_is_named_with_the_command_that_computes_it(parsed
         models = "--base base --tuned tuned --name tiny --prompts mine.jsonl"
         assert f"python -m helpers compute {models} --finding {finding}" in parsed.text
     assert str(computed) not in parsed.text
-    assert [f"{one.title} (not shown)" in parsed.text for one in FINDINGS] == [0, 0, 1, 1, 1, 1]
+    assert [f"{one.title} (not shown)" in parsed.text for one in FINDINGS] == [0, 0, 1, 1, 1, 1, 1]
 
 
 def test_a_block_that_the_pair_cannot_fill_costs_no_other(parsed):
@@ -246,11 +246,12 @@ def test_pairs_of_few_layers_or_components_are_compared_at_what_they_have(tmp_pa
     assert list(quarters(store)) == ["lowest (0 to 0)", "highest (1 to 1)", "all layers"]
     angle, draws = np.ones((3, 4)), np.ones((3, 5, 4))
     nulls = {"norm": draws, "spectrum": draws}
+    medians = {null: own[..., 0] for null, own in nulls.items()}
     few = ffn_view.Rotation(
-        np.array([1, 5, 12, 27]), angle, nulls, angle, nulls, angle, nulls, angle, angle
+        np.array([1, 5, 12, 27]), angle, nulls, angle, medians, angle, medians, angle, angle
     )
     names = [one.label.split(",")[0] for one in ffn_view.compare_rotation(few)]
-    assert names == ["first 12 components", "first 27 components"] * 2
+    assert names == ["first 12 components", "first 27 components", "single components"] * 2
 
 
 # --- the appendix that says how

@@ -10,11 +10,13 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from helpers.findings.ffn import against_random as ffn_random_view
 from helpers.findings.ffn import compute as ffn
-from helpers.findings.ffn import figures
+from helpers.findings.ffn import figures, verdict
 from helpers.findings.ffn import live as ffn_live
 from helpers.findings.ffn import tables as ffn_view
 from helpers.findings.ffn.explorer import from_store, pack_components
+from helpers.methods.chance import among
 from helpers.methods.components import concept_words, word_outputs
+from helpers.methods.statistics import compare_paired, holm
 from helpers.models.pair import Pair, pair_of
 from helpers.pages import prose
 from helpers.pages.tables import comparison_table
@@ -95,7 +97,7 @@ def turned(angle: float, drawn: np.ndarray) -> ffn_view.Rotation:
 def test_a_turn_below_every_draw_is_said_with_its_p_value():
     drawn = np.linspace(16.3, 16.9, 200)
     found = ffn_view.among_random(turned(15.8, drawn))
-    for name in ("angle, first 12", ffn_view.MATCHED):
+    for name in ("first 12 components", ffn_view.MATCHED):
         one = found[name, "norm"]
         assert one.said == "less than every one of 200 draws" and one.p_value == 2 / 201
         assert (one.low, one.high) == (pytest.approx(16.3), pytest.approx(16.9))
@@ -130,7 +132,19 @@ def test_the_smallest_rotation_that_would_be_found_stands_beside_the_difference(
     assert shown.caption
 
 
-def test_where_the_update_points_is_read_among_random_updates(pair, store):
+def test_the_picture_is_that_of_the_layer_whose_plane_explains_most(pair, store):
+    part = store.read("ffn/picture")
+    read = [ffn.read_concepts(store, i, "base").explained_variance_ratio for i in range(3)]
+    layer = int(np.argmax([own[:2].sum() for own in read]))
+    assert part["layer"] == layer and part["base"].shape == (40, 2)
+    variance = part["base"].var(axis=0)
+    rows = pair.model("base").model.layers[layer].mlp.down_proj.weight.T
+    total = float(rows.var(dim=0, unbiased=False).sum())
+    np.testing.assert_allclose(variance / total, read[layer][:2], rtol=1e-4)
+    assert len(figures.picture(store).axes) == 2
+
+
+def test_where_the_update_points_is_read_among_random_updates(pair, store, monkeypatch):
     found = ffn_view.read_update(store)
     assert {one.draws for one in found.values()} == {3}
     assert found["components", 12].value == pytest.approx(1)  # all directions there are
@@ -138,7 +152,11 @@ def test_where_the_update_points_is_read_among_random_updates(pair, store):
     first = torch.linalg.svd(base - base.mean(dim=0)).Vh[0]
     update = tuned - base
     expected = float((update @ first).square().sum() / update.square().sum())
-    assert store.read("ffn/update")["components"][0, 0] == pytest.approx(expected, rel=1e-3)
+    monkeypatch.setattr(ffn, "TESTED", (1, 300))
+    monkeypatch.setattr(ffn, "DRAWS", 1)
+    part = ffn.make_update(pair)
+    assert part["components"][0, 0] == pytest.approx(expected, rel=1e-3)
+    assert part["k"].tolist() == [1, 12]
     assert "first 12" in ffn_view.update_table(store).index.get_level_values(1)
 
 
@@ -148,7 +166,7 @@ def test_a_second_run_computes_nothing(pair, store, monkeypatch):
     def fail(*_, **__):
         raise AssertionError("computed again")
 
-    for name in ("components", "annotate_words", "rotation"):
+    for name in ("components", "annotate_words", "rotation", "make_picture", "make_update"):
         monkeypatch.setattr(ffn, name, fail)
     ffn.compute(pair, store, progress=False)
 
@@ -310,14 +328,69 @@ def test_tables_of_the_chapter_count_in_whole_numbers_and_say_what_they_are(stor
     assert (ffn_view.explained_variance(store, 2) < ffn_view.explained_variance(store)).all().all()
 
 
-def test_the_papers_table_speaks_of_whatever_pair_it_is_given(store):
+# --- what the chapter says
+
+
+@pytest.fixture(scope="module")
+def families(store):
+    return verdict.families(store)
+
+
+def test_the_forest_holds_every_claim_in_percent(store, families):
     annotations, found = ffn_view.read_annotations(store), ffn_view.read_rotation(store)
-    shares, by_role = ffn_view.compare_shares(annotations), ffn_view.shares(annotations, "role")
-    table = ffn_view.paper_table(found, shares, by_role, ffn_view.read_baseline(store))
-    said = " ".join(table.to_numpy().ravel())
-    assert "rank 2" in said and "270M" not in said and "of 3 draws" in said
-    changed = [one.label for one in shares if one.label in TASKS and one.p_holm < 0.05]
-    assert f"{len(changed)} of {len(TASKS)} changed" in said
+    plain = {one.label: one for one in ffn_view.compare_shares(annotations)}
+    for name, own in zip((verdict.TASK, verdict.LEVEL), (TASKS, LINGUISTIC_LEVELS), strict=True):
+        assert [one.label for one in families[name]] == list(own)
+        for one in families[name]:
+            assert one.difference == pytest.approx(100 * plain[one.label].difference)
+            assert one.p_holm == plain[one.label].p_holm
+    turned = [one for heading in verdict.TURNED.values() for one in families[heading]]
+    for one, other in zip(turned, ffn_view.compare_rotation(found), strict=True):
+        assert one.difference == pytest.approx(100 * (other.mean_b / other.mean_a - 1))
+        assert other.label.startswith(one.label)
+    assert [one.label for one in families[verdict.CLEARER]] == [
+        "base, by rules", "tuned, by rules", "to the blind reader",
+    ]  # fmt: skip
+
+
+def test_the_papers_table_and_the_strip_speak_of_whatever_pair_they_are_given(store, families):
+    said = " ".join(verdict.paper_table(store, families).to_numpy().ravel())
+    assert "rank 2" in said and "270M" not in said and "of 3 random updates" in said
+    assert verdict.counted(families[verdict.TASK]) in said
+    strip = verdict.how_sure(store, families)
+    assert list(strip) == ["direction", "size", "measures", "models"]
+    one = verdict.single(store)
+    assert f"{one.value:.1f}°" in strip["size"] and verdict.beside_random(one) in strip["direction"]
+
+
+def test_signs_are_counted_where_they_are_told_apart():
+    rng = np.random.default_rng(0)
+
+    def make(shift: float):
+        values = shift + rng.standard_normal(30)
+        return compare_paired(np.zeros(30), values, label="x", null_hypothesis="none")
+
+    assert verdict.counted(holm([make(0), make(0)])) == "none of 2 differs"
+    assert verdict.counted(holm([make(0), make(-9)])) == "1 of 2 less"
+    assert verdict.counted(holm([make(9), make(-9), make(-9)])) == "2 of 3 less and 1 more"
+
+
+@pytest.mark.parametrize(
+    ("angle", "word"), [(15, "About as much."), (5, "More."), (100, "Less."), (0, "Less.")]
+)
+def test_the_guess_is_answered_by_the_angles(angle, word):
+    assert verdict.guess(among(angle, np.linspace(15, 17, 50))).startswith(word)
+
+
+def test_where_the_update_points_is_said_as_the_ranks_allow(store, tmp_path, monkeypatch):
+    said = verdict.where_it_points(store)
+    assert "explains no difference" in said and "100 %" in said  # the span of all directions
+    assert "python -m helpers compute" in verdict.where_it_points(Store(tmp_path / "x"))
+    for value, word in ((0.2, "With less of it inside"), (0.8, "With more of it inside")):
+        one = among(value, np.linspace(0.4, 0.6, 200))
+        found = {(span, k): one for span in ("components", "embeddings") for k in (12, 300)}
+        monkeypatch.setattr(ffn_view, "read_update", lambda _, found=found: found)
+        assert word in verdict.where_it_points(store)
 
 
 def test_small_numbers_are_words():
@@ -337,14 +410,15 @@ def test_mean_cosine_is_that_of_all_pairs():
 def test_figures_have_whole_ticks_and_say_what_their_marks_are(store):
     annotations, baseline = ffn_view.read_annotations(store), ffn_view.read_baseline(store)
     drawn = [
-        figures.rotation_curves(ffn_view.read_rotation(store)),
+        figures.turned(ffn_view.read_rotation(store), "x"),
         figures.share_bars(annotations, baseline),
         figures.interpretable_by_rank(annotations, baseline),
         figures.cumulative_variance(store),
+        figures.by_layer(ffn_view.read_rotation(store)),
     ]
     for figure in drawn:
         said = [text.get_text() for text in figure.legends[0].get_texts()]
         assert said and not any("_" in text for text in said)
-    for axis in (drawn[0].axes[1], drawn[2].axes[1]):
-        drawn[0].canvas.draw()
+    for axis in (drawn[4].axes[0], drawn[2].axes[1]):
+        axis.figure.canvas.draw()
         assert all(float(tick).is_integer() for tick in axis.get_xticks())

@@ -494,8 +494,11 @@ def test_the_explorer_takes_the_released_components(copy, store):
     for layer, own in enumerate(shown.partner):
         assert sorted(own) == list(range(n))
         first, second = (shown.words[m, layer, :, 0] for m in (0, 1))
-        common = lambda order: sum(len({*a} & {*b}) for a, b in zip(first, order, strict=True))  # noqa: E731
-        assert common(second[own]) >= common(second)
+        common = [
+            sum(len({*a} & {*b}) for a, b in zip(first, order, strict=True))
+            for order in (second[own], second)
+        ]
+        assert common[0] >= common[1]
     assert pack_components(shown)["poles"] == ["words of either sign"]
 
 

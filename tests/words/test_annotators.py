@@ -204,22 +204,23 @@ def test_a_planted_difference_of_a_blind_reading_is_found_and_none_is_not(monkey
     assert np.mean(small) < 0.15
 
 
-def test_the_shipped_labels_fit_the_shipped_results():
-    hand, blind, rules = trust.read_hand(), trust.read_blind(), trust.read_rules()
-    assert len(blind) == 2 * (blind["role"] == trust.RANDOM).sum() == 320
-    for first in (hand, blind):
-        assert (
-            len(first.merge(rules, on=trust.KEYS))
-            == len(first)
-            == len(first[trust.KEYS].drop_duplicates())
-        )
-    assert len(hand.merge(blind, on=trust.KEYS)) == 160
-    found = trust.annotator_error()
+def test_the_shipped_labels_are_read_with_their_words():
+    hand, blind = (trust.read_labels(reader) for reader in ("hand", "blind"))
+    assert len(blind) == 2 * (blind["role"] == trust.RANDOM).sum() >= 300
+    known = set(vocabulary())
+    for one in (hand, blind):
+        assert len(one) == len(one[trust.KEYS].drop_duplicates())
+        lists = one["words"].str.split()
+        assert (lists.map(len) == 15).all() and all(known.issuperset(own) for own in lists)
+    assert len(hand.merge(blind, on=[*trust.KEYS, "words"])) >= 20
+    found, said = trust.annotator_error(), trust.read_rules(hand)
     shown = trust.trust_table(found)
     assert shown["lists"].tolist() == [len(hand)] * 4 and "resample" in shown.caption
-    counts = trust.by_task()
+    counts = trust.by_task(hand, said)
     assert list(counts.index) == list(TASKS) and (counts["both"] <= counts["rules"]).all()
-    assert (counts["reader by hand"].sum(), found["some task"].yes(0)) == (4, 4)
+    assert (hand["some_task"].sum(), found["some task"].yes(0)) == (counts["reader"].sum(),) * 2
+    for reader in trust.readers().values():
+        assert set(reader) == {"who", "version", "when", "lists", "told", "asked"}
 
 
 # --- chat

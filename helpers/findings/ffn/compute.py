@@ -2,8 +2,9 @@
 
 Per layer and model the store holds `ffn/components/LL-ROLE` (words, scores, variance) and
 `ffn/rotation/LL` (angles, matches, nulls); over all layers `ffn/annotations`, `ffn/baseline`
-(random directions), `ffn/folding` (what norms would change) and `ffn/update` (where the update
-points). Each part is written as soon as it is there, so an interrupted run loses one layer at most.
+(random directions), `ffn/folding` (what norms would change), `ffn/update` (where the update points)
+and `ffn/picture` (one layer's value vectors in a plane). Each part is written as soon as it is there, so
+an interrupted run loses one layer at most.
 Words are indices into the vocabulary of `helpers.words.classes`; scores are kept as bytes on a scale
 per list. One model is asked for at a time: a pair may hold no more than one (`Pair.alone`).
 """
@@ -19,6 +20,7 @@ import torch
 from jaxtyping import Float, Int
 from tqdm.auto import tqdm
 
+from helpers.findings.ffn.labelled import annotate_words
 from helpers.methods.components import (
     MAX_COMPONENTS,
     ConceptWords,
@@ -42,8 +44,6 @@ from helpers.models.pair import Pair
 from helpers.models.roles import ROLES
 from helpers.store.origin import inputs_hash
 from helpers.store.store import Part, Store
-from helpers.words.annotation import LINGUISTIC_LEVELS, NO_LEVEL, TASKS, Annotation
-from helpers.words.annotators import annotator
 from helpers.words.classes import vocabulary
 from helpers.words.vocabulary import word_embeddings
 
@@ -51,7 +51,7 @@ TOP_K = 15
 DRAWS = 200  # random updates of each kind, a layer: fewer cannot give p under 2 / (draws + 1)
 # Number of components whose span is compared with the null; the pair itself is measured at all k.
 KS = (1, 2, 3, 5, 8, 12, 18, 27, 40, 60, 90, 130, 180, 240, 300)
-LEVEL_NAMES = (NO_LEVEL, *LINGUISTIC_LEVELS)
+TESTED = (12, 60, 300)  # of KS: where spans, shares by rank and the update are tested
 
 
 @dataclass(frozen=True)
@@ -131,33 +131,6 @@ def random_directions(hidden: int, n: int, seed: int = 0) -> np.ndarray:
     return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
 
-@cache
-def rules():
-    return annotator("wordnet")
-
-
-def annotation_table(annotations: list[Annotation], labels: pd.DataFrame) -> pd.DataFrame:
-    """One row a list: answers beside `labels` (layer, role, component, pole)."""
-    answers = {
-        "interpretable": [one.interpretable for one in annotations],
-        "level": pd.Categorical([one.level for one in annotations], LEVEL_NAMES),
-        "concept": pd.Categorical([one.concept for one in annotations]),
-        "coherence": np.float32([one.evidence["coherence"] for one in annotations]),
-    }
-    answers |= {task: [task in one.tasks for one in annotations] for task in TASKS}
-    return labels.assign(**answers)
-
-
-def annotate_words(words: Int[np.ndarray, "component pole top_k"], **labels) -> pd.DataFrame:
-    """Annotations of all lists of one layer of one model."""
-    n, poles, _ = words.shape
-    index = {"component": np.repeat(np.arange(n), poles), "pole": np.tile(np.arange(poles), n)}
-    table = pd.DataFrame(labels | {k: v.astype(np.int16) for k, v in index.items()})
-    lists = words.reshape(-1, words.shape[-1])
-    found = [one for part in np.array_split(lists, 4) for one in rules().annotate_indices(part)]
-    return annotation_table(found, table)
-
-
 def make_components(pair: Pair, store: Store, role: str, progress: bool) -> None:
     @cache  # only if some layer is left to make
     def units() -> np.ndarray:
@@ -207,12 +180,14 @@ def make_rotation(pair: Pair, store: Store, progress: bool) -> None:
 def make_update(pair: Pair) -> dict[str, np.ndarray]:
     """Where the update points: its share in two spans, (layer, k); random updates', (layer, draw, k).
 
+    For k of TESTED, and all components of a layer that has fewer.
+
     The spans are those of the base's components and of the principal directions of its vocabulary's
     output embeddings; the random updates have the singular values of the real one.
     """
     tuned, of_model = _value_vectors(pair, "tuned"), weights(pair.model("base"))
     n = n_components(of_model)
-    ks = np.array([k for k in KS if k <= n])
+    ks = np.unique(np.minimum(TESTED, n))
     words = components(torch.from_numpy(embedded_words(pair, "base")), n).directions
     found = {name: [] for name in ("components", "embeddings")}
     for layer, after in enumerate(tuned):
@@ -230,6 +205,20 @@ def make_update(pair: Pair) -> dict[str, np.ndarray]:
         for span, own in shares.items()
         for name, part in ((span, own[:, 0]), (f"{span}_null", own[:, 1:]))
     }
+
+
+def make_picture(pair: Pair, store: Store) -> dict[str, np.ndarray]:
+    """Value vectors in the plane of the base's first two components, (row, 2), where these explain most.
+
+    Centred as components are.
+    """
+    layers = range(weights(pair.model("base")).n_layers)
+    explained = [read_concepts(store, i, "base").explained_variance_ratio[:2].sum() for i in layers]
+    layer = int(np.argmax(explained))
+    rows = layer_value_vectors(weights(pair.model("base")), layer)
+    plane = components(rows, 2)
+    points = (rows.numpy(force=True) - plane.mean) @ plane.directions.T
+    return {"layer": np.array([layer]), "base": points.astype(np.float32)}
 
 
 def make_annotations(pair: Pair, store: Store, progress: bool) -> pd.DataFrame:
@@ -296,8 +285,11 @@ def compute(pair: Pair, store: Store, *, nulls: bool = True, progress: bool = Tr
     if not nulls:
         return
     make_rotation(pair, store, progress)
-    made_from = {"inputs": inputs_hash([DRAWS, KS])}
-    store.fill([Part("ffn/update", partial(make_update, pair), made_from, {"draws": DRAWS})])
+    made_from = {"inputs": inputs_hash([DRAWS, TESTED])}
+    store.fill([
+        Part("ffn/update", partial(make_update, pair), made_from, {"draws": DRAWS}),
+        Part("ffn/picture", partial(make_picture, pair, store)),
+    ])  # fmt: skip
     depth = weights(pair.model("base")).n_layers
     layers = tuple(sorted({0, depth // 4, depth // 2, 3 * depth // 4, depth - 1}))
     store.get("ffn/folding", lambda: make_folding(pair, layers), layers=layers)

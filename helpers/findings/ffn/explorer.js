@@ -1,32 +1,24 @@
-/* Chapter 4's explorer: the words of every component of every layer, in both models.
+/* Chapter 4's explorer: the words of every component of every layer, in both models of a pair.
  *
- * A base component stands beside its partner in the tuned model: one to one, by absolute cosine.
- * The map has one cell a component; what is filtered out is left blank, not merely dimmed.
+ * A base component stands beside its partner in the tuned model, one to one. The map has one cell a
+ * component; what is filtered out is left blank, not merely dimmed. A pair may lack scores or angles
+ * (data.steps, data.angle): the authors' released lists are words alone.
  */
 const MODELS = [["base", "Base"], ["tuned", "Tuned"]];
-const POLES = ["positive", "negative"];
-const BEYOND = [
-  "no more coherent than random words",
-  "coherent beyond random words, but not beyond random directions",
-  "coherent beyond random words and beyond random directions",
-];
 const CELL = 6; // pixels, at least: a layer takes as many lines as that needs
 const TOP = 6;
 const FAR = 30; // degrees from which a partner is said to be another component
+const BINS = 9;
 
 /* Typed views on the packed arrays, and one function for each thing that is looked up in them. */
 const opener = async (data) => {
   const [, layers, components, poles, topK] = data.shape;
   const each = poles * topK;
-  const [partner, base, shift, ownWords, concept] = await Promise.all([
-    inflate(data.partner, Uint16Array),
-    inflate(data.words, Uint16Array),
-    inflate(data.shift, Int8Array),
-    inflate(data.ownWords, Uint16Array),
-    inflate(data.concept, Uint16Array),
-  ]);
-  const [steps, level, taskBits, beyond] = await Promise.all([data.steps, data.level, data.taskBits, data.beyond].map((text) => inflate(text)));
-  const [scale, variance, angle] = await Promise.all([data.scale, data.variance, data.angle].map(inflateLevels));
+  const inflated = (names, Kind) => Promise.all(names.map((name) => data[name] && inflate(data[name], Kind)));
+  const [partner, base, ownWords, concept] = await inflated(["partner", "words", "ownWords", "concept"], Uint16Array);
+  const [shift] = await inflated(["shift"], Int8Array);
+  const [steps, level, taskBits, beyond] = await inflated(["steps", "level", "taskBits", "beyond"]);
+  const [scale, variance, angle] = await Promise.all(["scale", "variance", "angle"].map((name) => data[name] && inflateLevels(data[name])));
   const coherence = Float32Array.from(await inflate(data.coherence, Int16Array), (x) => x / 100);
   const [vocabulary, concepts] = await Promise.all([data.vocabulary, data.concepts].map(inflateText));
   /* A tuned component's words: places in its base partner's lists, or words of its own. */
@@ -38,17 +30,22 @@ const opener = async (data) => {
     if (shift[at] === -128) { words[target] = ownWords[own]; own += 1; } else words[target] = base[at + shift[at]];
   }
   /* Scores fall within a list by whole 127ths of its highest. */
-  const scores = new Uint8Array(steps.length);
-  for (let at = 0; at < steps.length; at += 1) scores[at] = (at % topK ? scores[at - 1] : 127) - steps[at];
+  const scores = new Uint8Array(steps?.length ?? 0);
+  for (let at = 0; at < scores.length; at += 1) scores[at] = (at % topK ? scores[at - 1] : 127) - steps[at];
   const inverse = new Uint16Array(partner.length);
   partner.forEach((other, at) => { inverse[at - (at % components) + other] = at % components; });
   const cell = (m, l, c) => (m * layers + l) * components + c;
+  const matched = (m, l, c) => (m ? inverse : partner)[l * components + c];
+  const numbers = (m, l, c) => words.subarray(cell(m, l, c) * each, (cell(m, l, c) + 1) * each);
+  const ofPoles = (values, m, l, c) => Array.from({ length: poles }, (_, p) => values[cell(m, l, c) * poles + p]);
   const list = (m, l, c, p) => {
     const at = cell(m, l, c) * poles + p;
+    const others = new Set(numbers(1 - m, l, matched(m, l, c)));
     return {
-      words: Array.from({ length: topK }, (_, k) => ({
-        text: vocabulary[words[at * topK + k]],
-        score: (scores[at * topK + k] / 127) * scale[at] * (p ? -1 : 1),
+      words: Array.from(numbers(m, l, c).subarray(p * topK, (p + 1) * topK), (word, k) => ({
+        text: vocabulary[word],
+        kept: others.has(word),
+        score: steps ? (scores[at * topK + k] / 127) * scale[at] * (p ? -1 : 1) : NaN,
       })),
       concept: concepts[concept[at]],
       level: data.levels[level[at]],
@@ -57,36 +54,31 @@ const opener = async (data) => {
       beyond: beyond[at],
     };
   };
-  const has = (m, l, c, wanted) => {
-    for (let at = cell(m, l, c) * poles * topK, end = at + poles * topK; at < end; at += 1) {
-      if (words[at] === wanted) return true;
-    }
-    return false;
-  };
+  const kept = (m, l, c) => Array.from({ length: poles }, (_, p) => list(m, l, c, p).words.filter((one) => one.kept).length).reduce((a, b) => a + b, 0);
   return {
-    layers, components, poles, vocabulary, list, has,
+    layers, components, poles, each, vocabulary, list, kept, partner: matched, hasAngles: Boolean(angle),
     number: new Map(vocabulary.map((word, at) => [word, at])),
+    has: (m, l, c, wanted) => numbers(m, l, c).includes(wanted),
     variance: (m, l, c) => variance[cell(m, l, c)],
-    /* Angle and partner as seen from either model. */
-    partner: (m, l, c) => (m ? inverse : partner)[l * components + c],
+    /* As seen from either model. */
     angle: (m, l, c) => angle[l * components + (m ? inverse[l * components + c] : c)],
-    coherence: (m, l, c) => Math.max(...Array.from({ length: poles }, (_, p) => coherence[cell(m, l, c) * poles + p])),
-    levels: (m, l, c) => Array.from({ length: poles }, (_, p) => level[cell(m, l, c) * poles + p]),
-    tasks: (m, l, c) => Array.from({ length: poles }, (_, p) => taskBits[cell(m, l, c) * poles + p]).reduce((a, b) => a | b, 0),
+    coherence: (m, l, c) => Math.max(...ofPoles(coherence, m, l, c)),
+    levels: (m, l, c) => ofPoles(level, m, l, c),
+    tasks: (m, l, c) => ofPoles(taskBits, m, l, c).reduce((a, b) => a | b, 0),
   };
 };
 
-const render = async ({ model, el }) => {
-  const data = model.get("data");
-  const all = await opener(data);
-  const link = fragment("components");
+/* One pair in an element; gives what ends it. `chooser` is the control that changes the pair. */
+const view = (data, all, link, chooser, el) => {
+  const said = data.said;
   const COLOUR = [
-    ["coherence", "coherence of the words"],
-    ["level", "linguistic level, by the rules"],
-    ["tasks", "number of tasks, by the rules"],
+    ["coherence", said.coherence],
+    ["level", `linguistic level, by ${said.by}`],
+    ["tasks", `number of tasks, by ${said.by}`],
     ["variance", "explained variance"],
-    ["angle", "angle to the partner in the other model"],
-  ];
+    ["kept", "words that the partner in the other model has"],
+    all.hasAngles && ["angle", "angle to the partner in the other model"],
+  ].filter(Boolean);
   const LEVELS = [["any", "any"], ...data.levels.map((name) => [name, name])];
   const TASKS = [["any", "any"], ...data.tasks.map((name) => [name, name])];
   const state = {
@@ -130,9 +122,9 @@ const render = async ({ model, el }) => {
     const left = width < 480 ? 24 : 62;
     const lines = Math.ceil((all.components * CELL) / (width - left - 8));
     const perLine = Math.ceil(all.components / lines);
-    const cell = Math.min(14, Math.floor((width - left - 8) / perLine));
+    const cell = Math.min(14, Math.floor((10 * (width - left - 8)) / perLine) / 10);
     const row = lines > 1 ? 8 : 14;
-    Object.assign(size, { left, perLine, cell, row, layer: lines * row + (lines > 1 ? 5 : 0) });
+    Object.assign(size, { left, perLine, cell, row, layer: lines * row + (lines > 1 ? 4 : 0) });
     map.setAttribute("width", left + perLine * cell + 8);
     map.setAttribute("height", TOP + all.layers * size.layer + 18);
     const shape = (l) => `M${left - 0.5} ${TOP + l * size.layer - 0.5}h${perLine * cell}v${lines * row}h${-perLine * cell}z`;
@@ -174,20 +166,20 @@ const render = async ({ model, el }) => {
     const clip = (value, count) => Math.min(count - 1, Math.max(0, value));
     go(clip(state.layer + dl, all.layers), clip(state.component + dc, all.components));
   };
-  const BINS = 9;
   /* Scales that fit the data: up to the angle that one in twenty exceeds, between the variances. */
   const every = (value) => [0, 1].flatMap((m) => Array.from({ length: all.layers * all.components }, (_, at) => value(m, Math.floor(at / all.components), at % all.components))).sort((a, b) => a - b);
-  const [angles, variances] = [every(all.angle), every(all.variance)];
+  const [angles, variances] = [all.hasAngles ? every(all.angle) : [0], every(all.variance)];
   const widest = Math.max(5, 5 * Math.ceil(angles[Math.floor(0.95 * (angles.length - 1))] / 5));
   const [least, most] = [variances[0], variances.at(-1)].map((value) => Math.log10(Math.max(value, 1e-6)));
   const percent = (power) => `${Number((100 * 10 ** power).toPrecision(2))} %`;
   const bits = (value) => [0, 1, 2, 3].reduce((sum, i) => sum + ((value >> i) & 1), 0);
   /* 0..1 for a cell, and what the two ends mean. */
   const scales = {
-    coherence: [(l, c) => all.coherence(m(), l, c) / (2 * data.limit), "0", `${(2 * data.limit).toFixed(1)} sd or more above random words (beyond random directions from ${data.limit.toFixed(1)})`],
+    coherence: [(l, c) => all.coherence(m(), l, c) / said.most, "0", said.high],
     level: [(l, c) => Math.max(...all.levels(m(), l, c)) / 4, "none", "semantics (phonology, morphology, syntax between)"],
     tasks: [(l, c) => bits(all.tasks(m(), l, c)) / 4, "0", "4"],
     variance: [(l, c) => (Math.log10(Math.max(all.variance(m(), l, c), 1e-6)) - least) / (most - least || 1), percent(least), `${percent(most)} (logarithmic)`],
+    kept: [(l, c) => all.kept(m(), l, c) / all.each, "none", `all ${all.each}`],
     angle: [(l, c) => all.angle(m(), l, c) / widest, "0°", `${widest}° or more`],
   };
   const legend = h("p", { class: "ex-legend" });
@@ -206,40 +198,32 @@ const render = async ({ model, el }) => {
     map.setAttribute("aria-label", `Map of ${matches.length} components by layer and rank, shaded by ${state.colour}. Arrow keys or the sliders open one.`);
   };
 
-  /* --- the two models side by side */
-  const cards = h("div", { class: "ex-row" });
-  const card = (which, l, c) => {
-    const title = MODELS[which][1];
-    const lists = Array.from({ length: all.poles }, (_, p) => {
-      const found = all.list(which, l, c, p);
-      const about = [
-        `level (by the rules): ${found.level}`,
-        found.concept && `concept: ${found.concept}`,
-        found.tasks.length && `tasks (by the rules): ${found.tasks.join(", ")}`,
-        `coherence: ${found.coherence.toFixed(1)} sd`,
-      ].filter(Boolean);
-      const rows = found.words.map(({ text, score }) => [text === state.word ? `▸ ${text}` : text, score.toFixed(3)]);
-      return h("div", { class: "ex-list" }, h("p", { class: "ex-note" }, h("b", {}, `${POLES[p]} pole`), ` · ${about.join(" · ")}`),
-        h("p", { class: "ex-note ex-beyond", "data-beyond": found.beyond }, `${["✗", "○", "✓"][found.beyond]} ${BEYOND[found.beyond]}`),
-        table([["Word", "Score"], ...rows], { "aria-label": `${title}, ${POLES[p]} pole` }));
-    });
-    const share = `${(100 * all.variance(which, l, c)).toPrecision(2)} % of variance`;
-    const box = h("section", { "aria-label": `${title} component` }, h("p", {}, h("b", {}, `${title}: layer ${l}, component ${c}`)), h("p", { class: "ex-note" }, share), h("div", { class: "ex-row" }, lists));
-    box.style.flex = "1 1 19rem";
-    return box;
-  };
-  const relation = h("p", {});
+  /* --- the two models side by side, lists as running words */
+  const cards = h("div", { class: "ex-sides" });
+  const opened = () => [0, 1].map((which) => (which === m() ? state.component : all.partner(m(), state.layer, state.component)));
+  const lists = (which, c) => Array.from({ length: all.poles }, (_, p) => all.list(which, state.layer, c, p));
+  const card = (which, c) => h("section", { "aria-label": `${MODELS[which][1]} component` },
+    h("p", {}, h("b", {}, `${MODELS[which][1]}: layer ${state.layer}, component ${c}`), h("span", { class: "ex-note" }, ` · ${(100 * all.variance(which, state.layer, c)).toPrecision(2)} % of variance`)),
+    lists(which, c).map((one, p) => h("div", { class: "ex-list" },
+      h("p", { class: "ex-flow", role: "list", "aria-label": `${MODELS[which][1]}, ${data.poles[p]}` }, one.words.flatMap(({ text, kept }) => [
+        h("span", { role: "listitem", class: `${kept ? "" : "ex-own"} ${text === state.word ? "ex-found" : ""}` }, shown(text)), " "])),
+      h("p", { class: "ex-note", "data-beyond": one.beyond }, [
+        `${data.poles[p]}: ${["✗", "○", "✓"][one.beyond]} ${said.beyond[one.beyond]} (${one.coherence.toFixed(1)} ${said.unit})`,
+        one.concept, `level by ${said.by}: ${one.level}`, one.tasks.length && `tasks by ${said.by}: ${one.tasks.join(", ")}`].filter(Boolean).join(" · ")))));
+  const relation = h("p", { class: "ex-relation" });
   const show = () => {
     const { layer: l, component: c } = state;
-    const other = all.partner(m(), l, c);
-    const [base, tuned] = m() ? [other, c] : [c, other];
-    cards.replaceChildren(card(0, l, base), card(1, l, tuned));
-    const [move, angle] = [tuned - base, all.angle(m(), l, c)];
-    const which = MODELS[1 - m()][1].toLowerCase();
-    relation.textContent = `Its partner in the ${which} model (one to one, by absolute cosine): component ${other}, ${angle.toFixed(angle < 10 ? 1 : 0)}° away; ${move ? `rank ${move < 0 ? "rose" : "fell"} by ${Math.abs(move)}` : "same rank"} after tuning.${angle >= FAR ? " At such an angle it is the nearest that was left to pair with rather than the same component." : ""}`;
+    const [base, tuned] = opened();
+    const other = m() ? base : tuned;
+    cards.replaceChildren(card(0, base), card(1, tuned));
+    const angle = all.hasAngles ? all.angle(m(), l, c) : NaN;
+    const turned = all.hasAngles ? `, ${angle.toFixed(angle < 10 ? 1 : 0)}° away` : "";
+    const far = angle >= FAR ? " At such an angle it is the nearest that was left to pair with rather than the same component." : "";
+    relation.textContent = `Partner in the ${MODELS[1 - m()][1].toLowerCase()} model (one to one, by ${said.matched}): component ${other}${turned}; ${all.kept(m(), l, c)} of ${all.each} words are in both (the others are underlined); ${tuned === base ? "same rank" : `rank ${tuned < base ? "rose" : "fell"} by ${Math.abs(tuned - base)}`} after tuning.${far}`;
+    same.fill();
     place();
     tell();
-    link.put({ model: state.model, layer: l, component: c, colour: state.colour, level: state.level, task: state.task, word: state.word });
+    link.put({ ...chooser.state(), model: state.model, layer: l, component: c, colour: state.colour, level: state.level, task: state.task, word: state.word });
   };
   const go = (l, c) => {
     Object.assign(state, { layer: l, component: c });
@@ -270,49 +254,57 @@ const render = async ({ model, el }) => {
     const next = by > 0 ? matches.find((one) => flat(...one) > here) : matches.findLast((one) => flat(...one) < here);
     return go(...(next ?? matches.at(by > 0 ? 0 : -1)));
   };
-
+  const button = (text, by) => h("button", { type: "button", onclick: step(by) }, text);
   const layerSlider = slider("Layer", { min: 0, max: all.layers - 1, step: 1, value: state.layer }, set("layer", show));
   const componentSlider = slider("Component", { min: 0, max: all.components - 1, step: 1, value: state.component }, set("component", show));
   const rows = () => [
     ["model", "layer", "component", "pole", "variance", "level", "tasks", "concept", "coherence", "angle", "partner", "words", "scores"],
-    ...[0, 1].flatMap((which) => {
-      const c = which === m() ? state.component : all.partner(m(), state.layer, state.component);
-      return POLES.slice(0, all.poles).map((pole, p) => {
-        const one = all.list(which, state.layer, c, p);
-        return [MODELS[which][0], state.layer, c, pole, all.variance(which, state.layer, c), one.level, one.tasks.join(" "), one.concept,
-          one.coherence.toFixed(3), all.angle(which, state.layer, c).toFixed(2), all.partner(which, state.layer, c),
-          one.words.map((w) => w.text).join(" "), one.words.map((w) => w.score.toFixed(3)).join(" ")];
-      });
-    }),
+    ...opened().flatMap((c, which) => lists(which, c).map((one, p) => [
+      MODELS[which][0], state.layer, c, data.poles[p], all.variance(which, state.layer, c), one.level, one.tasks.join(" "), one.concept,
+      one.coherence.toFixed(3), all.hasAngles ? all.angle(which, state.layer, c).toFixed(2) : "", all.partner(which, state.layer, c),
+      one.words.map((w) => w.text).join(" "), all.hasAngles ? one.words.map((w) => w.score.toFixed(3)).join(" ") : ""])),
   ];
+  const same = drawer("The same as a table, with scores", () => {
+    const four = opened().flatMap((c, which) => lists(which, c).map((one, p) => [`${MODELS[which][1]}, ${data.poles[p]}`, one.words]));
+    return [four.flatMap(([name]) => [name, "score"]), ...four[0][1].map((_, k) => four.flatMap(([, words]) => [words[k].text, fixed(words[k].score, 3)]))];
+  });
   const mapBox = h("div", { tabindex: "0", role: "group", "aria-label": "Map of components: the arrow keys move in it", onkeydown: walk }, map);
-  el.append(
-    h("section", { class: "ex ex-components", "aria-label": "Explorer: words of all feed-forward components" },
-      h("p", {}, "Move the sliders or click the map. Both poles of a component are shown for both models, with its partner in the other one."),
+  el.replaceChildren(
+    h("div", { class: "ex-row" }, chooser.control, choice("Slider and map follow", MODELS, state.model, set("model", refilter)),
+      layerSlider, componentSlider, h("div", { class: "ex-buttons" }, button("Previous match", -1), button("Next match", 1))),
+    folded(el, "Map of all components, and filters", {},
       h("div", { class: "ex-row" },
-        choice("Slider and map follow", MODELS, state.model, set("model", refilter)),
-        layerSlider, componentSlider,
-        h("div", { class: "ex-buttons" },
-          h("button", { type: "button", onclick: step(-1) }, "Previous match"),
-          h("button", { type: "button", onclick: step(1) }, "Next match"))),
-      h("div", { class: "ex-row" },
-        select("Level, by the rules", LEVELS, state.level, set("level", refilter)),
-        select("Task, by the rules", TASKS, state.task, set("task", refilter)),
+        select("Shade the map by", COLOUR, state.colour, set("colour", () => { colourMap(); show(); })),
         search("Holds the word", state.word, set("word", refilter)),
-        select("Shade the map by", COLOUR, state.colour, set("colour", () => { colourMap(); show(); }))),
-      live,
-      folded(el, "Map of all components", {}, legend, mapBox, under),
-      relation,
-      cards,
-      exporter("components", { rows, picture: () => map, say, link }),
-    ),
-  );
+        select(`Level, by ${said.by}`, LEVELS, state.level, set("level", refilter)),
+        select(`Task, by ${said.by}`, TASKS, state.task, set("task", refilter))),
+      legend, mapBox, under),
+    live, relation, cards, same,
+    exporter("components", { rows, picture: () => map, say, link }));
   refilter();
   const watcher = new ResizeObserver(([entry]) => fit(Math.max(260, Math.floor(entry.contentRect.width))));
   watcher.observe(mapBox);
-  arrive("components", el);
   const stop = onTheme(() => { colourMap(); place(); });
   return () => { watcher.disconnect(); stop(); };
+};
+
+const render = async ({ model, el }) => {
+  const pairs = model.get("data");
+  const link = fragment("components");
+  const PAIRS = pairs.map(({ name }) => [name, name]);
+  let [pair, stop] = [link.known("pair", PAIRS), () => {}];
+  const box = h("section", { class: "ex ex-components", "aria-label": "Explorer: words of all feed-forward components" });
+  el.append(box);
+  const open = async () => {
+    const data = pairs.find(({ name }) => name === pair);
+    const all = await opener(data);
+    stop();
+    stop = view(data, all, link, { control: PAIRS.length > 1 && chosen, state: () => (PAIRS.length > 1 ? { pair } : {}) }, box);
+  };
+  const chosen = select("Pair", PAIRS, pair, (name) => { pair = name; return open(); });
+  await open();
+  arrive("components", el);
+  return () => stop();
 };
 
 export default { render };

@@ -7,60 +7,82 @@ component are worked out in the browser.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 import traitlets
 from jaxtyping import Float, Int
 
-from helpers.pages.explorer import BookWidget, module, squeeze, squeeze_levels, squeeze_text
-from helpers.words.annotation import LINGUISTIC_LEVELS, NO_LEVEL, TASKS
+from helpers.findings.ffn.labelled import LEVEL_NAMES
+from helpers.pages.explorer import BookWidget, module, squeeze, squeeze_levels, squeeze_text, style
+from helpers.words.annotation import TASKS
 
-MODELS = ("base", "tuned")
-LEVEL_NAMES = (NO_LEVEL, *LINGUISTIC_LEVELS)
+MODELS, POLES = ("base", "tuned"), ("positive pole", "negative pole")
+STYLE = """
+.ex-components .ex-list { margin: 0.5rem 0; }
+.ex .ex-flow { margin: 0; line-height: 1.55; }
+.ex-flow span { display: inline-block; margin-right: 0.4em; }
+.ex-flow .ex-own { text-decoration: underline 2px; text-underline-offset: 3px; }
+.ex-flow .ex-found { outline: 2px solid; border-radius: 3px; }
+.ex-components .ex-relation { font-weight: 600; font-size: 0.9em; }
+"""
+RUNNING_WORDS = ("spanish", "translate", "sentence")  # of the running example (pages.example)
+
+
+def rules_say(limit: float) -> dict[str, object]:
+    """How the labels of the rules are worded; `limit`: of random directions, in standard deviations."""
+    return {
+        "by": "the rules", "matched": "absolute cosine", "unit": "sd", "most": 2 * limit,
+        "coherence": "coherence of the words",
+        "high": f"{2 * limit:.1f} sd above random words or more; beyond random directions from {limit:.1f}",
+        "beyond": ["no more coherent than random words",
+                   "coherent beyond random words, but not beyond random directions",
+                   "coherent beyond random words and beyond random directions"],
+    }  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Explorable:
     """All that the explorer shows; the first axes are (model, layer, component), poles after them.
 
-    `partner` and `angle` (degrees) belong to the base model's components; `level` indexes
-    LEVEL_NAMES, bit i of `tasks` stands for TASKS[i], `coherence` is in standard deviations. `beyond`
-    counts the baselines that a list is more coherent than: random words 1, random directions 2.
+    `partner` (a permutation of each layer) and `angle` (degrees) belong to the base model's components;
+    `level` indexes LEVEL_NAMES, bit i of `tasks` stands for TASKS[i]. `beyond` counts the tests that a
+    list passes, 0 to 2, on the way to `coherence`. Where there are no weights, `scores` and `angle` are
+    None. `said`: the words for all this (`rules_say`).
     """
 
     vocabulary: tuple[str, ...]
     words: Int[np.ndarray, "model layer component pole top_k"]
-    scores: Float[np.ndarray, "model layer component pole top_k"]
+    scores: Float[np.ndarray, "model layer component pole top_k"] | None
     variance: Float[np.ndarray, "model layer component"]
     partner: Int[np.ndarray, "layer component"]
-    angle: Float[np.ndarray, "layer component"]
+    angle: Float[np.ndarray, "layer component"] | None
     concepts: tuple[str, ...]
     concept: Int[np.ndarray, "model layer component pole"]
     level: Int[np.ndarray, "model layer component pole"]
     tasks: Int[np.ndarray, "model layer component pole"]
     coherence: Float[np.ndarray, "model layer component pole"]
     beyond: Int[np.ndarray, "model layer component pole"]
-    limit: float
+    said: dict[str, object] = field(default_factory=lambda: rules_say(5.0))
+    name: str = "small pair"
 
 
 def from_store(store) -> Explorable:
-    """Everything from the store of a pair; `limit` is that of random directions."""
+    """Everything from the store of a pair."""
     from helpers.findings.ffn.compute import read_concepts
-    from helpers.findings.ffn.tables import PERCENTILE, n_layers, read_annotations, read_rotation
+    from helpers.findings.ffn.tables import limit, n_layers, read_annotations, read_rotation
     from helpers.words.classes import vocabulary
 
     layers, found = range(n_layers(store)), read_rotation(store)
     read = [[read_concepts(store, layer, role) for layer in layers] for role in MODELS]
     gather = lambda name: np.stack([[getattr(one, name) for one in own] for own in read])  # noqa: E731
     words = gather("words")
-    order = ["role", "layer", "component", "pole"]
-    table = read_annotations(store).sort_values(order)  # "base" before "tuned"
-    concept = pd.Categorical(table["concept"].astype(str))
-    bits = sum(table[task].to_numpy().astype(int) << i for i, task in enumerate(TASKS))
-    level = pd.Categorical(table["level"].astype(str), LEVEL_NAMES).codes
     shape = words.shape[:-1]
+    table = read_annotations(store).sort_values(["role", "layer", "component", "pole"])
+    column = lambda name: table[name].to_numpy().reshape(shape)  # noqa: E731  # "base" before "tuned"
+    concept = pd.Categorical(table["concept"].astype(str))
+    level = pd.Categorical(table["level"].astype(str), LEVEL_NAMES).codes
     return Explorable(
         vocabulary=vocabulary(),
         words=words,
@@ -71,11 +93,10 @@ def from_store(store) -> Explorable:
         concepts=tuple(concept.categories),
         concept=concept.codes.reshape(shape),
         level=level.reshape(shape),
-        tasks=bits.reshape(shape),
-        coherence=table["coherence"].to_numpy().reshape(shape),
-        beyond=table["interpretable"].to_numpy().astype(int).reshape(shape)
-        + table["beyond_random"].to_numpy().astype(int).reshape(shape),
-        limit=float(store.read("ffn/baseline")["coherence"].quantile(PERCENTILE)),
+        tasks=sum(column(task).astype(int) << i for i, task in enumerate(TASKS)),
+        coherence=column("coherence"),
+        beyond=column("interpretable").astype(int) + column("beyond_random"),
+        said=rules_say(limit(store)),
     )
 
 
@@ -99,13 +120,17 @@ def refer(words: np.ndarray, partner: np.ndarray) -> dict:
 
 
 def opening(shown: Explorable) -> tuple[int, int]:
-    """Layer and component where the explorer opens: lists that pass both baselines in both models.
+    """Layer and component where the explorer opens: lists that pass both tests in both models.
 
-    Of such pairs the one whose lesser coherence is the middle one; 0, 0 where there is none.
+    Of those that hold a word of the running example, where there are any, the one whose lesser
+    coherence is the middle one; 0, 0 where none passes.
     """
     passing = np.where(shown.beyond == 2, shown.coherence, -np.inf).max(axis=-1)
     rows = np.arange(passing.shape[1])[:, None]
     lesser = np.minimum(passing[0], passing[1][rows, shown.partner])
+    wanted = [at for at, word in enumerate(shown.vocabulary) if word in RUNNING_WORDS]
+    holds = np.isin(shown.words[0], wanted).any(axis=(-1, -2)) & np.isfinite(lesser)
+    lesser = np.where(holds | ~holds.any(), lesser, -np.inf)
     order = np.argsort(lesser, axis=None, kind="stable")[int(np.isinf(lesser).sum()) :]
     if not len(order):
         return 0, 0
@@ -127,20 +152,18 @@ def pack_components(shown: Explorable) -> dict:
         )
     if shown.words.shape[3] * shown.words.shape[4] > 100:
         raise ValueError(f"words has shape {shown.words.shape}: at most 100 words a component.")
-    scale = np.abs(shown.scores).max(axis=-1)
-    return {
+    packed = {
+        "name": shown.name,
         "shape": list(shown.words.shape),
+        "poles": POLES if shown.words.shape[3] == 2 else ["words of either sign"],
         "vocabulary": squeeze_text(shown.vocabulary),
         "concepts": squeeze_text(shown.concepts),
         "levels": list(LEVEL_NAMES),
         "tasks": list(TASKS),
-        "limit": round(shown.limit, 3),
+        "said": shown.said,
         **refer(shown.words, shown.partner),
-        "steps": squeeze(score_steps(shown.scores, scale), "u1"),
-        "scale": squeeze_levels(scale),
         "variance": squeeze_levels(shown.variance, 65535),
         "partner": squeeze(shown.partner, "<u2"),
-        "angle": squeeze_levels(shown.angle),
         "concept": squeeze(shown.concept, "<u2"),
         "level": squeeze(shown.level, "u1"),
         "taskBits": squeeze(shown.tasks, "u1"),
@@ -148,13 +171,18 @@ def pack_components(shown: Explorable) -> dict:
         "opening": opening(shown),
         "coherence": squeeze(np.round(100 * shown.coherence), "<i2"),
     }
+    if shown.scores is not None:
+        scale = np.abs(shown.scores).max(axis=-1)
+        steps = squeeze(score_steps(shown.scores, scale), "u1")
+        packed |= {"steps": steps, "scale": squeeze_levels(scale)}
+    return packed | ({} if shown.angle is None else {"angle": squeeze_levels(shown.angle)})
 
 
 class ComponentExplorer(BookWidget):
-    """Choose a layer and a component, see both models' words, filter, and map all of them."""
+    """Choose a pair, a layer and a component, see both models' words, filter, and map all of them."""
 
-    _esm = module(__file__)
-    data = traitlets.Dict().tag(sync=True)
+    _esm, _css = module(__file__), style() + STYLE
+    data = traitlets.List().tag(sync=True)
 
-    def __init__(self, shown: Explorable, **options) -> None:
-        super().__init__(data=pack_components(shown), **options)
+    def __init__(self, *shown: Explorable, **options) -> None:
+        super().__init__(data=[pack_components(one) for one in shown], **options)

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+from textwrap import fill
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
+from matplotlib.patches import Patch, Wedge
 from matplotlib.ticker import MaxNLocator
 
 from helpers.findings.ffn.compute import read_concepts
-from helpers.findings.ffn.tables import NAMES, Rotation, n_layers, shares
+from helpers.findings.ffn.tables import (
+    MATCHED,
+    NAMES,
+    Rotation,
+    among_random,
+    n_layers,
+    read_rotation,
+    shares,
+)
 from helpers.methods.rotation import EQUAL
-from helpers.pages.style import COLOURS, GREY, legend_below
+from helpers.pages.style import COLOURS, GREY, WIDTH, legend_below
 from helpers.store.store import Store
 from helpers.words.annotation import LINGUISTIC_LEVELS, TASKS
+from helpers.words.classes import vocabulary
 
 NULL_STYLE = {"norm": "--", "spectrum": ":"}
 READING_STYLE = {"interpretable": "-", "beyond_random": ":"}
@@ -28,41 +39,115 @@ def _whole_ticks(axis: Axes) -> None:
     axis.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
 
 
-def rotation_curves(found: Rotation) -> Figure:
-    """Mean principal angle over the first k components: the pair's layers and the nulls."""
-    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4.2))
-    left.plot(found.k, found.angle.T, color=COLOURS["tuned"], alpha=0.25, lw=1)
+def picture(store: Store, words: int = 4) -> Figure:
+    """The idea: value vectors with their first two components and words, and a component that turns."""
+    part, found = store.read("ffn/picture"), read_rotation(store)
+    layer, points = int(part["layer"][0]), part["base"].astype(float)
+    listed, named = read_concepts(store, layer, "base").words, np.array(vocabulary())
+    figure, (left, right) = plt.subplots(1, 2, figsize=(WIDTH, 3.9))
+    reach = 1.25 * np.abs(points).max()
+    left.plot(*points.T, ".", color=GREY, ms=1.5, alpha=0.4)
+    for axis, (x, y) in enumerate(((1, 0), (0, 1))):
+        left.plot([-reach * x, reach * x], [-reach * y, reach * y], color=COLOURS["base"], lw=1.5)
+        for pole, sign in enumerate((1, -1)):
+            text = "\n".join(named[listed[axis, pole, :words]])
+            at, go = (
+                (sign * reach * x, sign * reach * y),
+                {1: ("left", "bottom"), -1: ("right", "top")}[sign],
+            )
+            left.text(
+                *at, text, ha="center" if y else go[0], va=go[1] if y else "center", fontsize=8
+            )
+    left.set(xlim=(-2 * reach, 2 * reach), ylim=(-1.7 * reach, 1.7 * reach), xticks=[], yticks=[])
+    left.set_title(f"Layer {layer}'s value vectors,\nits first two components, their words")
+    one = among_random(found)[MATCHED, "norm"]
+    right.add_patch(Wedge((0, 0), 1, one.low, one.high, color=GREY, alpha=0.6, lw=0))
+    for angle, colour in ((0, COLOURS["base"]), (one.value, COLOURS["tuned"])):
+        for turn in (0, 90):
+            end = np.radians(angle + turn)
+            right.annotate("", (np.cos(end), np.sin(end)), (0, 0),
+                           arrowprops={"arrowstyle": "-|>", "color": colour, "lw": 2})  # fmt: skip
+    right.text(1.02, -0.1, "a base component", color=COLOURS["base"], fontsize=9, ha="right")
+    right.text(
+        0.4,
+        0.26,
+        f"its tuned partner: {one.value:.1f}°\n(median)",
+        color=COLOURS["tuned"],
+        fontsize=9,
+    )
+    right.text(0.4, 0.5, f"grey: {one.draws} random updates\n({one.low:.1f}° to {one.high:.1f}°)",
+               color="0.3", fontsize=9)  # fmt: skip
+    right.set(xlim=(-0.45, 1.15), ylim=(-0.2, 1.1), aspect="equal", xticks=[], yticks=[])
+    right.set_title("Two frames and the angle between")
+    for axis in (left, right):
+        axis.spines[:].set_visible(False)
+    figure.tight_layout()
+    return figure
+
+
+def turned(found: Rotation, title: str = "") -> Figure:
+    """Angles of tuning and of random updates: of the first k components, and of single ones."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(WIDTH, 3.6))
     left.plot(found.k, found.angle.mean(axis=0), color=COLOURS["tuned"], lw=2.5)
-    layers, at = np.arange(len(found.angle)), len(found.k) - 1
-    right.plot(layers, found.angle[:, at], "o-", color=COLOURS["tuned"])
     for null, line in NULL_STYLE.items():
         draws = found.null[null].mean(axis=0)
         left.fill_between(found.k, draws.min(axis=0), draws.max(axis=0), color=GREY, alpha=0.25)
         left.plot(found.k, draws.mean(axis=0), line, color=GREY)
-        draws = found.null[null][:, :, at]
-        right.plot(layers, draws.mean(axis=1), line, marker="x", color=GREY)
-        right.fill_between(layers, draws.min(axis=1), draws.max(axis=1), color=GREY, alpha=0.25)
-    label = "mean principal angle (degrees)"
-    left.set(xscale="log", xlabel="first k components", ylabel=label, title="By k, all layers")
+        one = among_random(found)[MATCHED, null]
+        draws = found.null_median_angle[null].mean(axis=0)
+        row = list(NULL_STYLE).index(null)
+        right.plot(
+            draws,
+            row + 0.3 * (np.arange(len(draws)) / len(draws) - 0.5),
+            ".",
+            color=GREY,
+            alpha=0.6,
+        )
+        right.plot(one.value, row, "D", color=COLOURS["tuned"], ms=8)
+    left.set(
+        xscale="log", xlabel="first k components", ylabel="mean angle (degrees)", title="Spans"
+    )
     shown = [k for k in found.k if k in (1, 3, 12, 60, found.k[-1])]
     left.set_xticks(shown, [str(k) for k in shown])
     left.minorticks_off()
-    right.set(xlabel="layer", ylabel=label, title=f"First {found.k[-1]} components, by layer")
-    _whole_ticks(right)
+    right.set(xlabel="median angle (degrees)", title="Single components", ylim=(1.6, -0.6))
+    right.set_yticks([0, 1], [f"equal\n{fill(EQUAL[null], 9)}" for null in NULL_STYLE])
     handles = [
-        Line2D([], [], color=COLOURS["tuned"], lw=2.5, label="tuning (left: mean of layers)"),
-        Line2D([], [], color=COLOURS["tuned"], lw=1, alpha=0.4, label="one layer"),
-        *(Line2D([], [], color=GREY, ls=line, label=f"random updates, equal {EQUAL[null]} (mean)")
+        Line2D([], [], color=COLOURS["tuned"], lw=2.5, marker="D", label="tuning, mean of layers"),
+        *(Line2D([], [], color=GREY, ls=line, label=f"random, equal {EQUAL[null]}")
           for null, line in NULL_STYLE.items()),
-        Patch(color=GREY, alpha=0.25, lw=0, label="lowest to highest random update"),
+        Patch(color=GREY, alpha=0.25, lw=0, label="all random updates"),
     ]  # fmt: skip
-    legend_below(figure, handles, 3, 0.13)
+    if title:
+        figure.suptitle(title, x=0.02, ha="left", fontsize=11, fontweight="semibold")
+    legend_below(figure, handles, 2, 0.14)
+    return figure
+
+
+def by_layer(found: Rotation) -> Figure:
+    """Mean angle of all components' spans, layer by layer."""
+    figure, axis = plt.subplots(figsize=(WIDTH, 3.2))
+    layers = np.arange(len(found.angle))
+    axis.plot(layers, found.angle[:, -1], "o-", color=COLOURS["tuned"], label="tuning")
+    for null, line in NULL_STYLE.items():
+        draws = found.null[null][:, :, -1]
+        axis.plot(
+            layers, draws.mean(axis=1), line, color=GREY, label=f"random, equal {EQUAL[null]}"
+        )
+        axis.fill_between(layers, draws.min(axis=1), draws.max(axis=1), color=GREY, alpha=0.25)
+    axis.set(
+        xlabel="layer",
+        ylabel="mean angle (degrees)",
+        title=f"First {found.k[-1]} components, by layer",
+    )
+    _whole_ticks(axis)
+    legend_below(figure, axis.get_legend_handles_labels()[0], 3)
     return figure
 
 
 def share_bars(annotations: pd.DataFrame, baseline: pd.DataFrame) -> Figure:
     """Share of lists by level and task, both models and random directions; dots are layers."""
-    figure, axes = plt.subplots(1, 2, figsize=(10, 3.9))
+    figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 3.6))
     by_layer = shares(annotations, "role", "layer")
     for axis, questions in zip(axes, (LINGUISTIC_LEVELS, TASKS), strict=True):
         for offset, role in ((-0.2, "base"), (0.2, "tuned")):
@@ -74,7 +159,7 @@ def share_bars(annotations: pd.DataFrame, baseline: pd.DataFrame) -> Figure:
         chance = baseline[list(questions)].mean()
         axis.hlines(chance, np.arange(len(questions)) - 0.42, np.arange(len(questions)) + 0.42,
                     color="black", ls="--", lw=1.2)  # fmt: skip
-        axis.set_xticks(range(len(questions)), questions)
+        axis.set_xticks(range(len(questions)), questions, rotation=20)
         axis.set_ylabel("share of lists")
     axes[0].set_title("Linguistic level")
     axes[1].set_title("Task")
@@ -89,7 +174,7 @@ def share_bars(annotations: pd.DataFrame, baseline: pd.DataFrame) -> Figure:
 
 def interpretable_by_rank(annotations: pd.DataFrame, baseline: pd.DataFrame) -> Figure:
     """Both readings of 'interpretable' by rank (left) and by layer (right)."""
-    figure, axes = plt.subplots(1, 2, figsize=(10, 4.2), sharey=True)
+    figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 3.8), sharey=True)
     binned = annotations.assign(rank=annotations["component"] // BIN * BIN + BIN / 2)
     for axis, key in zip(axes, ("rank", "layer"), strict=True):
         table = shares(binned, "role", key)
@@ -116,7 +201,7 @@ def interpretable_by_rank(annotations: pd.DataFrame, baseline: pd.DataFrame) -> 
 
 def cumulative_variance(store: Store) -> Figure:
     """Variance that the first k components explain (left), and what tuning changes of it (right)."""
-    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.8))
+    figure, (left, right) = plt.subplots(1, 2, figsize=(WIDTH, 3.4))
     layers = range(n_layers(store))
     curves = {
         role: np.stack(

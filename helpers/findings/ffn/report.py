@@ -16,9 +16,9 @@ def blocks(store: Store) -> list[Block]:
     return [
         Block(
             "How far components turned",
-            lambda: figures.rotation_curves(found()),
-            "Mean principal angle between both models' components, for tuning and for random "
-            "updates: by number of components, and by layer.",
+            lambda: figures.turned(found()),
+            "Angles between both models' components, for tuning and for random updates: of the first "
+            "k components, and of single ones.",
         ),
         Block(
             "Tuning against random updates (degrees)",

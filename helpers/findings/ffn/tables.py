@@ -13,13 +13,13 @@ import pandas as pd
 from jaxtyping import Float, Int
 from numpy import ndarray
 
+from helpers.findings.ffn.compute import TESTED as KS
 from helpers.findings.ffn.compute import read_concepts
 from helpers.methods.chance import Ranked, among
 from helpers.methods.rotation import EQUAL, NULLS
 from helpers.methods.statistics import Comparison, compare_paired, holm
 from helpers.models.roles import ROLES
 from helpers.pages.tables import Captioned, comparison_table, ranked_table
-from helpers.paths import data_folder
 from helpers.store.store import Store
 from helpers.words.annotation import LINGUISTIC_LEVELS, TASKS
 
@@ -28,9 +28,8 @@ NAMES = {
     "interpretable": "words more alike than random words",
     "beyond_random": "words more alike than random directions'",
 }
-KS = (12, 60, 300)  # numbers of components at which spans, and shares by rank, are tested
-PERCENTILE = 0.95  # of random directions: what lies above it is beyond random
-MATCHED, MOVED = "median angle of matched components", "mean change of their ranks"
+PERCENTILE = 0.95
+MATCHED, MOVED = "single components, median", "their mean change of rank"
 DETECTABLE = "found in 4 of 5"
 
 
@@ -56,22 +55,23 @@ def n_layers(store: Store) -> int:
     return int(store.read("ffn/annotations")["layer"].max()) + 1
 
 
-def read_annotations(store: Store) -> pd.DataFrame:
-    """All lists of both models; `beyond_random` marks coherence that few random directions have.
+def limit(store: Store) -> float:
+    """The coherence that one list in twenty of random directions exceeds: what lies above it is
+    *beyond random*, the stricter of two readings, since neighbours of any direction cohere."""
+    return float(store.read("ffn/baseline")["coherence"].quantile(PERCENTILE))
 
-    Its limit is the 95th percentile over lists of random directions in the same word space: the
-    stricter of two baselines, since neighbours in that space cohere whatever the direction.
-    """
-    return _with_readings(store, store.read("ffn/annotations"))
+
+def read_annotations(store: Store) -> pd.DataFrame:
+    """All lists of both models, with `beyond_random` and a column a level."""
+    return with_readings(store.read("ffn/annotations"), limit(store))
 
 
 def read_baseline(store: Store) -> pd.DataFrame:
     """The lists of random directions, with the same columns."""
-    return _with_readings(store, store.read("ffn/baseline"))
+    return with_readings(store.read("ffn/baseline"), limit(store))
 
 
-def _with_readings(store: Store, table: pd.DataFrame) -> pd.DataFrame:
-    limit = store.read("ffn/baseline")["coherence"].quantile(PERCENTILE)
+def with_readings(table: pd.DataFrame, limit: float) -> pd.DataFrame:
     levels = {level: table["level"] == level for level in LINGUISTIC_LEVELS}
     return table.assign(beyond_random=table["coherence"] > limit, **levels)
 
@@ -84,15 +84,14 @@ def shares(annotations: pd.DataFrame, *by: str) -> pd.DataFrame:
 def compare_shares(annotations: pd.DataFrame, questions=QUESTIONS) -> list[Comparison]:
     """Base against tuned, paired by layer, with p-values corrected over the questions (Holm)."""
     by_layer = shares(annotations, "role", "layer")
-    null = "tuning leaves the share of lists answered yes unchanged"
-    found = []
-    for question in questions:
-        sides, label = (
-            (by_layer.loc[role, question] for role in ROLES),
-            NAMES.get(question, question),
+    return holm([
+        compare_paired(
+            *(by_layer.loc[role, question] for role in ROLES),
+            label=NAMES.get(question, question),
+            null_hypothesis="tuning leaves the share of lists answered yes unchanged",
         )
-        found.append(compare_paired(*sides, label=label, null_hypothesis=null))
-    return holm(found)
+        for question in questions
+    ])  # fmt: skip
 
 
 # --- rotation
@@ -126,19 +125,42 @@ def read_rotation(store: Store) -> Rotation:
     )
 
 
-def compare_rotation(found: Rotation, ks=KS) -> list[Comparison]:
-    """Mean principal angle of the real update against the mean of random ones, by layer.
+def of_rotation(found: Rotation, null: str, ks=KS) -> dict[str, tuple[ndarray, ndarray]]:
+    """What is compared with random updates, by name: tuning's (layer) and the null's (layer, draw).
 
-    A model with fewer components than a k of `ks` is compared at all it has.
+    Mean angles of the first k components (all, where a model has fewer), and the median angle and mean
+    change of rank of matched components.
     """
-    null_hypothesis, found_k = "tuning turns the span as far as a random update does", list(found.k)
-    compared = []
-    for null in NULLS:
-        for k in dict.fromkeys(min(k, found_k[-1]) for k in ks):
-            at, label = found_k.index(k), f"first {k} components, null of equal {EQUAL[null]}"
-            sides = found.null[null][:, :, at].mean(axis=1), found.angle[:, at]
-            compared.append(compare_paired(*sides, label=label, null_hypothesis=null_hypothesis))
-    return holm(compared)
+    own = list(found.k)
+    spans = {
+        f"first {k} components": (
+            found.angle[:, own.index(k)],
+            found.null[null][:, :, own.index(k)],
+        )
+        for k in dict.fromkeys(min(k, own[-1]) for k in ks)
+    }
+    return spans | {
+        MATCHED: (np.median(found.matched_angle, axis=1), found.null_median_angle[null]),
+        MOVED: (np.abs(found.rank_change).mean(axis=1), found.null_mean_rank_change[null]),
+    }
+
+
+def named(name: str, null: str) -> str:
+    """What a comparison with random updates is called."""
+    return f"{name}, random of equal {EQUAL[null]}"
+
+
+def compare_rotation(found: Rotation, ks=KS) -> list[Comparison]:
+    """Angles under tuning (b) against the mean of random updates (a), in degrees, paired by layer."""
+    return holm([
+        compare_paired(
+            random.mean(axis=1), tuning, label=named(name, null),
+            null_hypothesis="tuning turns components as far as a random update does",
+        )
+        for null in NULLS
+        for name, (tuning, random) in of_rotation(found, null, ks).items()
+        if name != MOVED
+    ])  # fmt: skip
 
 
 def rotation_table(compared: list[Comparison]) -> pd.DataFrame:
@@ -149,31 +171,20 @@ def rotation_table(compared: list[Comparison]) -> pd.DataFrame:
 
 
 def among_random(found: Rotation) -> dict[tuple[str, str], Ranked]:
-    """Tuning's angles and changes of rank among random updates, by (quantity, null).
-
-    Means over the layers of a layer's mean angle (the first k components), of its median angle and of
-    its mean change of rank (matched components). `Ranked.said` is the verdict in words.
-    """
-    ranked = {}
-    for null in NULLS:
-        drawn = {
-            f"angle, first {k}": (found.angle[:, i], found.null[null][:, :, i])
-            for i, k in enumerate(found.k)
-            if k in KS
-        } | {
-            MATCHED: (np.median(found.matched_angle, axis=1), found.null_median_angle[null]),
-            MOVED: (np.abs(found.rank_change).mean(axis=1), found.null_mean_rank_change[null]),
-        }
-        for name, (tuning, random) in drawn.items():
-            ranked[name, null] = among(tuning.mean(), random.mean(axis=0))
-    return ranked
+    """Tuning's angles and changes of rank, means over layers, among random updates: by (name, null)."""
+    return {
+        (name, null): among(tuning.mean(), random.mean(axis=0))
+        for null in NULLS
+        for name, (tuning, random) in of_rotation(found, null).items()
+    }
 
 
 def matched_table(found: Rotation) -> pd.DataFrame:
     """What turned and moved, beside random updates, with the p-value of tuning's rank among them."""
-    shown = ranked_table({
-        (name, f"equal {EQUAL[null]}"): one for (name, null), one in among_random(found).items()
-    })  # fmt: skip
+    ranked = among_random(found)
+    shown = ranked_table(
+        {(name, f"equal {EQUAL[null]}"): one for (name, null), one in ranked.items()}
+    )
     shown.caption = (
         "Null hypothesis: tuning is one more random update of the same size. p: two-sided, from its "
         "rank among the draws (it cannot fall below 2 / (draws + 1)), not corrected. Means over "
@@ -186,21 +197,18 @@ def matched_table(found: Rotation) -> pd.DataFrame:
 def read_update(store: Store) -> dict[tuple[str, int], Ranked]:
     """The update's share in two spans among random updates, by (span, k): means over layers."""
     part = store.read("ffn/update")
-    share = lambda span, i: (part[span][:, i].mean(), part[f"{span}_null"][..., i].mean(axis=0))  # noqa: E731
     return {
-        (span, int(k)): among(*share(span, i))
+        (span, int(k)): among(part[span][:, i].mean(), part[f"{span}_null"][..., i].mean(axis=0))
         for span in ("components", "embeddings")
         for i, k in enumerate(part["k"])
-        if k in KS
     }
 
 
 def update_table(store: Store) -> pd.DataFrame:
     """Where the update points: `read_update` for reading."""
     spans = {"components": "the base's components", "embeddings": "its word embeddings' directions"}
-    shown = ranked_table({
-        (spans[span], f"first {k}"): one for (span, k), one in read_update(store).items()
-    })  # fmt: skip
+    found = read_update(store)
+    shown = ranked_table({(spans[span], f"first {k}"): one for (span, k), one in found.items()})
     shown.caption = (
         "Share of the update's squared norm, mean over layers. Null hypothesis: the update lies as "
         "updates of equal singular values in random directions do. p: two-sided, from its rank."
@@ -241,50 +249,3 @@ def explained_variance(store: Store, k: int | None = None) -> pd.DataFrame:
         for role in ROLES
     }
     return pd.DataFrame(shares).astype(float).rename_axis("layer")
-
-
-def read_hand_labels() -> pd.DataFrame:
-    """Labels by hand: layer, role, component, pole, interpretable, level, tasks."""
-    path = data_folder() / "annotations" / "hand_labels.csv"
-    return pd.read_csv(path, keep_default_na=False)
-
-
-def paper_table(
-    found: Rotation, compared: list[Comparison], by_role: pd.DataFrame, baseline: pd.DataFrame
-) -> pd.DataFrame:
-    """The table of the chapter's end: the paper, our run, what differs and why."""
-    named = {one.label: one for one in compared}
-    ranked = among_random(found)
-    turned = "; ".join(
-        f"{name}: {one.value:.2f} degrees, {one.said} ({one.low:.2f} to {one.high:.2f})"
-        for (name, null), one in ranked.items()
-        if null == "norm" and name != MOVED
-    )
-    shown = lambda names: "; ".join(f"{x} {named[x].difference:+.3f}" for x in names)  # noqa: E731
-    said = lambda x: f"{sum(named[i].p_holm < 0.05 for i in x)} of {len(x)} changed ({shown(x)})"  # noqa: E731
-    strict = [by_role.loc[role, "beyond_random"] for role in ROLES]
-    rows = {
-        "Did knowledge rotate?": (
-            "yes, inferred from shares of tasks; no null",
-            turned,
-            "measured in the weights, against random updates of equal size",
-        ),
-        "Toward user tasks?": (
-            "yes: shares of tasks change",
-            f"{said(TASKS)}, by rules that are poor at tasks",
-            f"rules instead of ChatGPT; another pair, whose update has rank {found.rank.max()}",
-        ),
-        "Linguistic levels unchanged?": (
-            "yes",
-            said(LINGUISTIC_LEVELS),
-            "as above; each pole is a list of its own",
-        ),
-        "Are components interpretable?": (
-            "examples shown; no random baseline",
-            f"beyond random directions: base {strict[0]:.1%}, tuned {strict[1]:.1%}, by chance "
-            f"{1 - PERCENTILE:.0%}; beyond random words: {by_role['interpretable'].mean():.0%}, but "
-            f"{baseline['interpretable'].mean():.0%} of random directions too",
-            "all components counted, with a random-direction baseline",
-        ),
-    }
-    return pd.DataFrame.from_dict(rows, orient="index", columns=["paper", "ours", "what differs"])

@@ -1,13 +1,16 @@
-"""How far the annotator of concepts can be trusted: beside hand labels, and beside a blind reading.
+"""How far labels of word lists can be trusted: rules, a reader by hand and a blind reader compared.
 
-Readers are compared list by list. Both poles of a component, or of a random direction, may be read, so
-intervals resample components and directions, not lists.
+`data/annotations` holds what both readers answered, list by list with its words, and `readers.json` who
+they were. Both poles of a component, or of a random direction, may be read, so intervals resample
+components and directions, not lists.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -16,14 +19,14 @@ from numpy import ndarray
 from scipy import stats
 from statsmodels.stats.inter_rater import cohens_kappa
 
-from helpers.findings.ffn.tables import read_annotations, read_baseline, read_hand_labels
+from helpers.findings.ffn.labelled import annotation_table, rules
+from helpers.findings.ffn.tables import limit, with_readings
 from helpers.methods.statistics import Comparison, from_draws, holm, resamples
 from helpers.pages.tables import Captioned
-from helpers.paths import blind_path, data_folder
-from helpers.store.store import Store
+from helpers.paths import DEFAULT_PAIR, data_folder
+from helpers.store.store import Store, open_store
 from helpers.words.annotation import LINGUISTIC_LEVELS, NO_LEVEL, TASKS
 
-LABELLED = "gemma-3-270m"  # the pair whose lists were read
 UNIT = ["role", "layer", "component"]
 KEYS = [*UNIT, "pole"]
 RANDOM = "random"
@@ -79,33 +82,27 @@ class Trust:
 # --- who read what
 
 
-def labelled_store() -> Store:
-    """The book's pair as it came with the book: its lists are the ones that readers labelled."""
-    return Store(data_folder() / "results" / LABELLED)
+def read_labels(reader: str) -> pd.DataFrame:
+    """A reader's answers ("hand" or "blind"): KEYS, words, interpretable, level, tasks, some_task."""
+    table = pd.read_csv(
+        data_folder() / "annotations" / f"{reader}_labels.csv", keep_default_na=False
+    )
+    interpretable = table["interpretable"].astype(bool)
+    return table.assign(interpretable=interpretable, some_task=table["tasks"] != "")
 
 
-def read_rules(store: Store | None = None) -> pd.DataFrame:
-    """What the rules say of every list of both models and of the random directions."""
-    store = store or labelled_store()
-    random = read_baseline(store).assign(role=RANDOM, layer=-1)
-    table = pd.concat([read_annotations(store), random], ignore_index=True)
-    columns = ["interpretable", "beyond_random", "level"]
-    table["level"] = table["level"].astype(str)
-    return table[KEYS + columns].assign(some_task=table[list(TASKS)].any(axis=1))
+@cache
+def readers() -> dict[str, dict[str, str]]:
+    """Who read the lists, in which version, with which words, and when: "hand" and "blind"."""
+    return json.loads((data_folder() / "annotations" / "readers.json").read_text("utf-8"))
 
 
-def _labels(table: pd.DataFrame) -> pd.DataFrame:
-    answers = {"interpretable": table["interpretable"].astype(bool)}
-    return table[[*KEYS, "level"]].assign(**answers, some_task=table["tasks"] != "")
-
-
-def read_hand() -> pd.DataFrame:
-    return _labels(read_hand_labels())
-
-
-def read_blind() -> pd.DataFrame:
-    """Labels of lists read without knowing whether they come from a component or at random."""
-    return _labels(pd.read_csv(blind_path(), keep_default_na=False))
+def read_rules(labels: pd.DataFrame, store: Store | None = None) -> pd.DataFrame:
+    """What the rules say of the same lists; `store` gives the limit of *beyond random*."""
+    found = rules().annotate([text.split() for text in labels["words"]])
+    table = annotation_table(found, labels[KEYS].reset_index(drop=True))
+    table = with_readings(table, limit(store or open_store(DEFAULT_PAIR)))
+    return table.assign(level=table["level"].astype(str), some_task=table[list(TASKS)].any(axis=1))
 
 
 # --- agreement
@@ -144,23 +141,18 @@ def compare_readers(
 
 
 def annotator_error(store: Store | None = None) -> dict[str, Trust]:
-    """Hand labels (rows) against the rules (columns), on the lists of the book's pair."""
-    return compare_readers(read_hand(), read_rules(store), READINGS)
+    """Hand labels (rows) against the rules (columns)."""
+    hand = read_labels("hand")
+    return compare_readers(hand, read_rules(hand, store), READINGS)
 
 
-def by_task(store: Store | None = None) -> pd.DataFrame:
-    """How many of the lists labelled by hand get each task, from the reader, the rules, and both."""
-    both = read_hand_labels().merge(read_annotations(store or labelled_store()), on=KEYS)
-    given = {task: both["tasks"].str.split().map(lambda own, x=task: x in own) for task in TASKS}
-    rows = {
-        task: {
-            "reader by hand": own.sum(),
-            "rules": both[task].sum(),
-            "both": (own & both[task]).sum(),
-        }
-        for task, own in given.items()
-    }
-    return pd.DataFrame(rows).T.astype(int)
+def by_task(labels: pd.DataFrame, said: pd.DataFrame) -> pd.DataFrame:
+    """How many lists get each task from the reader, from the rules (`read_rules`), and from both."""
+    given = pd.DataFrame(
+        {t: labels["tasks"].str.split().map(lambda own, t=t: t in own) for t in TASKS}
+    )
+    counts = {"reader": given, "rules": said[list(TASKS)], "both": given & said[list(TASKS)]}
+    return pd.DataFrame({name: own.sum() for name, own in counts.items()})
 
 
 def trust_table(
@@ -177,10 +169,10 @@ def trust_table(
                       "precision": share(one.precision), "recall": share(one.recall)}  # fmt: skip
     shown = Captioned(pd.DataFrame(rows).T)
     shown.caption = (
-        f"Precision: lists that both answer yes to, of those that the {names[1]} answer{{s}} yes to; "
-        f"recall: of those that the {names[0]} answers yes to. Intervals resample components and "
-        "random directions, with both their poles."
-    ).format(s="" if names[1].endswith("s") else "s")
+        f"Precision: of the yes of the {names[1]}, the share that the {names[0]} says yes to too; recall: "
+        f"of the yes of the {names[0]}, the share that the {names[1]} finds. Intervals resample components "
+        "and random directions, with both their poles."
+    )
     return shown
 
 

@@ -7,9 +7,12 @@ components with layers resampled, how far the seeds agree, and what of a compone
 
 from __future__ import annotations
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from IPython.display import Markdown
 from jaxtyping import Float, Int
+from matplotlib.figure import Figure
 from numpy import ndarray
 from statsmodels.stats.inter_rater import fleiss_kappa
 
@@ -25,7 +28,8 @@ from helpers.methods.statistics import (
 )
 from helpers.methods.word_pairs import layer_groups
 from helpers.models.roles import ROLES
-from helpers.pages.tables import Captioned, comparison_table
+from helpers.pages.forest import forest
+from helpers.pages.tables import Captioned, comparison_table, show_difference, show_p
 from helpers.store.store import Store
 
 QUESTIONS = (*TASKS, *LEVELS)
@@ -66,18 +70,12 @@ def parity(votes: pd.DataFrame) -> list[Comparison]:
     ]
 
 
-def parity_table(votes: pd.DataFrame) -> pd.DataFrame:
-    """Mean and standard deviation of both models' shares over the seeds, as the authors give them."""
-    found = seed_shares(votes).groupby("role").agg(["mean", lambda own: own.std(ddof=0)])
-    text = lambda role, name: "{:.3f} ± {:.3f}".format(*found.loc[role, name])  # noqa: E731
-    return pd.DataFrame({role: {name: text(role, name) for name in QUESTIONS} for role in ROLES})
-
-
 def components(votes: pd.DataFrame) -> pd.DataFrame:
     """A row a component: interpretable where half of the seeds or more say so; of the seeds that were
     asked, the share that names each task and level (NaN where none was asked)."""
     found = votes.groupby(KEYS)[["interpretable", *QUESTIONS]].mean()
-    return found.assign(interpretable=found["interpretable"] >= 0.5).reset_index()
+    told = found["interpretable"]
+    return found.assign(interpretable=told >= 0.5, told=told).reset_index()
 
 
 def over_components(votes: pd.DataFrame, *, seed: int = 0) -> list[Comparison]:
@@ -95,6 +93,29 @@ def over_components(votes: pd.DataFrame, *, seed: int = 0) -> list[Comparison]:
                        test="layers resampled", null_hypothesis=SAME_COMPONENTS)
         )  # fmt: skip
     return holm(found)
+
+
+def beside_paper(votes: pd.DataFrame) -> pd.DataFrame:
+    """Shares over components with their interval; the third column is the paper's way, over the seeds."""
+    found, seeds = over_components(votes), seed_shares(votes).groupby("role")
+    mean, spread = seeds.mean(), seeds.std(ddof=0)
+    given = lambda role, name: f"{mean.loc[role, name]:.3f} ± {spread.loc[role, name]:.3f}"  # noqa: E731
+    rows = {
+        one.label: {
+            "base": f"{one.mean_a:.3f}",
+            "tuned": f"{one.mean_b:.3f}",
+            "the paper (mean ± sd of seeds)": " → ".join(given(role, one.label) for role in ROLES)
+            if one.label in mean else "",
+            "difference [95 % CI]": show_difference(one),
+            "p (Holm)": show_p(one.p_holm),
+        }
+        for one in found
+    }  # fmt: skip
+    shown = Captioned(pd.DataFrame(rows).T)
+    shown.caption = (
+        f"Base LLaMA-7B, tuned Vicuna-7B. Null hypothesis: {SAME_COMPONENTS} ({found[0].test})."
+    )
+    return shown
 
 
 # --- agreement of the seeds
@@ -193,15 +214,25 @@ def compare_survival(store: Store) -> list[Comparison]:
     return holm(found)
 
 
+def chapter(store: Store) -> list[Figure | pd.DataFrame | Markdown]:
+    """What chapter 4 shows at 7B: one figure and one table, or one line on how to get them."""
+    if not is_there(store):
+        return [Markdown(NOT_HERE)]
+    votes = read_votes(store)
+    found = forest(over_components(votes), label="share of components, Vicuna − LLaMA",
+                   title="Released components, labelled by ChatGPT")  # fmt: skip
+    plt.close(found)  # displayed once, by the cell
+    return [found, beside_paper(votes)]
+
+
 def shown(store: Store) -> list[pd.DataFrame | str]:
-    """What chapter 4 shows at 7B, or one line on how to get it."""
+    """All tables at 7B, or one line on how to get them."""
     if not is_there(store):
         return [NOT_HERE]
     votes = read_votes(store)
     return [
-        parity_table(votes),
+        beside_paper(votes),
         comparison_table(parity(votes)),
-        comparison_table(over_components(votes)),
         agreement(votes),
         by_rank_and_layer(votes),
         survived(store),

@@ -102,7 +102,7 @@ def _seed(
     ]
 
 
-def _shared(own: pd.Series, theirs: pd.Series) -> Int[ndarray, "own theirs"]:
+def shared_words(own: pd.Series, theirs: pd.Series) -> Int[ndarray, "own theirs"]:
     """How many of their first 15 words each two lists share."""
     lists = [np.unique(words[:WORDS]) for words in (*own, *theirs)]
     word, column = np.unique(np.concatenate(lists), return_inverse=True)
@@ -127,14 +127,14 @@ def survival(components: pd.DataFrame) -> pd.DataFrame:
         theirs, further = (lists.get((partner, one)) for one in (layer, following))
         if theirs is None:
             continue
-        shared, at = _shared(own, theirs), theirs.index.get_indexer(own.index)
+        shared, at = shared_words(own, theirs), theirs.index.get_indexer(own.index)
         alone = further is None or following == layer
         columns = {
             "layer": layer, "rank": own.index,
             "words": own.map(lambda words: len(set(words[:WORDS]))).to_numpy(),
             "same": np.where(at < 0, -1, shared[np.arange(len(own)), at]),
             "best": shared.max(axis=1), "best_rank": theirs.index[shared.argmax(axis=1)],
-            "elsewhere": -1 if alone else _shared(own, further).max(axis=1),
+            "elsewhere": -1 if alone else shared_words(own, further).max(axis=1),
         }  # fmt: skip
         found.append(pd.DataFrame(columns).astype(np.int16).assign(role=role))
     if not found:

@@ -8,7 +8,6 @@ set each. `parity=True` repeats the authors' analysis: Welch's t, one-sided, ind
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -88,32 +87,6 @@ def followed_against_not(
     return by_kind(rated(table).dropna(subset=[column]), make)
 
 
-def followed_at_equal_length(table: pd.DataFrame) -> list[Comparison]:
-    """The same with the log of the response length as a covariate (least squares, HC3 errors)."""
-    import statsmodels.api as sm
-
-    def make(part: pd.DataFrame, kind: str) -> Comparison:
-        follows = part["followed"].astype(float)
-        plain = followed_against_not(part)[0]
-        causes = np.column_stack([np.ones(len(part)), follows, np.log(part["response_tokens"])])
-        fit = sm.OLS(numbers(part["score"]), causes).fit(cov_type="HC3")
-        low, high = fit.conf_int()[1]
-        return replace(
-            plain,
-            label=kind,
-            difference=float(fit.params[1]),
-            # The same spread as without the covariate, so that both effect sizes compare.
-            effect_size=float(plain.effect_size * np.divide(fit.params[1], plain.difference)),
-            low=float(low),
-            high=float(high),
-            p_value=float(fit.pvalues[1]),
-            test="regression on followed and the log of the response length",
-            null_hypothesis="no difference between responses of equal length",
-        )
-
-    return by_kind(rated(table), make)
-
-
 def both_kept(table: pd.DataFrame) -> pd.DataFrame:
     """Rows of prompts that neither model loses."""
     lost = table.loc[table["dropped"] != "", "id"]
@@ -180,11 +153,6 @@ def first_scores(store: Store, k: int) -> pd.DataFrame:
 def at_first(store: Store, k: int) -> list[Comparison]:
     """LLaMA against Vicuna on the first k tokens of responses that have k or more."""
     return by_kind(paired(first_scores(store, k)), compare)
-
-
-def followed_at_first(store: Store, k: int) -> list[Comparison]:
-    """Followed against not on the first k tokens of Vicuna's responses that have k or more."""
-    return followed_against_not(first_scores(store, k))
 
 
 def score_sensitivity(store: Store) -> list[Comparison]:
