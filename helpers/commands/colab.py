@@ -58,8 +58,15 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--config", type=Path, default=root / "_config.yml")
     given = parser.parse_args(arguments)
     for path in given.notebooks or sorted((root / "book").glob("[!_]*/*.ipynb")):
-        before = path.read_text(encoding="utf-8")
-        found = with_install_cell(json.loads(before), address(given.config))
+        try:
+            before = path.read_text(encoding="utf-8")
+            notebook = json.loads(before)
+            notebook["cells"][0]["cell_type"]
+        except (OSError, ValueError, LookupError, TypeError):
+            raise SystemExit(
+                f"{str(path)!r} is no notebook: name files that end in .ipynb."
+            ) from None
+        found = with_install_cell(notebook, address(given.config))
         after = json.dumps(found, indent=1, ensure_ascii=False) + "\n"
         if after != before:
             path.write_text(after, encoding="utf-8")

@@ -104,17 +104,25 @@ def recheck(name: str, folder: Path | None = None, *, parts: int = 20, seed: int
     return store.compared
 
 
+def positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: give a whole number, 1 or more")
+    return int(text)
+
+
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m helpers recheck", description=__doc__)
     parser.add_argument("--pair", default=DEFAULT_PAIR)
     parser.add_argument("--folder", type=Path)
-    parser.add_argument("--parts", type=int, default=20)
+    parser.add_argument("--parts", type=positive, default=20)
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args(arguments)
     try:
         found = recheck(given.pair, given.folder, parts=given.parts, seed=given.seed)
     except Mendable as error:
         raise SystemExit(str(error)) from None
+    if not found:
+        raise SystemExit(f"pair={given.pair!r}: its store holds no part that a finding makes.")
     table = pd.DataFrame([vars(one) for one in found]).set_index("part")
     print(table.to_string(float_format="{:.1e}".format))
     total = table[["values", "differing"]].sum()

@@ -10,17 +10,36 @@ given again with the same settings and data, it goes on.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
 
 from helpers.methods.errors import Mendable
 from helpers.paths import DEFAULT_PAIR, adapter_folder, data_folder
 
-OPTIONS = {
-    "rank": int, "learning_rate": float, "epochs": float, "batch_size": int, "written": int,
-    "rows": int, "steps": int, "seed": int, "held_out": int, "control": str, "trained": str,
-    "course": int,
+LEAST = {
+    "rank": 1, "learning_rate": 1e-9, "epochs": 1e-3, "batch_size": 1, "written": 1, "rows": 1, "steps": 1,
+    "seed": 0, "held_out": 1, "course": 0,
 }  # fmt: skip
+CHOICES = {
+    "control": ("none", "responses only", "shuffled"), "trained": ("all", "attention", "feed-forward"),
+}  # fmt: skip
+
+
+def _at_least(least: float) -> Callable[[str], float]:
+    """Reads a number that is no smaller, and whole where the smallest one is."""
+
+    def read(text: str) -> float:
+        try:
+            value = type(least)(text)
+        except ValueError:
+            value = float("nan")
+        if not least <= value < 2**32:
+            what = "whole number" if isinstance(least, int) else "number"
+            raise argparse.ArgumentTypeError(f"{text!r}: give a {what} of {least} or more")
+        return value
+
+    return read
 
 
 def own_adapter() -> Path:
@@ -43,8 +62,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--source", help="folder of the base model (default: the packaged one)")
     parser.add_argument("--output", type=Path, help="default: data/adapters/gemma-3-270m-own-sft")
     parser.add_argument("--kinds", nargs="+", help="only rows of these kinds")
-    for name, kind in OPTIONS.items():
-        parser.add_argument(f"--{name.replace('_', '-')}", type=kind)
+    for name, least in LEAST.items():
+        parser.add_argument(f"--{name.replace('_', '-')}", type=_at_least(least))
+    for name, choices in CHOICES.items():
+        parser.add_argument(f"--{name}", choices=choices)
     return parser
 
 

@@ -1,5 +1,6 @@
 """The command that fills stores: options, stops, refusals, placement, dry run."""
 
+import errno
 import inspect
 import os
 import signal
@@ -150,6 +151,21 @@ def test_a_first_look_is_marked_and_a_whole_run_goes_on_from_it(models, whole, t
     with pytest.raises(SystemExit, match="it was no first look"):
         compute.main(quick(models, tmp_path))
     assert contents(tmp_path) == whole
+
+
+def test_a_complete_store_on_a_disk_that_cannot_be_written_is_done(
+    models, whole, tmp_path, monkeypatch, capsys
+):
+    compute.main(command(models, tmp_path))
+
+    def refuse(*_, **__):
+        raise OSError(errno.EROFS, "read-only")
+
+    for call in ("tempfile.mkstemp", "helpers.store.claims.FileLock", "pathlib.Path.write_text",
+                 "pathlib.Path.mkdir"):  # fmt: skip
+        monkeypatch.setattr(call, refuse)
+    compute.main(command(models, tmp_path))
+    assert f"Done: {len(whole)} parts" in capsys.readouterr().err.rsplit("float32", 1)[1]
 
 
 @pytest.mark.parametrize(
