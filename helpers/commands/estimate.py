@@ -198,10 +198,21 @@ def costs(
     return [_cost(pair, BY_NAME[name], limit, prompts, paces) for name in findings]
 
 
+# About how many parts a finding fills, from its numbers of items and of layers.
+PARTS = {
+    "recognition": lambda items, layers: 6 + 16 * -(-items // 24),
+    "positions": lambda items, layers: 3 + items,
+    "attention": lambda items, layers: 92 + layers,
+    "ffn": lambda items, layers: 5 + 3 * layers,
+    "faithfulness": lambda items, layers: 26 + 3 * items,
+    "retrieval": lambda items, layers: 3 + 2 * items // 5,
+}
+
+
 def shares(
     pair: Pair, findings: list[str], limit: int | None, prompts: list[Prompt] | None
-) -> dict[str, float]:
-    """The work of each finding relative to the others, by arithmetic alone, in tokens that are read."""
+) -> dict[str, tuple[float, int]]:
+    """The work of each finding, by arithmetic alone, in tokens that are read; and about how many parts."""
     found = {}
     for finding in (BY_NAME[name] for name in findings):
         asked, shown = _asked(finding, limit, prompts)
@@ -211,8 +222,9 @@ def shares(
             "respond": tokens, "explain": (finding.tokens + 1) * tokens, "read": tokens,
             "head": 100.0, "layer": 60.0,
         }  # fmt: skip
-        each = sum(times * unit[name] for name, times in finding.work.items())
-        found[finding.name] = _counts(pair, asked)[finding.per] * each
+        each, counts = sum(n * unit[name] for name, n in finding.work.items()), _counts(pair, asked)
+        parts = PARTS.get(finding.name, lambda *_: 1)(counts["item"], counts["layer"])
+        found[finding.name] = counts[finding.per] * each, parts
     return found
 
 

@@ -56,7 +56,7 @@ def fill(
     on = conditions(source, limit, prompts, QUICK["recognition"]["sample"] if quick else None)
     store = _open(choice, folder, placement, allow_pickle, on, replace)
     pair = load_as(choice, placement, allow_pickle, trust_remote_code)
-    work = dict.fromkeys(findings, 1.0) if quick else shares(pair, findings, limit, prompts)
+    work = dict.fromkeys(findings, (1.0, 20)) if quick else shares(pair, findings, limit, prompts)
     whole, refused = WholeRun(work, store, shown=options.get("progress", True)), []
     # What only reads weights comes last: it may move the models off the device.
     for finding in sorted(map(BY_NAME.get, findings), key=lambda one: one.on_cpu):

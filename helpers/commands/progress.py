@@ -13,17 +13,18 @@ from helpers.store.store import Part, Store
 
 
 class WholeRun:
-    """The progress of several findings, each with its share of the work (any unit).
+    """The progress of several findings, each with its share of the work (any unit) and of parts.
 
-    Within a finding it counts the parts that are there among those that it is known to need; what a
-    later stage adds never moves it back.
+    Within a finding it counts the parts that are there among those that it will need, as far as is
+    known; what a later stage adds never moves it back.
     """
 
-    def __init__(self, shares: dict[str, float], store: Store, *, shown: bool) -> None:
+    def __init__(self, shares: dict[str, tuple[float, int]], store: Store, *, shown: bool) -> None:
         self.shares, self.finding, self.start = shares, "", time.monotonic()
+        self.expected = 1
         self.before = self.best = 0.0
         self.known = self.there = 0
-        total = sum(shares.values()) or 1.0
+        total = sum(work for work, _ in shares.values()) or 1.0
         form = "{desc}: {percentage:3.0f}%|{bar}| {postfix}"
         self.bar = tqdm(total=total, desc="whole run", bar_format=form, disable=not shown,
                         file=sys.stderr)  # fmt: skip
@@ -33,14 +34,16 @@ class WholeRun:
         """All of the findings before this one count as done."""
         self.end()
         self.finding, self.known, self.there = finding, 0, 0
+        self.expected = self.shares[finding][1]
 
     def end(self) -> None:
-        self.before += self.shares.get(self.finding, 0.0)
+        self.before += self.shares.get(self.finding, (0.0, 1))[0]
         self.finding = ""
         self._show()
 
     def _show(self) -> None:
-        share = self.shares.get(self.finding, 0.0) * self.there / max(self.known, 1)
+        work, _ = self.shares.get(self.finding, (0.0, 1))
+        share = work * self.there / max(self.known, self.expected)
         self.best = max(self.best, self.before + share)
         taken, rest = time.monotonic() - self.start, self.bar.total - self.best
         left = f"about {duration(taken * rest / self.best)} left" if self.best else "starting"

@@ -100,11 +100,11 @@ def test_one_line_tells_of_the_whole_run(models, tmp_path, capsys):
 def test_the_line_never_goes_back_and_what_is_there_already_counts(tmp_path):
     store, seen = Store(tmp_path), []
     store.write("one", {"x": np.ones(1)})
-    run = WholeRun({"first": 3.0, "second": 1.0}, store, shown=False)
+    run = WholeRun({"first": (3.0, 6), "second": (1.0, 1)}, store, shown=False)
     run.begin("first")
     make = lambda: seen.append(run.best) or {"x": np.ones(1)}  # noqa: E731
     store.fill([Part("one", make), Part("two", make)])
-    assert run.best == 3.0 and seen == [1.5]
+    assert run.best == 1.0 and seen == [0.5]  # two of the six parts that are expected
     store.fill([Part(f"later/{k}", make) for k in range(4)])  # a stage that nobody knew of
     run.begin("second")
     store.fill([Part("three", make)])
