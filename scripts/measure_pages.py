@@ -39,6 +39,7 @@ OWN = {  # budgets of single pages, and of the others
 }
 COMPRESSED = (".html", ".css", ".js", ".json", ".svg")
 LEAST_CODE = 3  # teaching cells that stay in view
+OVERVIEWS = ("chapters/what-survived",)  # a table of verdicts, with little code
 
 MEASURE = """([high]) => {
   const article = document.querySelector("article");
@@ -50,7 +51,10 @@ MEASURE = """([high]) => {
   let words = "";
   for (let node = walker.nextNode(); node; node = walker.nextNode()) {
     const box = node.parentElement;
-    if (!seen(box) || box.closest("option, script, style, .headerlink, .chapter-head")) continue;
+    const aside = "option, script, style, svg, code, pre, th, .headerlink, .chapter-head";
+    if (!seen(box) || box.closest(aside)) {
+      continue;
+    }
     const range = document.createRange();
     range.selectNodeContents(node);
     const at = range.getBoundingClientRect();
@@ -116,8 +120,10 @@ def open_page(browser: Browser, home: str, name: str, width: int, theme: str):
 
 
 def numbers(words: str) -> int:
-    """Results in a text: numbers, without those of a name, of an interval's level or of a list."""
-    words = re.sub(r"95\s%|\b(?:19|20)\d\d\b|\b\d+[BM]\b|arXiv \S+|chapters? \d", " ", words)
+    """Results in a text: numbers, without those of a name or an interval's level (nor those of an axis)."""
+    words = re.sub(
+        r"95\s%|\b(?:19|20)\d\d\b|\b\d+[BM]\b|arXiv \S+|chapters? \d(?: to \d)?", " ", words
+    )
     return len(re.findall(r"(?<![\w.])[+−-]?\d+(?:[.,]\d+)*", words))
 
 
@@ -152,7 +158,7 @@ def missed(name: str, found: dict[str, float]) -> list[str]:
     said = [
         f"{key} {found[key]} (at most {most})" for key, most in budget.items() if found[key] > most
     ]
-    if name.startswith("chapters/") and found["code"] < LEAST_CODE:
+    if name.startswith("chapters/") and name not in OVERVIEWS and found["code"] < LEAST_CODE:
         said.append(f"code {found['code']} (at least {LEAST_CODE})")
     return said
 

@@ -22,8 +22,8 @@ def visit(chromium, site):
     """Open a page; its weight and its problems are on the second value."""
     pages = []
 
-    def visitor(address, *, width=1300):
-        page = chromium.new_page(viewport={"width": width, "height": 900})
+    def visitor(address, *, width=1300, scheme="light"):
+        page = chromium.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
         watched, watched_bytes = Watched(page, site), []
         page.on("response", lambda r: watched_bytes.append(len(r.body()) if r.ok else 0))
         page.goto(site + address, wait_until="load")
@@ -45,9 +45,12 @@ def test_a_page_is_whole_light_and_asks_no_other_host(visit, address):
     assert page.locator("article h1").count() == 1
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("address", PAGES)
-def test_nothing_serious_stands_in_the_way_of_access(visit, address):
-    page, _ = visit(address)
+def test_nothing_serious_stands_in_the_way_of_access(visit, address, scheme):
+    page, _ = visit(address, scheme=scheme)
+    if page.locator("script[type*=widget-view]").count():
+        page.locator(".explorer[data-mounted]").first.wait_for()
     found = Axe().run(page).response["violations"]
     serious = [v for v in found if v["impact"] in ("serious", "critical")]
     assert [(v["id"], [n["target"] for n in v["nodes"]][:4]) for v in serious] == []
