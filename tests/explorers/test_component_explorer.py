@@ -9,7 +9,15 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from harness import unfold, widget_page
 
-from helpers.findings.ffn.explorer import ComponentExplorer, Explorable, opening, pack_components
+from helpers.findings.ffn.explorer import (
+    RUNNING_WORDS,
+    ComponentExplorer,
+    Explorable,
+    opening,
+    pack_components,
+    rules_say,
+)
+from helpers.findings.release.explorable import SAID
 
 HOSTILE = ("<img src=x onerror=alert(1)>", "=1+1", "\u202eevil")
 
@@ -33,11 +41,17 @@ def explorable(layers=3, components=40, words=200, top_k=15) -> Explorable:
         tasks=rng.integers(0, 16, both),
         coherence=rng.standard_normal(both) * 4,
         beyond=rng.integers(0, 3, both),
-        limit=5.0,
+        said=rules_say(5.0),
     )
 
 
 SHOWN = explorable()
+SEVEN = dataclasses.replace(
+    explorable(layers=4, components=30), words=explorable(4, 30).words[..., :1, :], scores=None,
+    angle=None, said=SAID, name="seven",
+    **{name: getattr(explorable(4, 30), name)[..., :1]
+       for name in ("concept", "level", "tasks", "coherence", "beyond")},
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -45,22 +59,31 @@ def page_file(tmp_path_factory):
     return widget_page(tmp_path_factory.mktemp("components"), ComponentExplorer(SHOWN))
 
 
-def table(page, name):
-    rows = page.get_by_role("table", name=name).locator("tbody tr")
-    return [row.locator("td").all_text_contents() for row in rows.all()]
+def words_of(page, name):
+    return page.get_by_role("list", name=name).get_by_role("listitem").all_text_contents()
 
 
 def test_both_models_show_the_words_of_the_matched_component(page_file, open_page):
     page = open_page(page_file, fragment="#components.layer=2&components.component=7")
-    partner = SHOWN.partner[2, 7]
-    for model, title, component in ((0, "Base", 7), (1, "Tuned", partner)):
+    page.get_by_text("The same as a table").click()
+    table = page.locator("details[open] tbody tr")
+    table.first.wait_for()
+    cells = np.array([row.locator("td").all_text_contents() for row in table.all()])
+    both = ((0, "Base", 7), (1, "Tuned", SHOWN.partner[2, 7]))
+    sets = [set(SHOWN.words[model, 2, component].ravel()) for model, _, component in both]
+    for model, title, component in both:
         for pole, name in enumerate(("positive", "negative")):
-            found = table(page, f"{title}, {name} pole")
-            words = [SHOWN.vocabulary[i] for i in SHOWN.words[model, 2, component, pole]]
-            assert [text for text, _ in found] == words
-            scores = np.array([float(score) for _, score in found])
-            np.testing.assert_allclose(scores, SHOWN.scores[model, 2, component, pole], atol=0.0045)
-    assert f"{SHOWN.angle[2, 7]:.1f}"[:2] in page.get_by_text("one to one").inner_text()
+            own = SHOWN.words[model, 2, component, pole]
+            words = [SHOWN.vocabulary[i] for i in own]
+            at = 4 * model + 2 * pole
+            assert words_of(page, f"{title}, {name} pole") == words == cells[:, at].tolist()
+            scores = SHOWN.scores[model, 2, component, pole]
+            np.testing.assert_allclose(cells[:, at + 1].astype(float), scores, atol=0.0045)
+            alone = page.get_by_role("list", name=f"{title}, {name} pole").locator(".ex-own")
+            assert alone.count() == sum(word not in sets[1 - model] for word in own)
+    said = page.get_by_text("one to one").inner_text()
+    assert f"{SHOWN.angle[2, 7]:.1f}"[:2] in said
+    assert f"{sum(w in sets[1] for w in SHOWN.words[0, 2, 7].ravel())} of 30 words" in said
 
 
 def test_from_the_tuned_side_the_match_is_found_back(page_file, open_page):
@@ -131,6 +154,33 @@ def test_it_opens_at_lists_that_pass_both_baselines_in_both_models(page_file, op
     assert opening(none) == (0, 0)
 
 
+def test_it_opens_on_a_word_of_the_running_example_where_one_passes():
+    beyond, words = SHOWN.beyond.copy(), SHOWN.words.copy()
+    beyond[0, 1, 5] = beyond[1, 1, SHOWN.partner[1, 5]] = 2
+    words[words == 190], words[0, 1, 5, 0, 3] = 0, 190
+    vocabulary = (*SHOWN.vocabulary[:190], RUNNING_WORDS[0], *SHOWN.vocabulary[191:])
+    held = dataclasses.replace(SHOWN, beyond=beyond, words=words, vocabulary=vocabulary)
+    assert opening(held) == (1, 5)
+
+
+def test_the_pair_is_chosen_and_what_it_lacks_is_not_shown(tmp_path, open_page):
+    path = widget_page(tmp_path, ComponentExplorer(SHOWN, SEVEN))
+    page = open_page(path)
+    page.get_by_label("Pair").select_option("seven")
+    page.get_by_text("of 120 components of the base model").wait_for()
+    assert page.get_by_label("Layer", exact=True).get_attribute("max") == "3"
+    assert page.get_by_role("list", name="words of either sign").count() == 2
+    shades = page.get_by_label("Shade the map by").locator("option").all_text_contents()
+    assert not any("angle" in text for text in shades)
+    assert any("ChatGPT" in text for text in shades) and "components.pair=seven" in page.url
+    assert "°" not in page.locator(".ex-relation").inner_text()
+    again = open_page(path, fragment="#components.pair=seven&components.layer=3")
+    assert again.get_by_label("Layer", exact=True).input_value() == "3"
+    again.get_by_label("Pair").select_option("small pair")
+    again.get_by_text("of 120 components of the base model").wait_for()
+    assert again.locator(".ex-components").count() == 1
+
+
 def test_the_scale_of_angles_fits_the_data_and_labels_say_whose_they_are(tmp_path, open_page):
     near = dataclasses.replace(SHOWN, angle=SHOWN.angle / 4)
     page = open_page(
@@ -138,7 +188,7 @@ def test_the_scale_of_angles_fits_the_data_and_labels_say_whose_they_are(tmp_pat
     )
     limit = 5 * np.ceil(np.quantile(near.angle, 0.95, method="lower") / 5)
     assert f"{limit:.0f}° or more" in page.locator(".ex-legend").inner_text()
-    assert page.get_by_text("level (by the rules)").count() == 4
+    assert page.get_by_text("level by the rules").count() == 4
     for name in ("Level, by the rules", "Task, by the rules"):
         assert page.get_by_label(name, exact=True).is_visible()
 
@@ -206,7 +256,7 @@ def test_words_are_text_never_markup(tmp_path, open_page):
         widget_page(tmp_path, ComponentExplorer(shown)),
         fragment="#components.layer=0&components.component=0",
     )
-    assert table(page, "Base, positive pole")[0][0] == HOSTILE[0]
+    assert words_of(page, "Base, positive pole")[0] == HOSTILE[0]
     assert page.locator(".ex img").count() == 0
 
 

@@ -3,6 +3,7 @@
 import pytest
 from harness import unfold, widget_page
 from test_before_after import SHOWN as ONE_PROMPT
+from test_component_explorer import SEVEN
 from test_component_explorer import SHOWN as COMPONENTS
 from test_heads import widget as heads
 from test_positions_explorer import explorer as positions
@@ -52,7 +53,7 @@ PAGES = {
     "positions": (positions, ""),
     "profiles": (positions, "#positions.view=profiles"),
     "heads": (heads, ""),
-    "components": (lambda: ComponentExplorer(COMPONENTS), ""),
+    "components": (lambda: ComponentExplorer(COMPONENTS, SEVEN), ""),
 }
 
 
