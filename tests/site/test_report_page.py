@@ -11,7 +11,7 @@ from helpers.findings.registry import FINDINGS
 from helpers.store.store import open_store
 
 pytestmark = pytest.mark.xdist_group("site")
-EXPLORERS = ("saliency", "positions", "heads", "components")
+EXPLORERS = ("saliency", "positions", "heads", "components", "tints")
 
 
 # Parts that came after the committed store was computed, and how many blocks of the report read them.
@@ -67,12 +67,12 @@ def test_a_control_of_each_explorer_works(opened):
     page, watched = opened()
     for number in range(len(EXPLORERS)):
         explorer = page.locator(".explorer").nth(number)
-        before, control = explorer.inner_text(), explorer.locator("select").first
+        before, control = explorer.inner_html(), explorer.locator("select").first
         values = control.locator("option").evaluate_all("all => all.map(one => one.value)")
         other = next(value for value in values if value != control.input_value())
         control.select_option(other)
         page.wait_for_function(
-            "([n, before]) => document.querySelectorAll('.explorer')[n].innerText !== before",
+            "([n, before]) => document.querySelectorAll('.explorer')[n].innerHTML !== before",
             arg=[number, before],
         )
     assert watched.problems == []

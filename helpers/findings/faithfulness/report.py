@@ -8,13 +8,12 @@ from helpers.findings.faithfulness import figures, tables
 from helpers.findings.faithfulness.explorer import TintExplorer, items
 from helpers.findings.faithfulness.read import path
 from helpers.pages.blocks import Block
-from helpers.pages.tables import comparison_table
+from helpers.pages.tables import comparison_table as table
 from helpers.store.store import Store
 
 
 def blocks(store: Store) -> list[Block]:
     curves, scores = tables.curves(store), cache(lambda: tables.instruction_scores(store))
-    table = comparison_table
     return [
         Block("Every prompt, every tint", lambda: TintExplorer(items(store)), widget=True),
         Block(
