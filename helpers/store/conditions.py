@@ -105,9 +105,10 @@ def told(store: Store, n_book: int) -> str:
     )  # fmt: skip
     if "quick" in held:
         return (
-            f"A first look: importance on {held['quick']} drawn at random from {whose}, the loss by "
-            "blanking on all of them in the template, all heads and feed-forward layers, and no random "
-            "updates. The same command without --quick goes on to the whole."
+            f"A first look: importance on {held['quick']} drawn at random from {whose}, what the tuned "
+            "model's responses to all of them lose with the instruction blanked, all heads and "
+            "feed-forward layers, and no random updates. The same command without --quick goes on to the "
+            "whole."
         )
     if "limit" not in held:
         return f"Computed on {whose}."

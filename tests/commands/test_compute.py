@@ -136,6 +136,7 @@ def test_a_first_look_is_marked_and_a_whole_run_goes_on_from_it(models, whole, t
     assert len(store.read("recognition/prompts")["id"].unique()) == 2
     losses = read_blanking(store)
     assert losses["id"].nunique() == 3 and set(losses["way"]) == {"zero"}
+    assert set(losses["segment"]) == {"instruction"} and set(losses["author"]) == {"tuned"}
     assert told(store, 3).startswith("A first look: importance on 2 drawn at random")
     page = report.page(store)
     assert "A first look: importance on 2" in page and update.TITLE in page

@@ -44,7 +44,8 @@ def compute(
     make_pairs(pair, store, lexicon, top_k, progress)
     make_example(pair, store, lexicon, top_k)
     if not nulls:
-        return make_readings(pair, store, lexicon, {"main": READINGS["main"]}, progress)
+        main = {"main": (readings or READINGS)["main"]}
+        return make_readings(pair, store, lexicon, main, progress)
     make_readings(pair, store, lexicon, readings, progress)
     make_null(pair, store, lexicon, draws=draws, top_k=top_k, progress=progress)
     make_silenced(pair, store, lexicon, progress=progress, **causal)

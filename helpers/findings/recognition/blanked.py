@@ -27,7 +27,7 @@ from helpers.store.origin import inputs_hash
 from helpers.store.store import Part, Store
 
 TIMES = ("times less likely", "low", "high")
-FIRST_LOOK = ("zero",)  # the ways of a first look
+FIRST_LOOK = {"ways": ("zero",), "only": "instruction"}  # what a first look blanks, and how
 COLUMNS = ("id", "kind", "segment", "way", "loss", "segment_tokens", "response_tokens")
 
 
@@ -37,14 +37,15 @@ def part_name(setting: str, model: str, author: str, block: int) -> str:
 
 def make_block(
     pair: Pair, role: str, prompts: list[Prompt], codes: list[Encoded], answers: list[list[int]],
-    ways: tuple[str, ...] = WAYS,
+    *, ways: tuple[str, ...] = WAYS, only: str | None = None,
 ) -> pd.DataFrame:  # fmt: skip
-    """One row a prompt, segment and way: the loss in nats a response token."""
+    """One row a prompt, segment (`only`: this one) and way: the loss in nats a response token."""
     rows = []
     for prompt, code, ids in zip(prompts, codes, answers, strict=True):
-        labels, roles = np.array(code.roles), list(dict.fromkeys(code.roles))
+        labels = np.array(code.roles)
+        roles = [role for role in dict.fromkeys(code.roles) if only in (None, role)]
         masks = torch.from_numpy(np.array([labels == one for one in roles]))
-        if not ids:
+        if not ids or not roles:
             continue
         lost = blankings(pair.model(role), code.ids, ids, masks, ways=ways).mean(-1).tolist()
         rows += [
@@ -57,14 +58,14 @@ def make_block(
 
 def parts(
     pair: Pair, store: Store, prompts: list[Prompt], setting: str, model: str, author: str,
-    ways: tuple[str, ...] = WAYS, **about: object,
+    blanks: dict | None = None, **about: object,
 ) -> Iterator[Part]:  # fmt: skip
-    """The parts of one condition, a block of prompts each."""
+    """The parts of one condition, a block of prompts each; `blanks` are options of `make_block`."""
     for number, block, codes, ids in answered(pair, store, prompts, setting, author):
         source = [[c.ids, c.roles, i] for c, i in zip(codes, ids, strict=True)]
-        source = inputs_hash(source if ways == WAYS else [ways, source])
-        make = partial(make_block, pair, model, block, codes, ids, ways)
-        yield Part(part_name(setting, model, author, number), make, {"inputs": source}, about)
+        made_from = {"inputs": inputs_hash([blanks, source] if blanks else source)}
+        make = partial(make_block, pair, model, block, codes, ids, **(blanks or {}))
+        yield Part(part_name(setting, model, author, number), make, made_from, about)
 
 
 def read_blanking(store: Store) -> pd.DataFrame:

@@ -32,10 +32,12 @@ from helpers.store.store import Part, Store
 SETTINGS = ("template", "plain")
 
 
-def make_prompts(pair: Pair, prompts: list[Prompt]) -> pd.DataFrame:
+def make_prompts(
+    pair: Pair, prompts: list[Prompt], settings: tuple[str, ...] = SETTINGS
+) -> pd.DataFrame:
     """Tokens and roles of every prompt in every setting."""
     rows = []
-    for setting in SETTINGS:
+    for setting in settings:
         for prompt, code in zip(prompts, encoded(prompts, pair, setting), strict=True):
             labels = dict(id=prompt.id, kind=prompt.kind, place=prompt.place, setting=setting)
             rows.append(labels | dict(tokens=list(code.tokens), roles=list(code.roles)))
@@ -84,8 +86,8 @@ def compute(
     """Fill the store with everything chapter 1 shows; what is there already is kept.
 
     Each stage takes one model and then the other, beginning with the one that is loaded. `sample`: a
-    first look, in the template alone: importance of so many prompts, and what blanking with zeros
-    takes from the tuned model's responses to all.
+    first look, in the template alone: importance of so many prompts, and what blanking the instruction
+    with zeros takes from the tuned model's responses to all.
     """
     prompts = prompts or read_prompts()
     settings = SETTINGS if sample is None else SETTINGS[:1]
@@ -100,7 +102,7 @@ def compute(
         about |= {"quick": sample}
     explained_ones = few(prompts, sample)
     source = {"inputs": inputs_hash([asdict(prompt) for prompt in explained_ones])}
-    make = partial(make_prompts, pair, explained_ones)
+    make = partial(make_prompts, pair, explained_ones, settings)
     store.fill([Part("recognition/prompts", make, source, about), *asked])
     # The scores are tied to their parts in this order, in which older stores have them.
     conditions = [(s, m, a) for s in settings for own in (True, False) for m, a in
@@ -112,7 +114,7 @@ def compute(
     made = {part.name: store.manifest()[part.name]["sha256"] for part in parts}
     source |= {"importance": inputs_hash(made)}
     store.fill([Part("recognition/scores", partial(make_scores, store, settings), source, about)])
-    quick = {} if sample is None else {"ways": blanked.FIRST_LOOK, "quick": sample}
+    quick = {} if sample is None else {"blanks": blanked.FIRST_LOOK, "quick": sample}
     losses = [
         part
         for role, setting, author in product(
