@@ -17,6 +17,7 @@ from helpers.findings.course import (
     compute,
     explorer,
     figures,
+    live,
     points,
     read,
     report,
@@ -147,13 +148,14 @@ def test_runs_are_told_apart_by_what_was_planted(store):
 def test_half_the_dose_gives_half_a_planted_effect_and_shares_are_of_the_finished_run(store):
     half = {one.label: one for one in tables.halfway(store)}
     assert half["lost without the instruction"].difference == pytest.approx(0, abs=0.06)
-    table = tables.dose(store).query("measure == 'lost without the instruction'")
+    doses = tables.dose(store)
+    table = doses.query("measure == 'lost without the instruction'")
     ends = table[(table["strength"] == 1) & (table["step"] == 461)]
     assert ends["share"].tolist() == [1, 1] and ends["dose"].tolist() == [1, 1]
     strength = table[table["path"] == "strength"].set_index("strength")
     assert strength.loc[0.5, "dose"] == pytest.approx(0.5)
     assert strength.loc[0.5, "share"] == pytest.approx(0.5, abs=0.1)
-    assert "gradient's share on the instruction" not in set(tables.dose(store)["measure"])
+    assert "gradient's share on the instruction" not in set(doses["measure"])
 
 
 def test_the_update_is_told_by_kind_and_turning_stands_among_its_draws(store):
@@ -171,7 +173,7 @@ def test_sentences_follow_the_planted_effects(store):
         "prompts of unseen kinds" in found["diversity"]
         and "as often as attention" in found["attention"]
     )
-    assert "three seeds" in found["seeds"] and "%" in found["seeds"]
+    assert "follows 92 % of the prompts" in found["seeds"]
     assert said.how_sure(store)["direction"] == "following rises"
 
 
@@ -180,7 +182,8 @@ def test_without_a_course_a_page_has_one_line_and_with_a_part_of_one_it_says_wha
 ):
     empty = Store(tmp_path / "gemma-3-270m")
     found = said.sentences(empty)
-    assert "compute --pair gemma-3-270m --finding course" in found["when"]
+    assert found["when"] == "Not computed yet for this pair."
+    assert "compute --pair gemma-3-270m --finding course" in read.missing(empty)
     assert set(list(found.values())[1:]) == {""}
     assert set(said.how_sure(empty).values()) == {"not computed yet"}
     with pytest.raises(MissingResult, match="Not computed yet"):
@@ -317,6 +320,19 @@ def test_reliance_that_was_switched_on_at_a_step_is_found_there(pair, models, tm
         n: e["date"] for n, e in held.items()
     }
     assert len(explorer.items(store)["points"]) == 1 + 4 + 3
+
+
+def test_the_live_check_blanks_a_stored_prompt_again(pair, models, tmp_path, monkeypatch):
+    store = fill(pair, models, tmp_path / "store")
+    assert live.live_check("any", Store(tmp_path / "empty"), "p1").startswith("Not computed yet")
+    monkeypatch.setattr(live.live, "models", lambda *_: pair)
+    monkeypatch.setattr(live, "read_prompts", lambda: ASKED)
+    assert "no checkpoints in the book" in live.live_check("any", store, "p1")
+    held = points.read_points(models / "own", "any")
+    monkeypatch.setattr(live, "read_points", lambda *_: held)
+    found = live.live_check("any", store, "p1")
+    np.testing.assert_allclose(found["now"], found["stored"], atol=1e-5)
+    assert found["same weights"].all()
 
 
 def test_strength_is_the_straight_line_from_the_base_and_the_pair_gets_its_own_model_back(

@@ -41,7 +41,7 @@ def _steps(axis: Axes, steps: Sequence[int]) -> None:
 def strip(store: Store, id: str) -> Figure:
     """One prompt at a few points: what it answers, and what blanking each segment takes from that."""
     at = few([p for p in read.along(store) if p in set(read.points(store, "blanked"))])
-    figure, axes = plt.subplots(len(at), figsize=(WIDTH, 0.75 * len(at) + 0.9), sharex=True)
+    figure, axes = plt.subplots(len(at), figsize=(WIDTH, 0.62 * len(at) + 0.9), sharex=True)
     for axis, point in zip(np.atleast_1d(axes), at, strict=True):
         said = store.read(f"{point.folder}/responses").set_index("id").loc[id]
         lost = store.read(f"{point.folder}/blanked").query("on == 'own' and id == @id")
@@ -66,7 +66,7 @@ def strip(store: Store, id: str) -> Figure:
 def curves(store: Store, found: Mapping[str, Change], title: str = "") -> Figure:
     """Each measure along the training with 95 % bands; grey: where its level changes, in resamples."""
     at, n = read.along(store), len(found)
-    figure, axes = plt.subplots(n, figsize=(WIDTH, 1.5 * n + 0.9), sharex=True, squeeze=False)
+    figure, axes = plt.subplots(n, figsize=(WIDTH, 1.25 * n + 0.9), sharex=True, squeeze=False)
     steps = [point.step for point in at]
     for axis, (key, one) in zip(axes[:, 0], found.items(), strict=True):
         wide = read.values(store, key, at)
@@ -95,7 +95,7 @@ def runs(found: Effects, title: str = "", columns: int = 2) -> Figure:
         raise MissingResult("none of these runs")
     height = max(map(len, found.values()))
     rows = -(-len(found) // columns)
-    size = (WIDTH, rows * (0.28 * height + 0.95) + 0.3)
+    size = (WIDTH, rows * (0.24 * height + 0.95) + 0.3)
     figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False)
     for axis in axes.flat[len(found) :]:
         axis.set_visible(False)
@@ -105,13 +105,18 @@ def runs(found: Effects, title: str = "", columns: int = 2) -> Figure:
             axis.plot([one.low, one.high], [row, row], color=colour, linewidth=2.5)
             axis.plot(one.difference, row, "o", color=colour)
         axis.axvline(0, color="0.1", linewidth=1)
-        names = [one.label.split(", step")[0] for one in own]
+        runs = [one.label.partition(", ") for one in own]
+        alone = (
+            len({run for run, _, _ in runs}) == 1 < len(runs)
+        )  # one run: its steps name the rows
+        names = [step if alone else one.label.split(", step")[0]
+                 for one, (_, _, step) in zip(own, runs, strict=True)]  # fmt: skip
         axis.set_yticks(
             range(len(own)), names if number % columns == 0 or len(own) < height else []
         )
         axis.set_ylim(len(own) - 0.4, -0.6)
         measure = read.EVERY[key]
-        axis.set_title(fill(f"{measure.label} (n = {own[0].n})", 36), fontsize=10)
+        axis.set_title(fill(f"{measure.label} (n = {own[0].n})", 30), fontsize=10)
         axis.set_xlabel(measure.unit)
     figure.suptitle(title, x=0.01, ha="left", fontsize=11, weight="semibold")
     figure.supxlabel(
@@ -136,9 +141,9 @@ def where(table: pd.DataFrame, title: str = "") -> Figure:
 def doses(table: pd.DataFrame, title: str = "") -> Figure:
     """Share of the finished effect against share of the finished update: on the line is proportional."""
     names = list(dict.fromkeys(table["measure"]))
-    rows = -(-len(names) // 2)
-    size = (WIDTH, 2.1 * rows + 0.6)
-    figure, axes = plt.subplots(rows, 2, figsize=size, squeeze=False, sharex=True)
+    rows = -(-len(names) // 3)
+    size = (WIDTH, 1.75 * rows + 0.6)
+    figure, axes = plt.subplots(rows, 3, figsize=size, squeeze=False, sharex=True)
     for axis in axes.flat[len(names) :]:
         axis.set_visible(False)
     for axis, name in zip(axes.flat, names, strict=False):
@@ -149,7 +154,7 @@ def doses(table: pd.DataFrame, title: str = "") -> Figure:
             colour = COLOURS["base" if path == "strength" else "tuned"]
             axis.fill_between(part["dose"], part["low"], part["high"], alpha=0.15, color=colour)
             axis.plot(part["dose"], part["share"], style, color=colour, label=path, markersize=4)
-        axis.set_title(f"{fill(name, 34)} (n = {int(own['n'].max())})", fontsize=9)
+        axis.set_title(fill(f"{name} (n = {int(own['n'].max())})", 26), fontsize=9)
         axis.set_ylim(min(-0.3, own["share"].min()), max(1.3, own["share"].max()))
     axes.flat[0].legend(fontsize=8)
     figure.supxlabel("norm of the update, share of the finished run's", fontsize=10)

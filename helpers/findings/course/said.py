@@ -101,10 +101,8 @@ def seeds(store: Store) -> str:
     found = [read.effect(store, "following", point) for point in ends]
     if len(found) < 2:
         return "Other seeds of the main run are not computed yet."
-    low, high = (percent(pick(one.mean_b for one in found)) for pick in (min, max))
-    return (
-        f"Over {number(len(found))} seeds the finished run follows {low} to {high} of the prompts."
-    )
+    ends = dict.fromkeys(percent(pick(one.mean_b for one in found)) for pick in (min, max))
+    return f"Over {number(len(found))} seeds the finished run follows {' to '.join(ends)} of the prompts."
 
 
 SENTENCES: dict[str, Callable[[Store], str]] = {
@@ -114,9 +112,9 @@ SENTENCES: dict[str, Callable[[Store], str]] = {
 
 
 def sentences(store: Store) -> dict[str, str]:
-    """All sentences by name; without a course the first says what computes it, the others are empty."""
+    """All sentences by name; without a course the first says so, the others are empty."""
     if not read.is_there(store):
-        return dict.fromkeys(SENTENCES, "") | {"when": read.missing(store)}
+        return dict.fromkeys(SENTENCES, "") | {"when": "Not computed yet for this pair."}
     found = {}
     for name, make in SENTENCES.items():
         try:
