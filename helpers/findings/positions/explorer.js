@@ -248,7 +248,7 @@ const render = async ({ model, el }) => {
     const there = Array.from(own).filter(Number.isFinite);
     return { n: there.length, mean: mean(there) };
   }));
-  const bar = placeBar(data.places, (k) => { state.place = data.places[k]; if (stands) stands.put(state.place); show(); });
+  const bar = placeBar(data.places, (k) => { state.place = data.places[k]; show(); });
   const strip = dotStrip("Items by the change through tuning", ["base more", "tuned more"], (id) => { itemSelect.control.value = id; chooseItem(id); });
   const drawStrip = () => {
     const values = known.get(key())?.[placeNumber()];
@@ -400,7 +400,6 @@ const render = async ({ model, el }) => {
   if (state.response === "own" && state.measure === "loss") state.measure = "share";
   const lanes = h("p", { class: "ex-legend" }, "lanes: density 0", ...MODELS.flatMap((_, m) => [0.25, 0.5, 0.75, 1].map((t) => swatch(modelParts(m)(t)))), "1 (the prompt's largest)");
   const itemSelect = select("Item", ITEMS, state.item, chooseItem);
-  const stands = compact ? null : choice("The instruction stands", PLACES, state.place, set("place"));
   const responses = choice("Explained on", RESPONSES, state.response, respond);
   const measureSelect = select("Chart", KINDS, state.measure, measureBy);
   const sliders = h("div", { class: "ex-row" }, responses,
@@ -411,14 +410,13 @@ const render = async ({ model, el }) => {
     select("Pair and data set", SETS, state.set, set("set")), thresholdStops,
     choice("Bins", BINS, state.bins, set("bins")),
     choice("Power p", POWERS, state.power, set("power")));
-  const placementControls = h("div", { class: "ex-row" }, itemSelect, measureSelect);
-  const more = folded(el, "The prompt, tinted by density", {}, texts);
-  const placementParts = compact ? [] : [placementControls, stands, sliders, asked, bar.box, lanes, answers, strip.box, strip.under, more];
+  const more = h("details", {}, h("summary", {}, "The prompt, tinted by density"), texts);
+  const placementParts = compact ? [] : [itemSelect, measureSelect, sliders, asked, bar.box, lanes, answers, strip.box, strip.under, more];
   const profileParts = compact ? [] : [profileControls];
   el.append(h("section", { class: "ex ex-positions", "aria-label": compact ? "Drag the instruction through its text" : "Explorer: an instruction along its context" },
     ...(compact ? [asked, bar.box, live, answers, canvas, chartKey] : [
-      choice("Show", VIEWS, state.view, set("view")), placementControls, profileControls, asked, bar.box, stands, live, answers, canvas, chartKey,
-      sliders, lanes, strip.box, strip.under, more,
+      h("div", { class: "ex-row" }, choice("Show", VIEWS, state.view, set("view")), itemSelect, measureSelect), profileControls,
+      asked, bar.box, lanes, live, answers, canvas, chartKey, sliders, strip.box, strip.under, more,
       exporter("positions", { rows, picture: () => canvas.querySelector("svg"), say, link }), tableBox])));
   chooseItem(state.item);
   if (!compact) arrive("positions", el);
