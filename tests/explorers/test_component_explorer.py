@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+from playwright.sync_api import expect
 from axe_playwright_python.sync_playwright import Axe
 from harness import unfold, widget_page
 
@@ -168,7 +169,7 @@ def test_the_pair_is_chosen_and_what_it_lacks_is_not_shown(tmp_path, open_page):
     page = open_page(path)
     page.get_by_label("Pair").select_option("seven")
     page.get_by_text("of 120 components of the base model").wait_for()
-    assert page.get_by_label("Layer", exact=True).get_attribute("max") == "3"
+    expect(page.get_by_label("Layer", exact=True)).to_have_attribute("max", "3")
     assert page.get_by_role("list", name="words of either sign").count() == 2
     shades = page.get_by_label("Shade the map by").locator("option").all_text_contents()
     assert not any("angle" in text for text in shades)

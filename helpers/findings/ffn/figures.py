@@ -23,6 +23,7 @@ from helpers.findings.ffn.tables import (
     read_rotation,
     shares,
 )
+from helpers.methods.chance import Ranked
 from helpers.methods.rotation import EQUAL
 from helpers.pages.style import COLOURS, GREY, WIDTH, legend_below
 from helpers.store.store import Store
@@ -39,12 +40,34 @@ def _whole_ticks(axis: Axes) -> None:
     axis.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
 
 
+def _turning(axis: Axes, one: Ranked) -> None:
+    """A base component and its tuned partner as two frames, and how far random updates turn it."""
+    axis.add_patch(Wedge((0, 0), 1, one.low, one.high, color=GREY, alpha=0.6, lw=0))
+    for angle, colour in ((0, COLOURS["base"]), (one.value, COLOURS["tuned"])):
+        for turn in (0, 90):
+            end = np.radians(angle + turn)
+            axis.annotate("", (np.cos(end), np.sin(end)), (0, 0),
+                           arrowprops={"arrowstyle": "-|>", "color": colour, "lw": 2})  # fmt: skip
+    axis.text(1.02, -0.1, "a base component", color=COLOURS["base"], fontsize=9, ha="right")
+    axis.text(
+        0.4,
+        0.26,
+        f"its tuned partner: {one.value:.1f}°\n(median)",
+        color=COLOURS["tuned"],
+        fontsize=9,
+    )
+    axis.text(0.4, 0.5, f"grey: {one.draws} random updates\n({one.low:.1f}° to {one.high:.1f}°)",
+               color="0.3", fontsize=9)  # fmt: skip
+    axis.set(xlim=(-0.45, 1.15), ylim=(-0.2, 1.1), aspect="equal", xticks=[], yticks=[])
+    axis.set_title("Two frames and the angle between")
+
+
 def picture(store: Store, words: int = 4) -> Figure:
     """The idea: value vectors with their first two components and words, and a component that turns."""
     part, found = store.read("ffn/picture"), read_rotation(store)
     layer, points = int(part["layer"][0]), part["base"].astype(float)
     listed, named = read_concepts(store, layer, "base").words, np.array(vocabulary())
-    figure, (left, right) = plt.subplots(1, 2, figsize=(WIDTH, 3.9))
+    figure, (left, right) = plt.subplots(1, 2, figsize=(WIDTH, 3.5))
     reach = 1.25 * np.abs(points).max()
     left.plot(*points.T, ".", color=GREY, ms=1.5, alpha=0.4)
     for axis, (x, y) in enumerate(((1, 0), (0, 1))):
@@ -60,25 +83,7 @@ def picture(store: Store, words: int = 4) -> Figure:
             )
     left.set(xlim=(-2 * reach, 2 * reach), ylim=(-1.7 * reach, 1.7 * reach), xticks=[], yticks=[])
     left.set_title(f"Layer {layer}'s value vectors,\nits first two components, their words")
-    one = among_random(found)[MATCHED, "norm"]
-    right.add_patch(Wedge((0, 0), 1, one.low, one.high, color=GREY, alpha=0.6, lw=0))
-    for angle, colour in ((0, COLOURS["base"]), (one.value, COLOURS["tuned"])):
-        for turn in (0, 90):
-            end = np.radians(angle + turn)
-            right.annotate("", (np.cos(end), np.sin(end)), (0, 0),
-                           arrowprops={"arrowstyle": "-|>", "color": colour, "lw": 2})  # fmt: skip
-    right.text(1.02, -0.1, "a base component", color=COLOURS["base"], fontsize=9, ha="right")
-    right.text(
-        0.4,
-        0.26,
-        f"its tuned partner: {one.value:.1f}°\n(median)",
-        color=COLOURS["tuned"],
-        fontsize=9,
-    )
-    right.text(0.4, 0.5, f"grey: {one.draws} random updates\n({one.low:.1f}° to {one.high:.1f}°)",
-               color="0.3", fontsize=9)  # fmt: skip
-    right.set(xlim=(-0.45, 1.15), ylim=(-0.2, 1.1), aspect="equal", xticks=[], yticks=[])
-    right.set_title("Two frames and the angle between")
+    _turning(right, among_random(found)[MATCHED, "norm"])
     for axis in (left, right):
         axis.spines[:].set_visible(False)
     figure.tight_layout()
