@@ -138,6 +138,17 @@ def _mean_embedding(model: PreTrainedModel) -> Float[Tensor, " hidden"]:
 
 
 @torch.no_grad()
+def _segments(masks, tokens: int) -> Bool[Tensor, "segments prompt"]:
+    """Masks of segments, checked: one truth value a prompt token, BOS left out."""
+    masks = torch.as_tensor(masks, dtype=torch.bool)
+    if masks.ndim != 2 or masks.shape[1] != tokens:
+        raise BadInput(
+            f"masks has shape {tuple(masks.shape)}: give one truth value a prompt token (there are "
+            f"{tokens} beside BOS), a row a segment."
+        )
+    return masks
+
+
 def blankings(
     model: PreTrainedModel,
     prompt_ids: Ids,
@@ -157,12 +168,7 @@ def blankings(
         if way not in WAYS:
             raise BadInput(f"way={way!r} is unknown: use one of {', '.join(WAYS)}.")
     prompt, response, skipped = start(model, prompt_ids, response_ids)
-    masks = torch.as_tensor(masks, dtype=torch.bool)
-    if masks.ndim != 2 or masks.shape[1] != len(prompt) - skipped:
-        raise BadInput(
-            f"masks has shape {tuple(masks.shape)}: give one truth value a prompt token (there are "
-            f"{len(prompt) - skipped} beside BOS), a row a segment."
-        )
+    masks = _segments(masks, len(prompt) - skipped)
     blank = torch.zeros(len(ways), len(masks), len(prompt) + len(response) - 1, dtype=torch.bool)
     blank[..., skipped : len(prompt)] = masks
     with frozen(model, batchable=False):

@@ -1,13 +1,10 @@
 """The store: what was computed for a pair, as files with a manifest, whole or not at all.
 
 A part of a store is a table (`NAME.parquet`) or named arrays (`NAME.safetensors`). The manifest
-lists each part's SHA-256 and how it was made. A part whose file does not match the manifest is
-named in a warning and counts as absent, so that the next run computes it again; nothing that was
-damaged, or put there by someone else, is ever read as a result.
+lists each part's SHA-256 and how it was made. A part whose file does not match it is named in a
+warning and counts as absent; nothing that was damaged, or put there by others, is read as a result.
 
-Several processes, on one machine or several, may fill one store: each takes a claim on a part before
-it computes it (see `claims`), so `Store.fill` and `Store.get` share the work out among however
-many processes there are, and go on with what a dead one left.
+Several processes may fill one store: each takes a claim on a part before it computes it (`claims`).
 """
 
 from __future__ import annotations
@@ -265,13 +262,10 @@ class Store:
                     else:
                         waiting.append(part)
                 if len(waiting) == len(left):
-                    self._wait(waiting[0], bar)
+                    bar.set_postfix_str(f"waiting for {self.claims.owner(waiting[0].name)}")
+                    time.sleep(0.2)
                 left = waiting
         check(self)  # what others made under other conditions is not what was asked for
-
-    def _wait(self, part: Part, bar: tqdm) -> None:
-        bar.set_postfix_str(f"waiting for {self.claims.owner(part.name)}")
-        time.sleep(0.2)
 
     def get(
         self,

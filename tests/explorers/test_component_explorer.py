@@ -6,9 +6,9 @@ import json
 
 import numpy as np
 import pytest
-from playwright.sync_api import expect
 from axe_playwright_python.sync_playwright import Axe
 from harness import unfold, widget_page
+from playwright.sync_api import expect
 
 from helpers.findings.ffn.explorer import (
     RUNNING_WORDS,

@@ -23,20 +23,24 @@ def panels(measures, losses) -> dict:
     }
 
 
-def blocks(store: Store) -> list[Block]:
-    measures, losses = cache(lambda: placed.measures(store)), cache(lambda: read.losses(store))
-    profiles = cache(lambda: profile_tables.ours(store))
-    plain = cache(lambda: profiles()[profiles()["kind"] == OURS["plain"]])
+def by_place(measures, losses) -> list[Block]:
+    """Base against tuned model at each place, by three measures."""
     compared = {
         "Log-probability lost with the instruction, by place": (losses, "instruction"),
         "Share of importance on the instruction, by place": (measures, "share"),
         "Following, by place": (measures, "followed", "own"),
     }
-    tables = [
+    return [
         Block(title, lambda table=table, columns=columns: comparison_table(
             placed.base_against_tuned(table(), *columns)))
         for title, (table, *columns) in compared.items()
     ]  # fmt: skip
+
+
+def blocks(store: Store) -> list[Block]:
+    measures, losses = cache(lambda: placed.measures(store)), cache(lambda: read.losses(store))
+    profiles = cache(lambda: profile_tables.ours(store))
+    plain = cache(lambda: profiles()[profiles()["kind"] == OURS["plain"]])
     return [
         Block(
             "One instruction at five places",
@@ -45,7 +49,7 @@ def blocks(store: Store) -> list[Block]:
             "intervals: log-probability lost by blanking, its level, share of importance, share of "
             "items followed.",
         ),
-        *tables,
+        *by_place(measures, losses),
         Block(
             "Is the middle lost?",
             lambda: forest(middle.lines(measures(), losses(), plain()), label=middle.LABEL),

@@ -8,7 +8,7 @@ interrupted run loses a minute at most.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from functools import partial
 from itertools import product
@@ -114,15 +114,18 @@ def compute(
     made = {part.name: store.manifest()[part.name]["sha256"] for part in parts}
     source |= {"importance": inputs_hash(made)}
     store.fill([Part("recognition/scores", partial(make_scores, store, settings), source, about)])
-    quick = {} if sample is None else {"blanks": blanked.FIRST_LOOK, "quick": sample}
-    losses = [
-        part
-        for role, setting, author in product(
-            ROLES, settings, ROLES if sample is None else ("tuned",)
-        )
-        for part in blanked.parts(pair, store, prompts, setting, role, author, **quick)
-    ]
+    losses = [*_losses(pair, store, prompts, settings, sample)]
     store.fill(losses, desc="blanking", progress=progress)
+
+
+def _losses(
+    pair: Pair, store: Store, prompts: list[Prompt], settings: Sequence[str], sample: int | None
+) -> Iterator[Part]:
+    """What blanking takes, for every condition, or for those of a first look."""
+    quick = {} if sample is None else {"blanks": blanked.FIRST_LOOK, "quick": sample}
+    authors = ROLES if sample is None else ("tuned",)
+    for role, setting, author in product(ROLES, settings, authors):
+        yield from blanked.parts(pair, store, prompts, setting, role, author, **quick)
 
 
 def _responses(

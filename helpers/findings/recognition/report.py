@@ -13,11 +13,23 @@ from helpers.pages.tables import comparison_table
 from helpers.store.store import Store
 
 
-def blocks(store: Store) -> list[Block]:
-    scores, asked = read.scores(store), cache(lambda: doubts.doubts(store))
-    table = cache(lambda: segments.read_segments(store))
+def _controls(store: Store, scores, side) -> list[Block]:
+    """Kind of prompt, length of the response, following."""
+    return [
+        Block(
+            "Share by kind of prompt",
+            lambda: comparison_table(tables.by_group(side("tuned"), "kind", "tuned", "share")),
+        ),
+        Block("Length of the responses, in tokens", lambda: tables.lengths(scores).round(1)),
+        Block("Score and length", lambda: lengths.score_and_length(scores).round(2)),
+        Block("Length held equal", lambda: comparison_table(tables.length_controls(store))),
+        Block("Following", lambda: comparison_table([tables.following(scores)])),
+    ]
+
+
+def _blanked(store: Store) -> list[Block]:
+    """What blanking a segment takes."""
     losses = cache(lambda: blanked.read_blanking(store))
-    side = lambda whose: segments.sides(table(), "template", whose, "instruction", "share")  # noqa: E731
     return [
         Block(
             "How many times less likely a response token becomes without a segment",
@@ -27,6 +39,15 @@ def blocks(store: Store) -> list[Block]:
             "What blanking a segment takes, nats a response token",
             lambda: comparison_table(blanked.families(losses())["zero"]),
         ),
+    ]
+
+
+def blocks(store: Store) -> list[Block]:
+    scores, asked = read.scores(store), cache(lambda: doubts.doubts(store))
+    table = cache(lambda: segments.read_segments(store))
+    side = lambda whose: segments.sides(table(), "template", whose, "instruction", "share")  # noqa: E731
+    return [
+        *_blanked(store),
         Block(
             "Share of importance on each segment",
             lambda: comparison_table(segments.family(table(), "share")),
@@ -51,14 +72,7 @@ def blocks(store: Store) -> list[Block]:
             )
             for reading in segments.READINGS[1:]
         ),
-        Block(
-            "Share by kind of prompt",
-            lambda: comparison_table(tables.by_group(side("tuned"), "kind", "tuned", "share")),
-        ),
-        Block("Length of the responses, in tokens", lambda: tables.lengths(scores).round(1)),
-        Block("Score and length", lambda: lengths.score_and_length(scores).round(2)),
-        Block("Length held equal", lambda: comparison_table(tables.length_controls(store))),
-        Block("Following", lambda: comparison_table([tables.following(scores)])),
+        *_controls(store, scores, side),
         Block(
             "Explore every prompt",
             lambda: SaliencyExplorer(read.explorer_items(store, blanked.held(store))),
