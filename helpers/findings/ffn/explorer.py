@@ -24,6 +24,7 @@ STYLE = """
 .ex .ex-flow { margin: 0; line-height: 1.55; }
 .ex-flow span { display: inline-block; margin-right: 0.4em; }
 .ex-flow .ex-own { text-decoration: underline 2px; text-underline-offset: 3px; }
+.ex.ex-components select { max-width: min(100%, 17rem); }
 .ex-flow .ex-found { outline: 2px solid; border-radius: 3px; }
 .ex-components .ex-relation { font-weight: 600; font-size: 0.9em; }
 """

@@ -19,7 +19,7 @@ const render = async ({ model, el }) => {
   const own = () => data.rounds[state.round - 1].map((at) => lists[at]);
   const count = (said) => own().filter((list, n) => right(said(list, n), list)).length;
 
-  const place = h("p", { class: "ex-note" });
+  const place = h("p", { class: "ex-note" }, "The fifteen words nearest to a direction. What kind of direction?");
   const words = h("p", { class: "ex-quiz-words" });
   const dots = h("div", { class: "ex-dots", role: "img" });
   const buttons = h("div", { class: "ex-buttons" }, CHOICES.map(([key, text, letter]) =>
@@ -41,7 +41,6 @@ const render = async ({ model, el }) => {
     end.hidden = !done;
     mark();
     if (done) return finish();
-    place.textContent = `List ${state.answers.length + 1} of ${own().length}: the fifteen words that lie nearest to a direction. From where?`;
     return words.replaceChildren(...own()[state.answers.length][0].split(" ").flatMap((word) => [h("span", {}, shown(word)), " "]));
   };
   const answer = (given) => {

@@ -16,16 +16,17 @@ from helpers.pages.explorer import BookWidget, module, squeeze_json, style
 
 ROUND = 10
 STYLE = """
-.ex-quiz { max-width: 46rem; margin: auto; text-align: center; }
-.ex-quiz-words { min-height: 6.4em; font-size: 1.15em; line-height: 1.6; text-wrap: balance; }
+.ex.ex-quiz { max-width: 46rem; margin: auto; padding: 0.7rem 1rem; text-align: center; }
+.ex .ex-quiz-words { min-height: 3.4em; font-size: 1.15em; line-height: 1.6; text-wrap: balance; }
 .ex-quiz-words span { display: inline-block; padding: 0 0.35em; }
-.ex-quiz .ex-buttons { justify-content: center; }
-.ex-quiz button { min-height: 2.9rem; padding: 0.3em 1.4em; font-weight: 600; }
+.ex.ex-quiz .ex-buttons { justify-content: center; }
+.ex.ex-quiz button { min-height: 2.9rem; padding: 0.3em 1.4em; font-weight: 600; }
 .ex-quiz kbd { margin-left: 0.7em; font-size: 0.75em; background: none; color: inherit; border: 1px solid;
   box-shadow: none; }
 @media (hover: none) { .ex-quiz kbd { display: none; } }
 .ex-dots { font-size: 1.1em; letter-spacing: 0.35em; }
 .ex-score { font-size: 1.15em; }
+@media (max-width: 500px) { .ex .ex-quiz-words { min-height: 8em; } }
 """
 
 

@@ -59,7 +59,7 @@ const opener = async (data) => {
 /* A chart of two lines: points [[x, y, low, high, full]], base solid with dots, tuned dashed with squares;
  * `faint` are two more behind them.
  */
-const chart = ({ lines, faint = [], labels, yLabel, xLabel, mark, name, shadeFrom, shadeTo, width, height = 230 }) => {
+const chart = ({ lines, faint = [], labels, yLabel, xLabel, mark, name, shadeFrom, shadeTo, width, height = 210 }) => {
   const [left, top, bottom] = [52, 14, xLabel ? 48 : 26];
   const values = [...lines, ...faint].flat().flatMap(([, value, low, high]) => [value, low, high]).filter(Number.isFinite);
   const [least, high] = [Math.min(0, ...values), largest(values, 0.05)];
@@ -286,7 +286,7 @@ const render = async ({ model, el }) => {
       lines: MODELS.map((_, m) => found.map(({ models }, k) => [k * step, models[m][state.measure], undefined, undefined, models[m].followed])),
       faint: average.length ? MODELS.map((_, m) => average.map((pair, k) => [k * step, pair[m].mean]).filter(([, value]) => Number.isFinite(value))) : [],
       labels: data.places.map((place, k) => [k * step, narrow[place] ?? place]),
-      yLabel: MEASURES[state.measure][1], xLabel: compact ? "" : "place of the instruction in the context", width, height: compact ? 170 : 230,
+      yLabel: MEASURES[state.measure][1], xLabel: compact ? "" : "place of the instruction in the context", width, height: compact ? 150 : 210,
       mark: placeNumber() * step, shadeFrom: step / 2, shadeTo: 1 - step / 2,
       name: `${MEASURES[state.measure][0]} of ${state.item} at five places, base and tuned model, before their means over all items; numbers in the table below.`,
     });
@@ -400,8 +400,10 @@ const render = async ({ model, el }) => {
   if (state.response === "own" && state.measure === "loss") state.measure = "share";
   const lanes = h("p", { class: "ex-legend" }, "lanes: density 0", ...MODELS.flatMap((_, m) => [0.25, 0.5, 0.75, 1].map((t) => swatch(modelParts(m)(t)))), "1 (the prompt's largest)");
   const itemSelect = select("Item", ITEMS, state.item, chooseItem);
+  itemSelect.control.style.maxWidth = "min(100%, 19rem)"; // so that all three stand in one row
   const responses = choice("Explained on", RESPONSES, state.response, respond);
   const measureSelect = select("Chart", KINDS, state.measure, measureBy);
+  measureSelect.control.style.maxWidth = "min(100%, 17rem)";
   const sliders = h("div", { class: "ex-row" }, responses,
     slider("b, threshold", { min: data.least, max: 9, step: 1, value: state.b }, measured("b")),
     slider("p, norm", { min: 1, max: 8, step: 0.5, value: state.p }, measured("p")));

@@ -30,7 +30,7 @@ def _heads(figure: Figure, axis: Axes, title: str, below: str = "") -> None:
 
 def idea(density: Float[np.ndarray, " prompt"], instruction: Bool[np.ndarray, " prompt"]) -> Figure:
     """The profile on one prompt in three steps, and what an experiment moves instead."""
-    figure, axes = plt.subplots(2, 2, figsize=(WIDTH, 3.8), layout="constrained")
+    figure, axes = plt.subplots(2, 2, figsize=(WIDTH, 3.3), layout="constrained")
     (tokens, bins), (ratio, moving) = axes
     values, profile = relative_density(density), position_profile(density)
     colours = np.where(instruction, COLOURS["tuned"], GREY)
@@ -78,7 +78,7 @@ def placement(panels: dict[str, pd.DataFrame], *, title: str = "") -> Figure:
     """
     rows = -(-len(panels) // 2)
     figure, axes = plt.subplots(
-        rows, 2, figsize=(WIDTH, 2.1 * rows + 0.5), squeeze=False, layout="constrained"
+        rows, 2, figsize=(WIDTH, 1.9 * rows + 0.5), squeeze=False, layout="constrained"
     )
     for axis, (label, table) in zip(axes.ravel(), panels.items(), strict=True):
         whole, without = table if isinstance(table, tuple) else (table, None)
@@ -104,7 +104,7 @@ def profiles(bands: pd.DataFrame, *, by: str = "kind", title: str = "") -> Figur
     groups = list(bands[by].unique())
     rows = -(-len(groups) // 3)
     figure, axes = plt.subplots(
-        rows, min(3, len(groups)), figsize=(WIDTH, 2.2 * rows + 0.5), sharey=True, squeeze=False,
+        rows, min(3, len(groups)), figsize=(WIDTH, 2.0 * rows + 0.5), sharey=True, squeeze=False,
         layout="constrained",
     )  # fmt: skip
     for axis in axes.ravel()[len(groups) :]:
@@ -127,7 +127,7 @@ def profiles(bands: pd.DataFrame, *, by: str = "kind", title: str = "") -> Figur
 def threshold(tables: dict[str, pd.DataFrame], *, title: str = "") -> Figure:
     """The middle ratio of all prompts together for every threshold b that a table holds, with intervals."""
     figure, axes = plt.subplots(
-        1, len(tables), figsize=(WIDTH, 2.4), sharey=True, squeeze=False, layout="constrained"
+        1, len(tables), figsize=(WIDTH, 2.2), sharey=True, squeeze=False, layout="constrained"
     )
     for axis, (name, table) in zip(axes[0], tables.items(), strict=True):
         kept = profile_tables.thresholds(table)

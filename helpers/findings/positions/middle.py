@@ -19,8 +19,8 @@ from helpers.models.roles import ROLES
 from helpers.pages.forest import clear
 from helpers.pages.prose import direction, number
 
-SEVEN = ("Prompts as they are, 7B: density", {"base": "LLaMA", "tuned": "Vicuna"})
-OWN = ("The same, this pair in plain text: density", {"base": "base", "tuned": "tuned"})
+SEVEN, OWN = {"base": "LLaMA", "tuned": "Vicuna"}, {"base": "base", "tuned": "tuned"}
+OBSERVED = "Prompts as they are: density"
 LABEL = "the middle, % above or below that end"
 END_WORDS = {"before": "the start", "after": "the end"}
 # What moves with the instruction: the heading of its lines, the column of its table, the response.
@@ -64,9 +64,9 @@ def observed(table: pd.DataFrame, names: dict[str, str], **setting) -> list[Comp
     found, null = [], "mean relative density is the same in the middle as at the ends"
     for role, sums in profiles.sides(table, **setting).items():
         ends, inside = sums[:, 1], sums[:, 0]
-        b = setting.get("threshold", profiles.MAIN["threshold"])
-        label = f"{names[role]}, against both, b = {b}"
-        one = compare_paired(ends, inside, label=label, null_hypothesis=null)
+        one = compare_paired(
+            ends, inside, label=f"{names[role]}, against both ends", null_hypothesis=null
+        )
         found.append(in_percent(one, ends, inside))
     return found
 
@@ -79,18 +79,15 @@ def lines(
 ) -> dict[str, list[Comparison]]:
     """Every reading of the middle, by heading: one Holm family a heading.
 
-    `ours` are the pair's profiles in one setting, `released` those of 7B; read at b = 7, and at b = 0.
+    `ours` are the pair's profiles in one setting, `released` those of 7B.
     """
     tables = {"instruction": losses}
     found = {
         heading: moved(tables.get(column, measures), column, response)
         for heading, (column, response) in MOVED.items()
     }
-    for (heading, names), table in ((SEVEN, released), (OWN, ours)):
-        if table is not None:
-            both = observed(table, names) + observed(table, names, threshold=0)
-            found[heading] = holm(both)
-    return found
+    seven = [] if released is None else observed(released, SEVEN)
+    return found | {OBSERVED: holm([*seven, *observed(ours, OWN)])}
 
 
 # --- words that the data choose
@@ -168,14 +165,17 @@ def _by_place(measures: pd.DataFrame, losses: pd.DataFrame) -> dict[str, str]:
 
 
 def numbers(
-    measures: pd.DataFrame, losses: pd.DataFrame, found: dict[str, list[Comparison]]
+    measures: pd.DataFrame,
+    losses: pd.DataFrame,
+    found: dict[str, list[Comparison]],
+    released: pd.DataFrame,
 ) -> dict[str, object]:
-    """What the chapter's sentences say, by name; `found` are its `lines`."""
-    blanked, shared, followed, seven, own = found.values()
+    """What the chapter's sentences say, by name; `found` are its `lines`, 7B among them."""
+    blanked, shared, _, profile = found.values()
     said = _by_place(measures, losses)
-    said |= {"n": blanked[0].n, "n_7b": seven[0].n, "n_own": own[0].n, "verdict": verdict(found)}
+    said |= {"n": blanked[0].n, "n_7b": profile[0].n, "verdict": verdict(found)}
     said["counted"] = counted(found)
-    for name, four in (("blanked", blanked), ("shared", shared), ("followed", followed)):
+    for name, four in (("blanked", blanked), ("shared", shared)):
         said |= {f"{name}_base": sentence(*four[:2]), f"{name}_tuned": sentence(*four[2:])}
     for name, table, unit in (
         ("instruction", losses, "nats a token"),
@@ -183,13 +183,10 @@ def numbers(
     ):
         said[f"places_{name}"] = places(placed.base_against_tuned(table, name))
         said[f"change_{name}"] = change(placed.middle_against_ends(table, name)[2], unit)
-    for name, four in (("7b", seven), ("own", own)):
-        said |= {f"main_{name}": range_of(four[:2]), f"zero_{name}": range_of(four[2:])}
-        told = [
-            direction(one, up="above", down="below", none="not clearly above or below")
-            for one in four
-        ]
-        for at, what in ((0, "main"), (2, "zero")):
-            both = told[at : at + 2]
-            said[f"told_{what}_{name}"] = both[0] if both[0] == both[1] else " and ".join(both)
+    zero = holm(observed(released, SEVEN, threshold=0))
+    for name, both in (("7b", profile[:2]), ("own", profile[2:]), ("zero", zero)):
+        words = dict(up="above", down="below", none="not clearly above or below")
+        told = [direction(one, **words) for one in both]
+        said[f"told_{name}"] = told[0] if told[0] == told[1] else " and ".join(told)
+        said[f"main_{name}"] = range_of(both)
     return said
