@@ -40,9 +40,9 @@ def share_modules(match):
     whole, owners = json.loads(match.group(2)), {}
     for name, entry in whole["state"].items():
         for key in ("_esm", "_css"):
-            owner = owners.setdefault(entry["state"].get(key), name)
-            if key in entry["state"] and owner != name:
-                entry["state"][key] = {"same_as": owner}
+            held = entry["state"].get(key)
+            if isinstance(held, str) and owners.setdefault(held, name) != name:
+                entry["state"][key] = {"same_as": owners[held]}
     return f"{match.group(1)}{json.dumps(whole).replace('</', '<' + chr(92) + '/')}{match.group(3)}"
 
 
