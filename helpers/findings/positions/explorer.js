@@ -400,10 +400,10 @@ const render = async ({ model, el }) => {
   if (state.response === "own" && state.measure === "loss") state.measure = "share";
   const lanes = h("p", { class: "ex-legend" }, "lanes: density 0", ...MODELS.flatMap((_, m) => [0.25, 0.5, 0.75, 1].map((t) => swatch(modelParts(m)(t)))), "1 (the prompt's largest)");
   const itemSelect = select("Item", ITEMS, state.item, chooseItem);
-  itemSelect.control.style.maxWidth = "min(100%, 19rem)"; // so that all three stand in one row
+  itemSelect.style.maxWidth = "min(100%, 21rem)"; // so that all three stand in one row
   const responses = choice("Explained on", RESPONSES, state.response, respond);
   const measureSelect = select("Chart", KINDS, state.measure, measureBy);
-  measureSelect.control.style.maxWidth = "min(100%, 17rem)";
+  measureSelect.style.maxWidth = "min(100%, 17rem)";
   const sliders = h("div", { class: "ex-row" }, responses,
     slider("b, threshold", { min: data.least, max: 9, step: 1, value: state.b }, measured("b")),
     slider("p, norm", { min: 1, max: 8, step: 0.5, value: state.p }, measured("p")));

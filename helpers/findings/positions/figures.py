@@ -30,7 +30,7 @@ def _heads(figure: Figure, axis: Axes, title: str, below: str = "") -> None:
 
 def idea(density: Float[np.ndarray, " prompt"], instruction: Bool[np.ndarray, " prompt"]) -> Figure:
     """The profile on one prompt in three steps, and what an experiment moves instead."""
-    figure, axes = plt.subplots(2, 2, figsize=(WIDTH, 3.3), layout="constrained")
+    figure, axes = plt.subplots(2, 2, figsize=(WIDTH, 3.1), layout="constrained")
     (tokens, bins), (ratio, moving) = axes
     values, profile = relative_density(density), position_profile(density)
     colours = np.where(instruction, COLOURS["tuned"], GREY)
@@ -65,7 +65,7 @@ def _places(axis: Axes, table: pd.DataFrame, label: str, low: float | None = 0) 
         axis.errorbar(at, part["mean"], error, fmt=LINES[model], color=COLOURS[model],
                       label=NAMES[model], ms=5, capsize=2.5, lw=1.6)  # fmt: skip
     axis.set_xticks(range(len(PLACES)), [textwrap.fill(place, 8) for place in PLACES], fontsize=9)
-    axis.set_ylabel(f"{label}\n(n = {table['n'].iloc[0]})")
+    axis.set_ylabel(label, fontsize=9)
     if low == 0:
         axis.set_ylim(0, None)
     axis.axvspan(0.5, 3.5, color="0.5", alpha=0.1, linewidth=0)
@@ -86,7 +86,8 @@ def placement(panels: dict[str, pd.DataFrame], *, title: str = "") -> Figure:
         for model in COLOURS if without is not None else ():
             part = without[without["model"] == model].set_index("place").loc[list(PLACES)]
             axis.plot(range(len(PLACES)), part["mean"], ":", color=COLOURS[model], lw=2)
-    _heads(figure, axes[0, 0], title, "place of the instruction in the text (grey: the middle)")
+    below = f"place of the instruction in the text (n = {whole['n'].iloc[0]}; grey: the middle)"
+    _heads(figure, axes[0, 0], title, below)
     return figure
 
 
@@ -104,7 +105,7 @@ def profiles(bands: pd.DataFrame, *, by: str = "kind", title: str = "") -> Figur
     groups = list(bands[by].unique())
     rows = -(-len(groups) // 3)
     figure, axes = plt.subplots(
-        rows, min(3, len(groups)), figsize=(WIDTH, 2.0 * rows + 0.5), sharey=True, squeeze=False,
+        rows, min(3, len(groups)), figsize=(WIDTH, 1.8 * rows + 0.5), sharey=True, squeeze=False,
         layout="constrained",
     )  # fmt: skip
     for axis in axes.ravel()[len(groups) :]:

@@ -17,7 +17,7 @@ def panels(measures, losses) -> dict:
     with_it, without = (placed.by_place(losses, name) for name in ("whole", "without instruction"))
     return {
         "lost when blanked,\nnats a token": placed.by_place(losses, "instruction"),
-        "log-probability of the\nanswer (dotted: blanked)": (with_it, without),
+        "log-probability a token\n(dotted: blanked)": (with_it, without),
         "share of importance\non the instruction": placed.by_place(measures, "share"),
         "share of items followed": placed.by_place(measures, "followed", "own"),
     }
