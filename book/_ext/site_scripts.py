@@ -22,6 +22,7 @@ MENDED = {
     f"{OUTPUT}>\n<img": f'{OUTPUT} tabindex="0">\n<img',
     '<table border="1" class="dataframe">': '<table border="1" class="dataframe" tabindex="0">',
     '<div role="list" class="citation-list">': '<div class="citation-list">',
+    ' role="doc-biblioentry"': "",
 }
 FORMULAS = re.compile(
     r"\s*<(?:script|link)[^>]*(?:katex|auto-render)[^>]*?(?:></script>|/?>)", re.IGNORECASE
