@@ -111,11 +111,19 @@ def save_adapter(model, folder: Path, base: str) -> None:
 
 
 def _of_this_version(settings: Settings) -> dict[str, object]:
-    """Arguments that have other names in transformers 4: batches by length, and the warm-up's share."""
+    """Arguments that have other names in older versions: batches by length, the warm-up's share, and no
+    second forward pass to save memory, which a small model does not need (a fifth of the time)."""
     known = {field.name for field in fields(SFTConfig)}
+    saving = (
+        "activation_checkpointing"
+        if "activation_checkpointing" in known
+        else "gradient_checkpointing"
+    )
     if "train_sampling_strategy" in known:
-        return {"train_sampling_strategy": "group_by_length", "warmup_steps": settings.warmup}
-    return {"group_by_length": True, "warmup_ratio": settings.warmup}
+        named = {"train_sampling_strategy": "group_by_length", "warmup_steps": settings.warmup}
+    else:
+        named = {"group_by_length": True, "warmup_ratio": settings.warmup}
+    return named | {saving: False}
 
 
 def _training_arguments(settings: Settings, scratch: Path) -> SFTConfig:

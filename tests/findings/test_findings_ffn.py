@@ -358,9 +358,12 @@ def test_the_papers_table_and_the_strip_speak_of_whatever_pair_they_are_given(st
     assert "rank 2" in said and "270M" not in said and "of 3 random updates" in said
     assert verdict.counted(families[verdict.TASK]) in said
     strip = verdict.how_sure(store, families)
-    assert list(strip) == ["direction", "size", "measures", "models"]
+    assert list(strip) == [f"sure_{row}" for row in ("direction", "size", "measures", "models")]
     one = verdict.single(store)
-    assert f"{one.value:.1f}°" in strip["size"] and verdict.beside_random(one) in strip["direction"]
+    assert (
+        f"{one.value:.1f}°" in strip["sure_size"]
+        and verdict.beside_random(one) in strip["sure_direction"]
+    )
 
 
 def test_signs_are_counted_where_they_are_told_apart():

@@ -76,8 +76,8 @@ const view = (data, all, link, chooser, el) => {
     ["level", `linguistic level, by ${said.by}`],
     ["tasks", `number of tasks, by ${said.by}`],
     ["variance", "explained variance"],
-    ["kept", "words that the partner in the other model has"],
-    all.hasAngles && ["angle", "angle to the partner in the other model"],
+    ["kept", "words that its partner has"],
+    all.hasAngles && ["angle", "angle to its partner"],
   ].filter(Boolean);
   const LEVELS = [["any", "any"], ...data.levels.map((name) => [name, name])];
   const TASKS = [["any", "any"], ...data.tasks.map((name) => [name, name])];
@@ -119,8 +119,9 @@ const view = (data, all, link, chooser, el) => {
   const label = (text, x, y, anchor = "middle") => svg("text", { x, y, "text-anchor": anchor }, text);
   const at = (l, c) => [size.left + (c % size.perLine) * size.cell, TOP + l * size.layer + Math.floor(c / size.perLine) * size.row];
   const fit = (width) => {
-    const left = width < 480 ? 24 : 62;
-    const lines = Math.ceil((all.components * CELL) / (width - left - 8));
+    const needed = (margin) => Math.ceil((all.components * CELL) / (width - margin - 8));
+    const left = width < 480 || needed(24) < needed(62) ? 24 : 62;
+    const lines = needed(left);
     const perLine = Math.ceil(all.components / lines);
     const cell = Math.min(14, Math.floor((10 * (width - left - 8)) / perLine) / 10);
     const row = lines > 1 ? 8 : 14;
@@ -209,7 +210,7 @@ const view = (data, all, link, chooser, el) => {
         h("span", { role: "listitem", class: `${kept ? "" : "ex-own"} ${text === state.word ? "ex-found" : ""}` }, shown(text)), " "])),
       h("p", { class: "ex-note", "data-beyond": one.beyond }, [
         `${data.poles[p]}: ${["✗", "○", "✓"][one.beyond]} ${said.beyond[one.beyond]} (${one.coherence.toFixed(1)} ${said.unit})`,
-        one.concept, `level by ${said.by}: ${one.level}`, one.tasks.length && `tasks by ${said.by}: ${one.tasks.join(", ")}`].filter(Boolean).join(" · ")))));
+        one.concept, `by ${said.by}: level ${one.level}${one.tasks.length ? `, tasks ${one.tasks.join(", ")}` : ""}`].filter(Boolean).join(" · ")))));
   const relation = h("p", { class: "ex-relation" });
   const show = () => {
     const { layer: l, component: c } = state;

@@ -37,9 +37,7 @@ def rules_say(limit: float) -> dict[str, object]:
         "by": "the rules", "matched": "absolute cosine", "unit": "sd", "most": 2 * limit,
         "coherence": "coherence of the words",
         "high": f"{2 * limit:.1f} sd above random words or more; beyond random directions from {limit:.1f}",
-        "beyond": ["no more coherent than random words",
-                   "coherent beyond random words, but not beyond random directions",
-                   "coherent beyond random words and beyond random directions"],
+        "beyond": ["not beyond random words", "beyond random words only", "beyond random directions"],
     }  # fmt: skip
 
 

@@ -92,7 +92,7 @@ def picture(store: Store, words: int = 4) -> Figure:
 
 def turned(found: Rotation, title: str = "") -> Figure:
     """Angles of tuning and of random updates: of the first k components, and of single ones."""
-    figure, (left, right) = plt.subplots(1, 2, figsize=(WIDTH, 3.6))
+    figure, (left, right) = plt.subplots(1, 2, figsize=(WIDTH, 3.3))
     left.plot(found.k, found.angle.mean(axis=0), color=COLOURS["tuned"], lw=2.5)
     for null, line in NULL_STYLE.items():
         draws = found.null[null].mean(axis=0)

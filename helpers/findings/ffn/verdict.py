@@ -126,11 +126,12 @@ def how_sure(store: Store, found: Families) -> dict[str, str]:
     one, other = single(store), single(store, "spectrum")
     both = [turn for heading in TURNED.values() for turn in found[heading]]
     return {
-        "direction": f"{beside_random(one)}; of equal singular values: {other.said}",
-        "size": f"{one.value:.1f}° against {one.mean:.1f}°; {one.detectable:.1f}° would be found in 4 of 5",
-        "measures": f"angles, layer by layer: {counted(both, 'further', 'less')}; tasks: "
+        "sure_direction": f"{beside_random(one)}; of equal singular values: {other.said}",
+        "sure_size": f"{one.value:.1f}° against {one.mean:.1f}°; "
+        f"{one.detectable:.1f}° would be found in 4 of 5",
+        "sure_measures": f"angles, layer by layer: {counted(both, 'further', 'less')}; tasks: "
         f"{counted(found[TASK])}; levels: {counted(found[LEVEL])}",
-        "models": "one small pair, one tuning",
+        "sure_models": "one small pair, one tuning",
     }
 
 

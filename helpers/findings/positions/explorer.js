@@ -286,7 +286,7 @@ const render = async ({ model, el }) => {
       lines: MODELS.map((_, m) => found.map(({ models }, k) => [k * step, models[m][state.measure], undefined, undefined, models[m].followed])),
       faint: average.length ? MODELS.map((_, m) => average.map((pair, k) => [k * step, pair[m].mean]).filter(([, value]) => Number.isFinite(value))) : [],
       labels: data.places.map((place, k) => [k * step, narrow[place] ?? place]),
-      yLabel: MEASURES[state.measure][1], xLabel: compact ? "" : "place of the instruction in the context", width, height: compact ? 150 : 210,
+      yLabel: MEASURES[state.measure][1], xLabel: compact ? "" : "place of the instruction in the context", width, height: compact ? 150 : 200,
       mark: placeNumber() * step, shadeFrom: step / 2, shadeTo: 1 - step / 2,
       name: `${MEASURES[state.measure][0]} of ${state.item} at five places, base and tuned model, before their means over all items; numbers in the table below.`,
     });
@@ -400,10 +400,10 @@ const render = async ({ model, el }) => {
   if (state.response === "own" && state.measure === "loss") state.measure = "share";
   const lanes = h("p", { class: "ex-legend" }, "lanes: density 0", ...MODELS.flatMap((_, m) => [0.25, 0.5, 0.75, 1].map((t) => swatch(modelParts(m)(t)))), "1 (the prompt's largest)");
   const itemSelect = select("Item", ITEMS, state.item, chooseItem);
-  itemSelect.style.maxWidth = "min(100%, 21rem)"; // so that all three stand in one row
+  itemSelect.style.maxWidth = "min(100%, 17.5rem)"; // so that all three stand in one row
   const responses = choice("Explained on", RESPONSES, state.response, respond);
   const measureSelect = select("Chart", KINDS, state.measure, measureBy);
-  measureSelect.style.maxWidth = "min(100%, 17rem)";
+  measureSelect.style.maxWidth = "min(100%, 14rem)";
   const sliders = h("div", { class: "ex-row" }, responses,
     slider("b, threshold", { min: data.least, max: 9, step: 1, value: state.b }, measured("b")),
     slider("p, norm", { min: 1, max: 8, step: 0.5, value: state.p }, measured("p")));
