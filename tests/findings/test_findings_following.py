@@ -1,0 +1,71 @@
+"""What is on record of the tuning: planted responses are counted, drawn and compared."""
+
+import json
+
+import pytest
+
+from helpers.findings import following
+
+KINDS = ["translation"] * 6 + ["short writing"] * 4
+
+
+def responses(followed: list[bool | None]) -> list[dict]:
+    return [
+        {"id": f"p-{n}", "kind": kind, "followed": one, "text": f"{'yes' if one else 'no'} {n}"}
+        for n, (kind, one) in enumerate(zip(KINDS, followed, strict=True))
+    ]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A base that follows two rules of nine, a run that follows seven of them; one prompt has no rule."""
+    given = {
+        "following-base.json": [True, False, False, False, False, True, False, False, False, None],
+        "following.json": [True, True, True, True, True, False, True, True, False, None],
+    }
+    for name, followed in given.items():
+        numbers = dict.fromkeys(following.SHOWN, 0.5) | {"rules": 9}
+        content = {"numbers": numbers, "responses": responses(followed)}
+        (tmp_path / name).write_text(json.dumps(content))
+    seed = tmp_path / "runs" / "seed-1"
+    seed.mkdir(parents=True)
+    (seed / "following.json").write_text((tmp_path / "following.json").read_text())
+    (tmp_path / "tuning.json").write_text(json.dumps({"loss": [{"step": 5, "loss": 2.0}]}))
+    return tmp_path
+
+
+def test_main_run_others_and_seeds_are_found_by_name(folder):
+    found = following.measured(folder)
+    assert list(found) == ["base", "main", "seed-1"]
+    assert following.numbers(found).loc["main", "all rules"] == 0.5
+
+
+def test_shares_by_kind_leave_prompts_without_a_rule_out(folder):
+    table = following.by_kind(following.measured(folder))
+    assert table.loc["translation", "main"] == pytest.approx(5 / 6)
+    assert table.loc["short writing", "main"] == pytest.approx(2 / 3)
+    assert table.loc["short writing", "rules"] == 3
+
+
+def test_mcnemar_counts_the_rules_that_one_of_two_follows(folder):
+    gained, lost, p = following.against_base(following.measured(folder))
+    assert (gained, lost) == (6, 1)
+    assert p == pytest.approx(2 * (1 + 7) / 2**7)  # 0 or 1 of 7, both sides
+
+
+def test_nobody_chooses_the_responses_that_are_drawn(folder):
+    texts = {f"p-{n}": f"prompt {n}" for n in range(10)}
+    found = following.measured(folder)
+    drawn = following.drawn(found, texts, n=5)
+    assert drawn.equals(following.drawn(found, texts, n=5)) and drawn["prompt"].is_unique
+    number = drawn["prompt"].str.split().str[1]
+    assert (drawn["tuned"].str.split().str[1] == number).all()
+    assert (drawn["base"].str.split().str[1] == number).all()
+
+
+def test_the_curve_shows_both_losses(folder):
+    log = [{"step": 5 * n, "loss": 2.0 - n / 100} for n in range(1, 41)]
+    figure = following.curve({"loss": [*log, {"step": 200, "eval_loss": 1.4}]})
+    trained, smooth, held = figure.axes[0].lines
+    assert len(trained.get_xdata()) == 40
+    assert list(held.get_ydata()) == [1.4]
