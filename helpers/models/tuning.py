@@ -111,26 +111,22 @@ def save_adapter(model, folder: Path, base: str) -> None:
 
 
 def _of_this_version(settings: Settings) -> dict[str, object]:
-    """Arguments that have other names in older versions: batches by length, the warm-up's share, and no
-    second forward pass to save memory, which a small model does not need (a fifth of the time)."""
-    known = {field.name for field in fields(SFTConfig)}
-    saving = (
-        "activation_checkpointing"
-        if "activation_checkpointing" in known
-        else "gradient_checkpointing"
-    )
-    if "train_sampling_strategy" in known:
-        named = {"train_sampling_strategy": "group_by_length", "warmup_steps": settings.warmup}
+    """Arguments with other names in transformers 4: batches by length, the warm-up's share, and that
+    activations are kept rather than made twice."""
+    if "train_sampling_strategy" in {field.name for field in fields(SFTConfig)}:
+        lengths = {"train_sampling_strategy": "group_by_length", "warmup_steps": settings.warmup}
     else:
-        named = {"group_by_length": True, "warmup_ratio": settings.warmup}
-    return named | {saving: False}
+        lengths = {"group_by_length": True, "warmup_ratio": settings.warmup}
+    return lengths | {"gradient_checkpointing": False}
 
 
 def _training_arguments(settings: Settings, scratch: Path) -> SFTConfig:
     accelerator = torch.cuda.is_available() or torch.backends.mps.is_available()
+    parts = 2 if settings.batch_size % 2 == 0 else 1  # half of a batch at a time: half the memory
     return SFTConfig(
         output_dir=str(scratch),
-        per_device_train_batch_size=settings.batch_size,
+        per_device_train_batch_size=settings.batch_size // parts,
+        gradient_accumulation_steps=parts,
         per_device_eval_batch_size=settings.batch_size,
         learning_rate=settings.learning_rate,
         lr_scheduler_type="cosine",

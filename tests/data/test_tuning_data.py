@@ -10,10 +10,12 @@ import pytest
 from rapidfuzz import fuzz, process
 
 from helpers.models.rows import parse_row
+from helpers.prompts.prompt import read_prompts
 from helpers.prompts.rules import follows
 
 DATA = Path(__file__).resolve().parents[2] / "data"
 FILES = ("written", "generated")
+JUDGED = ("prompts", "tuning/development", "tuning/unseen")
 ROLES = {"instruction", "context", "input"}
 BOILERPLATE = re.compile(
     r"\b(as an ai|certainly!|sure!|of course!|here is your|hope this helps)\b", re.I
@@ -44,12 +46,13 @@ def prompt(row: dict) -> str:
 
 
 def book() -> list[str]:
-    """All texts that models of the book are asked, as whole prompts."""
+    """All texts that models are judged by, as whole prompts."""
     placed = [f"{one['instruction']} {' '.join(one['sentences'])}" for one in lines("placement")]
     asked = [
         f"{one['question']} {d}" for one in lines("retrieval") for d in one["documents"].values()
     ]
-    return [prompt(row) for row in lines("prompts")] + placed + asked
+    written = [row for name in JUDGED for row in lines(name)]
+    return [prompt(row) for row in written] + placed + asked
 
 
 def grams(text: str) -> set[tuple[str, ...]]:
@@ -111,6 +114,14 @@ def test_held_out_verbs_and_kinds_are_in_no_row():
     assert len(HELD_OUT["verbs"]) == 40
     assert [found for row in ALL if (found := used.search(instruction(row)))] == []
     assert not {row["kind"] for row in ALL} & set(HELD_OUT["kinds"])
+
+
+def test_prompts_for_choosing_and_for_the_test_are_of_the_books_kinds():
+    kinds = {row["kind"] for row in lines("prompts")}
+    for name in JUDGED[1:]:
+        prompts = read_prompts(DATA / f"{name}.jsonl")
+        assert Counter(one.kind for one in prompts) == dict.fromkeys(kinds, 9)
+        assert all(one.rule and not follows(one.rule, "I can help you.") for one in prompts)
 
 
 def test_no_row_shares_a_run_of_words_with_what_is_evaluated():
