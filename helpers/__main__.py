@@ -13,7 +13,6 @@ COMMANDS = {
     "pairs": "the registry, and what fits on this machine",
     "released": "re-analyse the matrices that the paper's authors released",
     "recheck": "compute parts of a store anew and compare",
-    "colab": "renew the install cell of the chapters",
 }
 
 

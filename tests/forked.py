@@ -127,6 +127,7 @@ def _fatal_steps(die_at: int) -> None:
 
 def _child(command: dict, pair, choice) -> None:
     from helpers.commands import filling
+    from helpers.models.devices import Placement
     from helpers.store.store import Store
 
     os.environ.update(command.get("env", {}))
@@ -145,7 +146,8 @@ def _child(command: dict, pair, choice) -> None:
         threading.Timer(command["die_after"], _die).start()
     filling.load = lambda *_, **__: pair
     findings = command.get("findings", ["recognition"])
-    filling.fill(choice, findings, Path(command["start"]), progress=False)
+    here = Placement("cpu", "float32", "together", 0, 0)
+    filling.fill(choice, findings, Path(command["start"]), placement=here, progress=False)
 
 
 def _make_small(pair) -> None:

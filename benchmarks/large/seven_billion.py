@@ -25,7 +25,7 @@ from measure import PeakMemory  # noqa: E402
 from helpers.commands.estimate import LENGTHS
 from helpers.methods.importance import importance
 from helpers.methods.memory import kept_bytes, row_bytes
-from helpers.models.devices import GIB, torch_dtype
+from helpers.models.devices import GIB
 
 
 def random_model(config: LlamaConfig, dtype: torch.dtype, device: str) -> LlamaForCausalLM:
@@ -55,7 +55,7 @@ def main() -> None:
     config = LlamaConfig(num_hidden_layers=given.layers)  # the defaults are LLaMA-7B's
     torch.manual_seed(0)
     with PeakMemory() as whole:
-        model = random_model(config, torch_dtype(given.dtype), given.device)
+        model = random_model(config, getattr(torch, given.dtype), given.device)
         loaded = whole.gigabytes
         n, m = LENGTHS
         ids = torch.randint(3, config.vocab_size, (n + 1 + m,))

@@ -20,9 +20,9 @@ def results(pair: str, *findings: str) -> Store:
     when the cell is run again. A pair of your own is found by the name that you computed it under.
     """
     store = open_store(pair)
-    if pair not in registry.read() and store.manifest():
-        return store
     if pair not in registry.read():
+        if store.manifest():
+            return store
         held = sorted(path.parent.name for path in store.folder.parent.glob("*/manifest.json"))
         raise registry.RegistryError(
             f"PAIR = {pair!r}: there are no results of that name in {store.folder.parent} (there: "
@@ -35,9 +35,7 @@ def results(pair: str, *findings: str) -> Store:
     for finding in findings:
         try:
             compute.main(["--pair", pair, "--finding", finding])
-        except (
-            SystemExit
-        ) as stopped:  # its message is written for readers; a notebook goes on living
+        except SystemExit as stopped:  # its message is for readers; a notebook goes on living
             why = stopped.code if isinstance(stopped.code, str) else "the run was stopped"
             raise NotComputed(f"{why} (pair {pair!r}, finding {finding!r})") from None
     return store

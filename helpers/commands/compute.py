@@ -20,7 +20,7 @@ from pathlib import Path
 import torch
 
 from helpers.commands import estimate
-from helpers.commands.filling import QUICK, fill, load_as
+from helpers.commands.filling import QUICK, at_least, fill, load_as
 from helpers.findings.registry import BY_NAME
 from helpers.methods.errors import Mendable
 from helpers.methods.memory import free_memory
@@ -38,11 +38,10 @@ PASSED_ON = ("allow_pickle", "trust_remote_code", "limit", "course", "quick", "r
 
 
 def _place(choice: Choice, given: argparse.Namespace) -> Placement:
-    parameters = choice.parameters
-    if parameters is None:
-        base = sources.find(choice.base, allow_pickle=given.allow_pickle)
-        parameters = base.parameters()
-    return place(parameters, device=given.device, dtype=given.dtype)
+    found = choice.parameters
+    if found is None:
+        found = sources.find(choice.base, allow_pickle=given.allow_pickle).parameters()
+    return place(found, device=given.device, dtype=given.dtype)
 
 
 def dry_run(
@@ -77,12 +76,6 @@ def _precision(pair, choice: Choice, placement: Placement, given: argparse.Names
     )
 
 
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 3:
-        raise argparse.ArgumentTypeError(f"{text!r}: give a whole number, 3 or more")
-    return int(text)
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m helpers compute", description=__doc__)
     parser.add_argument("--pair", help=f"a pair of the registry (default: {DEFAULT_PAIR})")
@@ -90,26 +83,19 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--tuned", help="own pair: the same, or a LoRA adapter")
     parser.add_argument("--name", help="own pair: its name (default: the tuned model's)")
     parser.add_argument("--finding", choices=[*BY_NAME, "all"], default="all")
-    parser.add_argument(
-        "--prompts", help="JSONL, CSV, a Hub data set, or 'released' (the authors')"
-    )
+    parser.add_argument("--prompts", help="JSONL, CSV, a Hub data set, or 'released' (authors')")
     parser.add_argument("--course", help="checkpoints: a folder, or OWNER/NAME@REVISION,REVISION")
-    parser.add_argument("--limit", type=_positive, help="a first look: so many prompts and items")
+    parser.add_argument("--limit", type=at_least(3), help="only so many prompts and items")
     parser.add_argument(
-        "--quick",
-        action="store_true",
+        "--quick", action="store_true",
         help="a first look in minutes: 12 prompts explained, no random updates; a run without it goes on",
-    )
+    )  # fmt: skip
     parser.add_argument("--folder", type=Path, help="another folder for the store")
-    parser.add_argument(
-        "--replace", action="store_true", help="delete what the store holds and start anew"
-    )
+    parser.add_argument("--replace", action="store_true", help="delete what the store holds first")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 or mps")
     parser.add_argument("--dtype", default="auto", choices=["auto", *DTYPES])
     parser.add_argument("--dry-run", action="store_true", help="only say how long and how much")
-    parser.add_argument(
-        "--allow-pickle", action="store_true", help="open weights that can run code"
-    )
+    parser.add_argument("--allow-pickle", action="store_true", help="open weights as pickles")
     parser.add_argument("--trust-remote-code", action="store_true", help="run the model's own code")
     return parser
 
@@ -129,10 +115,8 @@ def _choice(parser: argparse.ArgumentParser, given: argparse.Namespace) -> Choic
 
 def _next(store: Store) -> str:
     """The command that shows what was computed."""
-    options = store.command().partition("--folder")[1:]
-    return (
-        f"To see it: python -m helpers report --pair {store.folder.name} {''.join(options)}".strip()
-    )
+    options = "".join(store.command().partition("--folder")[1:])
+    return f"To see it: python -m helpers report --pair {store.folder.name} {options}".strip()
 
 
 def _stoppable(run: Callable[[], None], command: str) -> None:
@@ -181,16 +165,9 @@ def _run(parser: argparse.ArgumentParser, given: argparse.Namespace) -> None:
     placement, first = _place(choice, given), rank()[0] == 0
     threads = f" {choose_threads()}." if placement.device == "cpu" else ""
     print(f"{choice.name}: {placement}{threads}", file=sys.stderr)
-    store = fill(
-        choice,
-        findings,
-        given.folder,
-        placement=placement,
-        prompts=prompts,
-        source=given.prompts,
-        progress=first,
-        **{name: getattr(given, name) for name in PASSED_ON},
-    )
+    options = {name: getattr(given, name) for name in PASSED_ON}
+    options |= {"prompts": prompts, "source": given.prompts, "progress": first}
+    store = fill(choice, findings, given.folder, placement=placement, **options)
     if first:
         held = f"Done: {len(store.manifest())} parts in {store.folder}."
         print(f"{held} {_next(store)}", file=sys.stderr)
@@ -201,10 +178,5 @@ def main(arguments: list[str] | None = None) -> None:
     parser = _parser()
     given = parser.parse_args(arguments)
     asked = sys.argv[1:] if arguments is None else arguments
-    _stoppable(
-        partial(_run, parser, given), f"python -m helpers compute {shlex.join(asked)}".strip()
-    )
-
-
-if __name__ == "__main__":
-    main()
+    command = f"python -m helpers compute {shlex.join(asked)}".strip()
+    _stoppable(partial(_run, parser, given), command)

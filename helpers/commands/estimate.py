@@ -1,17 +1,12 @@
 """How long a run will take and how much memory, from a short prompt, a head and a layer that are timed.
 
-Memory of importance for N prompt and M response tokens, T = N + M, in a model of L layers with
-hidden size H, intermediate size F and A heads (the appendix "Your own model" explains it):
-
-    weights       models in memory x parameters x bytes
-    kept          L (T (14 H + 6 F) + 6 A T^2) bytes in 16 bits, L (T (20 H + 12 F) + 4 A T^2) in 32
-    a row         4 T (6 F + 12 H + 4 A T) bytes at most, for as many rows as fit (`batch_rows`)
+The arithmetic of memory is that of `helpers.methods.memory`; the appendix "Your own model" explains it.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
 
@@ -139,12 +134,6 @@ class Pace:
         return _seconds(lambda: components(rows, n))
 
 
-def _typical(pair: Pair, prompts: Sequence[Prompt]) -> Prompt:
-    """The prompt of median length: half of them are as long or longer."""
-    lengths = [len(encode(one, pair.tokenizer, pair.template).ids) for one in prompts]
-    return prompts[sorted(range(len(lengths)), key=lengths.__getitem__)[len(lengths) // 2]]
-
-
 def _asked(finding: Finding, limit: int | None, own: list[Prompt] | None) -> tuple[list, list]:
     """What a finding runs on, and the prompts that stand for it."""
     if finding.name == "positions":
@@ -171,10 +160,10 @@ def _cost(
     asked, prompts = _asked(finding, limit, own)
     if finding.per == "item":
         check_lengths(pair, prompts, finding.tokens)
-    pace = paces.setdefault(
-        (finding.per == "item" and finding.name, finding.tokens),
-        Pace(pair, _typical(pair, prompts), finding.tokens),
-    )
+    length = lambda one: len(encode(one, pair.tokenizer, pair.template).ids)  # noqa: E731
+    typical = sorted(prompts, key=length)[len(prompts) // 2]  # of median length
+    kind = finding.per == "item" and finding.name, finding.tokens
+    pace = paces.setdefault(kind, Pace(pair, typical, finding.tokens))
     n = _counts(pair, asked)[finding.per]
     seconds = {unit: getattr(pace, unit) for unit in finding.work}
     total = n * sum(finding.work[unit] * each for unit, each in seconds.items())

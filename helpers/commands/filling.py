@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -30,12 +32,23 @@ from helpers.store.store import Store, open_store
 QUICK = {"recognition": {"sample": 12}, "attention": {"nulls": False}, "ffn": {"nulls": False}}
 
 
+def at_least(least: int) -> Callable[[str], int]:
+    """For a parser's options: reads a whole number that is no smaller."""
+
+    def read(text: str) -> int:
+        if not text.isdecimal() or int(text) < least:
+            raise argparse.ArgumentTypeError(f"{text!r}: give a whole number, {least} or more")
+        return int(text)
+
+    return read
+
+
 def fill(
-    pair_name: str | Choice,
+    choice: Choice,
     findings: list[str],
     folder: Path | None = None,
     *,
-    placement: Placement | None = None,
+    placement: Placement,
     allow_pickle: bool = False,
     trust_remote_code: bool = False,
     prompts: list[Prompt] | None = None,
@@ -52,7 +65,6 @@ def fill(
     look, from which a whole run goes on. `replace` deletes what the store holds.
     """
     keep_freed_memory()
-    choice = registry.find(pair_name) if isinstance(pair_name, str) else pair_name
     on = conditions(source, limit, prompts, QUICK["recognition"]["sample"] if quick else None)
     store = _open(choice, folder, placement, allow_pickle, on, replace)
     pair = load_as(choice, placement, allow_pickle, trust_remote_code)
@@ -95,14 +107,16 @@ def _end(pair: Pair, store: Store, refused: list[str], asked: int) -> None:
 def _open(
     choice: Choice,
     folder: Path | None,
-    placement: Placement | None,
+    placement: Placement,
     allow_pickle: bool,
     on: dict[str, str | int],
     replace: bool,
 ) -> Store:
     """The store to fill: emptied where that was asked for, and refused where it holds other things."""
     own = {} if choice.name in registry.read() else {r: str(getattr(choice, r)) for r in ROLES}
-    expected = _expected(choice, placement, allow_pickle)
+    made_from = fingerprint(choice, allow_pickle=allow_pickle)
+    # The precision is named unless it is float32.
+    expected = made_from if placement.dtype == "float32" else made_from | {"dtype": placement.dtype}
     store = open_store(
         choice.name, folder, expected=expected, models=own, conditions=on, writing=True
     )
@@ -133,23 +147,17 @@ def inputs(finding: str, prompts: list[Prompt] | None, limit: int | None) -> dic
     return {"prompts": few(read_prompts(), limit)} if limit and whole else {}
 
 
-def _expected(choice: Choice, placement: Placement | None, allow_pickle: bool) -> dict[str, str]:
-    """What every part must be made from; the precision is named unless it is float32."""
-    exact = placement is None or placement.dtype == "float32"
-    made_from = fingerprint(choice, allow_pickle=allow_pickle)
-    return made_from if exact else made_from | {"dtype": placement.dtype}
+def load_as(choice: Choice, placement: Placement, allow_pickle: bool, trusted: bool) -> Pair:
+    return load(
+        choice, dtype=getattr(torch, placement.dtype), device=placement.device,
+        layout=placement.layout, allow_pickle=allow_pickle, trust_remote_code=trusted,
+    )  # fmt: skip
 
 
-def load_as(choice: Choice, placement: Placement | None, allow_pickle: bool, trusted: bool):
-    where = {} if placement is None else {
-        "dtype": getattr(torch, placement.dtype), "device": placement.device,
-        "layout": placement.layout,
-    }  # fmt: skip
-    return load(choice, allow_pickle=allow_pickle, trust_remote_code=trusted, **where)
-
-
-def _on_cpu(pair, choice: Choice, placement: Placement | None, allow_pickle: bool, trusted: bool):
-    if placement is None or placement.device == "cpu":
+def _on_cpu(
+    pair: Pair, choice: Choice, placement: Placement, allow_pickle: bool, trusted: bool
+) -> Pair:
+    if placement.device == "cpu":
         return pair
     if placement.layout == "together":
         pair.model("base").to("cpu"), pair.model("tuned").to("cpu")

@@ -21,7 +21,6 @@ class WholeRun:
 
     def __init__(self, shares: dict[str, tuple[float, int]], store: Store, *, shown: bool) -> None:
         self.shares, self.finding, self.start = shares, "", time.monotonic()
-        self.expected = 1
         self.before = self.best = 0.0
         self.known = self.there = 0
         total = sum(work for work, _ in shares.values()) or 1.0
@@ -30,21 +29,15 @@ class WholeRun:
                         file=sys.stderr)  # fmt: skip
         self._watch(store)
 
-    def begin(self, finding: str) -> None:
-        """All of the findings before this one count as done."""
-        self.end()
-        self.finding, self.known, self.there = finding, 0, 0
-        self.expected = self.shares[finding][1]
-
-    def end(self) -> None:
+    def begin(self, finding: str = "") -> None:
+        """All of the findings before this one count as done; all of them where none is named."""
         self.before += self.shares.get(self.finding, (0.0, 1))[0]
-        self.finding = ""
+        self.finding, self.known, self.there = finding, 0, 0
         self._show()
 
     def _show(self) -> None:
-        work, _ = self.shares.get(self.finding, (0.0, 1))
-        share = work * self.there / max(self.known, self.expected)
-        self.best = max(self.best, self.before + share)
+        work, expected = self.shares.get(self.finding, (0.0, 1))
+        self.best = max(self.best, self.before + work * self.there / max(self.known, expected))
         taken, rest = time.monotonic() - self.start, self.bar.total - self.best
         left = f"about {duration(taken * rest / self.best)} left" if self.best else "starting"
         self.bar.n = min(self.best, self.bar.total)
@@ -71,5 +64,5 @@ class WholeRun:
         store.write: Callable[..., None] = watched_write
 
     def close(self) -> None:
-        self.end()
+        self.begin()
         self.bar.close()

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from helpers.commands.filling import QUICK, inputs
+from helpers.commands.filling import QUICK, at_least, inputs
 from helpers.findings.registry import BY_NAME
 from helpers.methods.errors import Mendable
 from helpers.models.pair import fingerprint
@@ -50,16 +50,10 @@ class Rechecked(Store):
                 self.compared.append(found)
 
 
-def columns_of(value: Value) -> dict[str, np.ndarray]:
-    """Columns of a table, or arrays, each as one flat array; lists in cells are joined."""
-    if isinstance(value, dict):
-        return {name: np.asarray(array).ravel() for name, array in value.items()}
-    found = {}
-    for name, column in value.items():
-        cells = column.to_numpy()
-        nested = len(cells) and isinstance(cells[0], (list, tuple, np.ndarray))
-        found[name] = np.concatenate([np.ravel(cell) for cell in cells]) if nested else cells
-    return found
+def columns_of(value: Value) -> dict[str, pd.Series]:
+    """Columns of a table, or arrays, each as one flat series; lists in cells are joined."""
+    flat = {k: one if isinstance(one, pd.Series) else np.ravel(one) for k, one in value.items()}
+    return {k: pd.Series(one).explode(ignore_index=True).infer_objects() for k, one in flat.items()}
 
 
 def compare(name: str, stored: Value, now: Value) -> Difference:
@@ -68,21 +62,18 @@ def compare(name: str, stored: Value, now: Value) -> Difference:
     values = sum(map(len, old.values()))
     largest, differing = 0.0, 0
     for key in old.keys() | new.keys():
-        before, after = old.get(key), new.get(key)
-        if before is None or after is None or before.shape != after.shape:
-            differing += max(len(one) for one in (before, after) if one is not None)
-            continue
-        numeric = pd.api.types.is_numeric_dtype(before) and not pd.api.types.is_bool_dtype(before)
-        if not numeric:
-            differing += sum(str(x) != str(y) for x, y in zip(before, after, strict=True))
-            continue
-        before, after = before.astype(float), after.astype(float)
-        differing += int((np.isnan(before) != np.isnan(after)).sum())
-        apart = np.abs(np.nan_to_num(before) - np.nan_to_num(after))
-        scale = np.abs(np.nan_to_num(before)).max(initial=0) or 1.0
-        largest = max(largest, float(apart.max(initial=0) / scale))
-        differing += int((apart > 1e-3 * scale).sum())
-    return Difference(name, values, largest, differing)
+        before, after = old.get(key, pd.Series()), new.get(key, pd.Series())
+        if len(before) != len(after):
+            differing += max(len(before), len(after))
+        elif not pd.api.types.is_numeric_dtype(before):
+            differing += int((before.astype(str) != after.astype(str)).sum())
+        else:
+            before, after = before.astype(float), after.astype(float)
+            scale = before.abs().max() or 1.0
+            largest = np.nanmax([largest, (before - after).abs().max() / scale])
+            near = np.isclose(before, after, rtol=0, atol=1e-3 * scale, equal_nan=True)
+            differing += int((~near).sum())
+    return Difference(name, values, float(largest), differing)
 
 
 def recheck(name: str, folder: Path | None = None, *, parts: int = 20, seed: int = 0) -> list:
@@ -104,17 +95,11 @@ def recheck(name: str, folder: Path | None = None, *, parts: int = 20, seed: int
     return store.compared
 
 
-def positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r}: give a whole number, 1 or more")
-    return int(text)
-
-
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m helpers recheck", description=__doc__)
     parser.add_argument("--pair", default=DEFAULT_PAIR)
     parser.add_argument("--folder", type=Path)
-    parser.add_argument("--parts", type=positive, default=20)
+    parser.add_argument("--parts", type=at_least(1), default=20)
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args(arguments)
     try:
@@ -127,7 +112,3 @@ def main(arguments: list[str] | None = None) -> None:
     print(table.to_string(float_format="{:.1e}".format))
     total = table[["values", "differing"]].sum()
     print(f"{len(table)} parts, {total['values']:,} values: {total['differing']:,} differ.")
-
-
-if __name__ == "__main__":
-    main()

@@ -16,7 +16,8 @@ from helpers.findings.release.fill_concepts import compute_concepts
 from helpers.findings.release.fill_heads import MODELS, compute_heads
 from helpers.findings.release.read import PAIR
 from helpers.methods.errors import Mendable
-from helpers.store.released_files import HEADS, PINNED, fetch_tables
+from helpers.store.release import fetch_files
+from helpers.store.released_files import HEADS, PINNED, check_blob
 from helpers.store.released_rows import MODELS as KNOWN
 from helpers.store.released_rows import Refusals
 from helpers.store.store import open_store
@@ -41,7 +42,7 @@ def tables(given: argparse.Namespace) -> None:
     store = open_store(PAIR if models == MODELS else "-".join(models), given.folder, writing=True)
     asked = {"heads": given.heads, "components": given.components}
     wanted = [name for name in PINNED if asked["heads" if name.startswith(HEADS) else "components"]]
-    folder, lexicon = given.path or fetch_tables(wanted), read_lexicon()
+    folder, lexicon = given.path or fetch_files(wanted, check_blob), read_lexicon()
     if given.heads:
         tell(compute_heads(folder, store, lexicon, models=models), "heads")
     if given.components:

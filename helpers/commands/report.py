@@ -77,32 +77,26 @@ def shown(block: Block, thing: Shown) -> dict:
 
 def filled(section: Finding, store: Store) -> dict:
     """A section as the template takes it; `why` says what the store lacks for all of it."""
-    told = {
-        "finding": section.name,
-        "title": section.title,
-        "question": section.question,
-        "terms": section.terms,
-    }
-    told |= {"command": store.command(section.name, paths=False), "blocks": [], "why": ""}
+    told = {"finding": section.name, "title": section.title, "question": section.question}
+    told |= {"terms": section.terms, "command": store.command(section.name, paths=False)}
     if not store.has(section.needs):
-        return told | {"why": "The store does not hold this finding."}
+        return told | {"blocks": [], "why": "The store does not hold this finding."}
     try:
-        blocks = section.blocks(store)
+        return told | {"blocks": list(_made(section.blocks(store), store)), "why": ""}
     except (MissingResult, ValueError) as error:
-        return told | {"why": _without_paths(error, store)}
-    return told | {"blocks": list(_made(blocks, store))}
+        return told | {"blocks": [], "why": _without_paths(error, store)}
 
 
 def opening(store: Store) -> dict:
     """What stands first: how large the update is, whatever finding the store holds."""
-    command = f"{store.command(paths=False)} --quick"
-    told = {"finding": "update", "title": "What tuning changed in the weights", "command": command}
-    told |= {"question": "Where is the update, and how large?", "why": "", "blocks": []}
+    told = {"finding": "update", "title": "What tuning changed in the weights"}
+    told |= {"question": "Where is the update, and how large?"}
     told["terms"] = "The norm of what tuning added to a matrix, over the norm of the base's matrix."
+    told["command"] = f"{store.command(paths=False)} --quick"
     try:
-        return told | {"blocks": list(_made(update.blocks(store), store))}
+        return told | {"blocks": list(_made(update.blocks(store), store)), "why": ""}
     except MissingResult:
-        return told | {"why": "The store does not hold it."}
+        return told | {"blocks": [], "why": "The store does not hold it."}
 
 
 def _without_paths(error: Exception, store: Store) -> str:
@@ -254,7 +248,3 @@ def main(arguments: list[str] | None = None) -> None:
     except Mendable as error:
         raise SystemExit(str(error)) from None
     print(f"{output}: {size / 1e6:.1f} MB. It needs no network: open it, or mail it.")
-
-
-if __name__ == "__main__":
-    main()

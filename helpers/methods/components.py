@@ -1,14 +1,11 @@
 """What the feed-forward layers store: components of their value vectors and the words they favour.
 
-Source: method.md, section 4; Wu et al. (NAACL 2024), section 3.4. A feed-forward layer writes a
-weighted sum of its value vectors (rows of the transposed down projection) to the residual stream.
-Their principal components are the directions in which a layer writes most variedly, and a
-component is read by the words whose normalised output embeddings lie along it.
-
-Folding. The paper folds nothing, and neither do the defaults here. `layer_value_vectors` can fold
-the norm between down projection and residual stream (Gemma, OLMo 2), which rescales what is
-written before it arrives; `word_outputs` can fold the final norm, which rescales what arrives
-before words are scored. Both divide by a root mean square too, which changes no direction.
+method.md, section 4; Wu et al. (NAACL 2024), section 3.4. A feed-forward layer writes a weighted sum
+of its value vectors (rows of the transposed down projection) to the residual stream; their principal
+components are the directions in which it writes most variedly, read by the words whose normalised
+output embeddings lie along them. The paper folds no norm in, and neither do the defaults:
+`layer_value_vectors` can fold the one behind the down projection (Gemma, OLMo 2), `word_outputs` the
+final one.
 """
 
 from __future__ import annotations
@@ -28,9 +25,7 @@ from helpers.methods.weights import Weights
 
 MAX_COMPONENTS = 300  # the paper's number
 
-
 Pole = Literal["both", "absolute"]
-POSITIVE, NEGATIVE = 0, 1
 
 
 class DegenerateWeights(Mendable, ValueError):
@@ -70,24 +65,13 @@ def _checked(value_vectors: Float[Tensor, "intermediate hidden"], n: int) -> Ten
             "transposed down projection of one layer."
         )
     rows, hidden = matrix.shape
-    if n < 1 or n > min(rows - 1, hidden):
+    if not 1 <= n <= min(rows - 1, hidden):
         raise DegenerateWeights(
             f"n={n} components were asked of {rows} value vectors in {hidden} dimensions, which "
             f"have between 1 and {max(min(rows - 1, hidden), 0)} (centring uses up one row): "
             "choose n in that range."
         )
     return matrix if matrix.dtype == torch.float64 else matrix.float()
-
-
-def _finite_mean(matrix: Tensor) -> Float[Tensor, " hidden"]:
-    mean = matrix.mean(dim=0, dtype=torch.float64)
-    if not torch.isfinite(mean).all():  # one bad entry spoils its column's mean
-        bad = int((~torch.isfinite(matrix)).any(dim=1).sum())
-        raise DegenerateWeights(
-            f"value_vectors holds NaN or infinite entries in {bad} of {len(matrix)} rows: the "
-            "checkpoint is damaged or overflowed when it was converted; load it again in float32."
-        )
-    return mean.to(matrix.dtype)
 
 
 def components(
@@ -101,7 +85,14 @@ def components(
     variance do not exist.
     """
     matrix = _checked(value_vectors, n)
-    mean, (rows, hidden) = _finite_mean(matrix), matrix.shape
+    mean, (rows, hidden) = matrix.mean(dim=0, dtype=torch.float64), matrix.shape
+    if not torch.isfinite(mean).all():  # one bad entry spoils its column's mean
+        bad = int((~torch.isfinite(matrix)).any(dim=1).sum())
+        raise DegenerateWeights(
+            f"value_vectors holds NaN or infinite entries in {bad} of {rows} rows: the "
+            "checkpoint is damaged or overflowed when it was converted; load it again in float32."
+        )
+    mean = mean.to(matrix.dtype)
     # Centred here: the solver would take the mean away from the covariance, which costs digits.
     centred = (matrix - mean).numpy(force=True)
     eps = np.finfo(centred.dtype).eps

@@ -21,9 +21,7 @@ from helpers.methods.density import BadInput
 from helpers.methods.passes import Ids, embed, frozen, hidden_states, log_probabilities, start
 
 WAYS = ("zero", "mean", "hidden")
-TOGETHER = (
-    6  # variants that go on from one kept prefix: neighbours, which differ late or early alike
-)
+TOGETHER = 6  # variants that go on from one kept prefix: neighbours differ late or early alike
 
 
 def _factors(factors: Tensor, wanted: int, skipped: int) -> Float[Tensor, "variants prompt"]:
@@ -55,13 +53,6 @@ class _Prefix:
         return mine
 
 
-def _starts(factors: Float[Tensor, "variants prompt"]) -> Tensor:
-    """First position at which each variant differs from the prompt (its length where none does)."""
-    changed = factors != 1
-    last = torch.full((len(factors),), factors.shape[1])
-    return torch.where(changed.any(1), changed.int().argmax(1), last)
-
-
 def _reuses(model: PreTrainedModel) -> bool:
     """Whether a cache of keys and values tells all that the model knows of a prefix."""
     config = model.config.get_text_config()
@@ -79,13 +70,15 @@ def _scaled(
         batch = memory.rows_at_once(model, embeddings.shape[1], len(factors), embeddings.device)
     found, reuse = torch.empty(len(factors), len(response)), reuse and _reuses(model)
     batch = min(int(batch), TOGETHER) if reuse else int(batch)
-    starts, prefix = _starts(factors), _Prefix(model, embeddings)
+    # The first position at which each variant differs from the prompt (its length where none does).
+    changed, prefix = factors != 1, _Prefix(model, embeddings)
+    starts = torch.where(changed.any(1), changed.int().argmax(1), factors.shape[1])
     least = embeddings.shape[1] - len(response)  # the last prompt position is always read anew
     for block in starts.argsort(stable=True).split(batch):
         kept = min(int(starts[block].min()), least) if reuse else 0
         rows = embeddings[:, kept:].repeat(len(block), 1, 1)
-        changed = factors[block, kept:].to(rows)
-        rows[:, : changed.shape[1]] *= changed[..., None]
+        own = factors[block, kept:].to(rows)
+        rows[:, : own.shape[1]] *= own[..., None]
         past = {"past_key_values": prefix.extended(kept, len(block)), "use_cache": True}
         options = past if kept else {}
         found[block] = log_probabilities(model, rows, response, **options).cpu()
@@ -137,9 +130,7 @@ def _mean_embedding(model: PreTrainedModel) -> Float[Tensor, " hidden"]:
     return _MEANS[model]
 
 
-@torch.no_grad()
-def _segments(masks, tokens: int) -> Bool[Tensor, "segments prompt"]:
-    """Masks of segments, checked: one truth value a prompt token, BOS left out."""
+def _checked(masks, tokens: int) -> Bool[Tensor, "segments prompt"]:
     masks = torch.as_tensor(masks, dtype=torch.bool)
     if masks.ndim != 2 or masks.shape[1] != tokens:
         raise BadInput(
@@ -164,11 +155,10 @@ def blankings(
     ("hidden"). Positive: the segment made the response token more likely. One pass a way and segment,
     in one batch, and one for the whole prompt.
     """
-    for way in ways:
-        if way not in WAYS:
-            raise BadInput(f"way={way!r} is unknown: use one of {', '.join(WAYS)}.")
+    if unknown := set(ways) - set(WAYS):
+        raise BadInput(f"way={min(unknown)!r} is unknown: use one of {', '.join(WAYS)}.")
     prompt, response, skipped = start(model, prompt_ids, response_ids)
-    masks = _segments(masks, len(prompt) - skipped)
+    masks = _checked(masks, len(prompt) - skipped)
     blank = torch.zeros(len(ways), len(masks), len(prompt) + len(response) - 1, dtype=torch.bool)
     blank[..., skipped : len(prompt)] = masks
     with frozen(model, batchable=False):

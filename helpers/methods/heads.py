@@ -1,16 +1,14 @@
 """What the words of a vocabulary excite in an attention head, as queries and as keys.
 
-Source: method.md, section 3. A head is read along its own dimensions, as in the paper, or along the
-singular pairs of its bilinear form q^T W_q W_k^T k. The second does not depend on the dimensions: a
-rotation of queries and keys alike leaves the head and its singular pairs as they are. Where a model
+method.md, section 3. A head is read along its own dimensions, as in the paper, or along the singular
+pairs of its bilinear form q^T W_q W_k^T k, which do not depend on the dimensions. Where a model
 rotates queries and keys by position, both are exact at distance 0 only.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -22,16 +20,14 @@ from helpers.methods.weights import Weights, weights
 Form = Literal["dimensions", "bilinear"]
 
 
-@dataclass(frozen=True)
-class HeadActivations:
+class HeadActivations(NamedTuple):
     """What every word of a vocabulary excites in one head, as a query and as a key."""
 
     query: Float[Tensor, "word dimension"]
     key: Float[Tensor, "word dimension"]
 
 
-@dataclass(frozen=True)
-class Bilinear:
+class Bilinear(NamedTuple):
     """Factors of a head's form: query @ key.T equals W_q @ W_k.T, largest singular value first.
 
     Column r of each is the singular vector times the root of singular value r.
@@ -43,10 +39,8 @@ class Bilinear:
 
 
 def _checked_head(of_model: Weights, layer: int, head: int, word_embeddings: Tensor) -> None:
-    for name, value, count in (
-        ("layer", layer, of_model.n_layers),
-        ("head", head, of_model.n_heads),
-    ):
+    counts = {"layer": (layer, of_model.n_layers), "head": (head, of_model.n_heads)}
+    for name, (value, count) in counts.items():
         if not 0 <= value < count:
             raise ValueError(f"{name}={value}: this model has {name}s 0 to {count - 1}.")
     if word_embeddings.ndim != 2 or word_embeddings.shape[1] != of_model.hidden_size:
@@ -54,8 +48,6 @@ def _checked_head(of_model: Weights, layer: int, head: int, word_embeddings: Ten
             f"word_embeddings has shape {tuple(word_embeddings.shape)}: expected (words, "
             f"{of_model.hidden_size}), from helpers.words.vocabulary.word_embeddings of the same model."
         )
-    if not len(word_embeddings):
-        raise ValueError("word_embeddings holds no word: give a vocabulary of one word or more.")
 
 
 def bilinear(
@@ -93,8 +85,7 @@ def head_activations(
     _checked_head(of_model, layer, head, word_embeddings)
     query, key = of_model.query(layer, head).float(), of_model.key(layer, head).float()
     if form == "bilinear":
-        both = bilinear(query, key)
-        query, key = both.query, both.key
+        query, key, _ = bilinear(query, key)
     elif form != "dimensions":
         raise ValueError(f"form={form!r} is unknown: use 'dimensions' or 'bilinear'.")
     return HeadActivations(_excited(query, word_embeddings), _excited(key, word_embeddings))

@@ -5,22 +5,18 @@ token m is the first-order drop of p(y_m) when the embedding of token n is zeroe
 
     I[n, m] = dp(y_m | Z_m) / dE[x_n] . E[x_n].
 
-Four estimates of it: `gradient` (the one above), `erasure` (zero the row; exact, N passes),
-`integrated_gradients` (Sundararajan et al., 2017; zero baseline) and `fixed_norms` (the gradient with
-the scale of every norm held fixed, as layer-wise relevance propagation does: Ali et al., 2022; Achtibat
-et al., 2024). The gradient is cheap because the head's part has a closed form,
-dp_m/dh_m = p_m (W[y_m] - sum_v p(v) W[v]), so that all M start vectors come from one matrix product and
-the backbone alone is differentiated, towards the embeddings, many response tokens in one batched
-vector-Jacobian product. In 16 bits only the backbone is: logits, softmax and start vectors are in
-float32, and the size of each gradient, which is tiny where a token is nearly sure or most unlikely, is
-multiplied in at the end.
+Other estimates: `erasure` (zero the row; exact, N passes), `integrated_gradients` (Sundararajan et
+al., 2017; zero baseline) and `fixed_norms` (the scale of every norm held fixed, as layer-wise
+relevance propagation does: Ali et al., 2022; Achtibat et al., 2024). The head's part of the gradient
+has a closed form, dp_m/dh_m = p_m (W[y_m] - sum_v p(v) W[v]), so that one matrix product gives all M
+start vectors and the backbone alone is differentiated. Logits, softmax and start vectors are in
+float32 even in 16 bits, and the size of each gradient, which may be tiny, is multiplied in at the end.
 """
 
 from __future__ import annotations
 
 import contextlib
-import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import torch
 from jaxtyping import Float
@@ -28,18 +24,9 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from helpers.methods import memory as footprint
+from helpers.methods import passes
 from helpers.methods.density import BadInput
 from helpers.methods.erasure import erasure
-from helpers.methods.passes import (
-    Ids,
-    embed,
-    frozen,
-    hidden_states,
-    in_parts,
-    log_probabilities,
-    logits,
-    start,
-)
 from helpers.methods.weights import has_linear_softmax_head
 
 METHODS = ("gradient", "erasure", "integrated_gradients", "fixed_norms")
@@ -54,20 +41,15 @@ def _probability_gradient(
     size is p_m (1 - p_m), with 1 - p_m summed over the others, so that no digits cancel.
     """
     rows = range(len(response))
-    others = logits(head, hidden).softmax(-1)
+    others = passes.logits(head, hidden).softmax(-1)
     chosen = others[rows, response].clone()
     others[rows, response] = 0
     rest = others.sum(-1)
     others /= rest.clamp_min(torch.finfo(torch.float32).tiny)[:, None]
-    parts = in_parts(head)
+    parts = passes.in_parts(head)
     weights = others.split([len(part) for part in parts], dim=-1)
     mean = sum(weight @ part.float() for weight, part in zip(weights, parts, strict=True))
     return (head[response].float() - mean).to(hidden.dtype), chosen * rest
-
-
-def _is_out_of_memory(error: RuntimeError) -> bool:
-    text = str(error).lower()
-    return isinstance(error, torch.OutOfMemoryError) or "not enough memory" in text
 
 
 def _row_products(
@@ -85,7 +67,8 @@ def _row_products(
                 outputs, inputs, seeds, retain_graph=True, is_grads_batched=True
             )
         except RuntimeError as error:
-            if batch == 1 or not _is_out_of_memory(error):
+            full = isinstance(error, torch.OutOfMemoryError) or "not enough memory" in str(error)
+            if batch == 1 or not full:
                 raise
             batch = max(1, batch // 2)
             continue
@@ -130,7 +113,7 @@ def _rows_of_gradient(
     where = contextlib.nullcontext() if room else footprint.kept_in_main_memory(model)
     with torch.enable_grad(), where:
         if has_linear_softmax_head(model):
-            hidden = hidden_states(model, inputs)
+            hidden = passes.hidden_states(model, inputs)
             outputs = hidden[0, -rows:]
             head = model.get_output_embeddings().weight
             with torch.no_grad():
@@ -139,7 +122,7 @@ def _rows_of_gradient(
                 )
             starts = starts.to(outputs.device)
         else:
-            outputs = log_probabilities(model, inputs, response)[0][:, None]
+            outputs = passes.log_probabilities(model, inputs, response)[0][:, None]
             starts, sizes = torch.ones_like(outputs), outputs.detach()[:, 0].exp()
     sizes = sizes.float().cpu()[:, None, None]
     if batch == "auto":
@@ -148,11 +131,6 @@ def _rows_of_gradient(
     for block, product in _row_products(outputs, starts, inputs, int(batch)):
         gradient[block] = product[:, :n_prompt].float().cpu() * sizes[block]
     return gradient
-
-
-def _by_gradient(model, embeddings, response, n_prompt, batch, first) -> Float[Tensor, "prompt M"]:
-    gradient = _gradient(model, embeddings, response, n_prompt, batch)
-    return torch.einsum("mnh,nh->nm", gradient, embeddings[0, :n_prompt].float().cpu())
 
 
 def _path(steps: int) -> tuple[Tensor, Tensor]:
@@ -169,12 +147,12 @@ def _path(steps: int) -> tuple[Tensor, Tensor]:
     return factors, weights
 
 
-def _by_integration(
-    model, embeddings, response, n_prompt, batch, first, steps: int = 128
+def _along(
+    model, embeddings, response, n_prompt, batch, first, path: tuple[Tensor, Tensor]
 ) -> Float[Tensor, "prompt M"]:
-    """Integrated gradients from a zero prompt; BOS and the response's embeddings stay."""
+    """Gradient times embedding, summed over factors on the prompt; BOS and the response stay."""
     total = torch.zeros(n_prompt, len(response))
-    for factor, weight in zip(*_path(steps), strict=True):
+    for factor, weight in zip(*path, strict=True):
         scaled = embeddings.clone()
         scaled[:, first:n_prompt] *= factor.to(scaled)
         gradient = _gradient(model, scaled, response, n_prompt, batch)
@@ -205,24 +183,10 @@ def _norms_held(model: PreTrainedModel) -> Iterator[None]:
             hook.remove()
 
 
-def _with_fixed_norms(
-    model, embeddings, response, n_prompt, batch, first
-) -> Float[Tensor, "prompt M"]:
-    with _norms_held(model):
-        return _by_gradient(model, embeddings, response, n_prompt, batch, first)
-
-
-_ESTIMATES: dict[str, Callable[..., Tensor]] = {
-    "gradient": _by_gradient,
-    "integrated_gradients": _by_integration,
-    "fixed_norms": _with_fixed_norms,
-}
-
-
 def importance(
     model: PreTrainedModel,
-    prompt_ids: Ids,
-    response_ids: Ids,
+    prompt_ids: passes.Ids,
+    response_ids: passes.Ids,
     *,
     method: str = "gradient",
     batch_rows: int | str = "auto",
@@ -244,13 +208,13 @@ def importance(
     if method == "erasure":
         result = erasure(model, prompt_ids, response_ids, batch_rows=batch_rows)
     else:
-        prompt, response, skipped = start(model, prompt_ids, response_ids)
-        estimate = _ESTIMATES[method]
-        if method == "integrated_gradients":
-            estimate = functools.partial(estimate, steps=steps)
-        with frozen(model):
-            rows = embed(model, prompt, response)
-            result = estimate(model, rows, response, len(prompt), batch_rows, skipped)[skipped:]
+        prompt, response, skipped = passes.start(model, prompt_ids, response_ids)
+        path = _path(steps) if method == "integrated_gradients" else (torch.ones(1), torch.ones(1))
+        held = _norms_held(model) if method == "fixed_norms" else contextlib.nullcontext()
+        with passes.frozen(model), held:
+            rows = passes.embed(model, prompt, response)
+            found = _along(model, rows, response, len(prompt), batch_rows, skipped, path)
+        result = found[skipped:]
     if not torch.isfinite(result).all():
         raise BadInput(
             "model gives NaN or infinite importance: its weights are damaged or overflow in "

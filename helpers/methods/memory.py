@@ -70,8 +70,6 @@ def kept_in_main_memory(model: PreTrainedModel) -> Iterator[list[int]]:
 def free_memory(device: str = "cpu") -> int:
     """Bytes that can be taken on a device without swapping."""
     if device.startswith("cuda"):
-        import torch
-
         cached = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
         return torch.cuda.mem_get_info(device)[0] + cached
     return psutil.virtual_memory().available

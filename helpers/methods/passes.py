@@ -29,7 +29,12 @@ def _as_ids(model: PreTrainedModel, ids: Ids, name: str) -> Tensor:
     return tensor
 
 
-def _check(model: PreTrainedModel, prompt: Tensor, response: Tensor, skipped: int) -> None:
+def start(model: PreTrainedModel, prompt_ids: Ids, response_ids: Ids) -> tuple[Tensor, Tensor, int]:
+    """Checked ids of prompt and response, and how many rows (a leading BOS) are no row of I."""
+    prompt = _as_ids(model, prompt_ids, "prompt_ids")
+    response = _as_ids(model, response_ids, "response_ids")
+    bos = getattr(model.config, "bos_token_id", None)
+    skipped = int(prompt.numel() > 0 and bos is not None and int(prompt[0]) == bos)
     if prompt.numel() - skipped < 1:
         raise BadInput("prompt_ids has no token (beside BOS): give a prompt of one token or more.")
     if response.numel() < 1:
@@ -41,15 +46,6 @@ def _check(model: PreTrainedModel, prompt: Tensor, response: Tensor, skipped: in
             f"prompt_ids and response_ids take {total} positions, the model has {longest}: shorten "
             "the prompt or the response."
         )
-
-
-def start(model: PreTrainedModel, prompt_ids: Ids, response_ids: Ids) -> tuple[Tensor, Tensor, int]:
-    """Checked ids of prompt and response, and how many rows (a leading BOS) are no row of I."""
-    prompt = _as_ids(model, prompt_ids, "prompt_ids")
-    response = _as_ids(model, response_ids, "response_ids")
-    bos = getattr(model.config, "bos_token_id", None)
-    skipped = int(prompt.numel() > 0 and bos is not None and int(prompt[0]) == bos)
-    _check(model, prompt, response, skipped)
     return prompt, response, skipped
 
 

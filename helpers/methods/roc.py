@@ -13,13 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 
-from helpers.methods.statistics import (
-    RESAMPLES,
-    BadSample,
-    Comparison,
-    from_draws,
-    resamples,
-)
+from helpers.methods.statistics import RESAMPLES, BadSample, Comparison, from_draws, resamples
 
 
 @dataclass(frozen=True)
@@ -111,10 +105,7 @@ def measured(scores: Sequence[float], cases: Cases) -> Area:
 
 
 def compare_areas(
-    other: Sequence[float] | None,
-    scores: Sequence[float],
-    cases: Cases,
-    **about,
+    other: Sequence[float] | None, scores: Sequence[float], cases: Cases, **about
 ) -> Comparison:
     """Area of `scores` against that of another score, or against chance when `other` is None.
 

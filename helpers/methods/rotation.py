@@ -1,8 +1,8 @@
 """How far tuning turned the components of a layer: angles, matches, and what chance would do.
 
-Source: method.md, section 4. The paper says that knowledge "rotates"; here the word is measured in
-the weights themselves. Two models of a pair share their coordinates, so directions can be compared
-without alignment. Everything is set against random updates as large as the real one.
+method.md, section 4: the paper's "rotates", measured in the weights. Two models of a pair share their
+coordinates, so directions are compared without alignment, and against random updates as large as the
+real one.
 """
 
 from __future__ import annotations
@@ -102,17 +102,17 @@ def match(
     return Matching(partner, cosine[own, partner])
 
 
-def update_rank(update: Float[Tensor, "intermediate hidden"], *, tolerance: float = 1e-4) -> int:
-    """Number of singular values above `tolerance` times the largest; 0 for no update.
+def update_rank(update: Float[Tensor, "intermediate hidden"]) -> int:
+    """Number of singular values above 1e-4 times the largest; 0 for no update.
 
     The tolerance is that of an update known as a difference of float32 weights, whose rounding
     leaves a floor under the true rank of a low-rank adapter.
     """
-    return _rank(torch.linalg.svdvals(update).numpy(force=True), tolerance)
+    return _rank(torch.linalg.svdvals(update).numpy(force=True))
 
 
-def _rank(values: Float[ndarray, " value"], tolerance: float = 1e-4) -> int:
-    return int((values > tolerance * values[0]).sum()) if values[0] > 0 else 0
+def _rank(values: Float[ndarray, " value"]) -> int:
+    return int((values > 1e-4 * values[0]).sum()) if values[0] > 0 else 0
 
 
 def update_size(base: Float[Tensor, "*shape"], tuned: Float[Tensor, "*shape"]) -> float:

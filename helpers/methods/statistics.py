@@ -68,11 +68,10 @@ def _compared(
     a: float, b: float, interval: Sequence[float], p_value: float,
     *, difference: float | None = None, effect_size: float = np.nan, **about,
 ) -> Comparison:  # fmt: skip
-    low, high = interval
-    difference = b - a if difference is None else difference
-    numbers = (a, b, difference, effect_size, low, high, p_value)
-    names = ("mean_a", "mean_b", "difference", "effect_size", "low", "high", "p_value")
-    return Comparison(**dict(zip(names, map(float, numbers), strict=True)), **about)
+    numbers = {"mean_a": a, "mean_b": b, "difference": b - a if difference is None else difference}
+    numbers |= {"effect_size": effect_size, "low": interval[0], "high": interval[1]}
+    numbers["p_value"] = p_value
+    return Comparison(**{name: float(one) for name, one in numbers.items()}, **about)
 
 
 def untested(label: str, why: str, *, n: int = 0, null_hypothesis: str = "") -> Comparison:
@@ -120,14 +119,11 @@ def _pair(a: Sequence[float], b: Sequence[float], label: str) -> tuple[Values, V
     return first, second
 
 
-def _small_sample(degrees: float) -> float:
-    """Hedges' exact correction J of a standardised difference (Hedges, 1981)."""
-    logs = special.gammaln(degrees / 2) - special.gammaln((degrees - 1) / 2)
-    return float(np.exp(logs) / np.sqrt(degrees / 2))
-
-
 def _standardised(difference: float, spread: float, degrees: float) -> float:
-    return difference / spread * _small_sample(degrees) if spread > 0 else float("nan")
+    """Hedges' g: a standardised difference times the exact correction J (Hedges, 1981)."""
+    logs = special.gammaln(degrees / 2) - special.gammaln((degrees - 1) / 2)
+    correction = float(np.exp(logs) / np.sqrt(degrees / 2))
+    return difference / spread * correction if spread > 0 else float("nan")
 
 
 def resamples(
@@ -219,12 +215,6 @@ def mcnemar(
     return _compared(first.mean(), second.mean(), interval, p_value, test="exact McNemar", **about)
 
 
-def _rests_on_one(values: Values) -> bool:
-    """Whether a slope on these values would rest on one of them alone, or on none."""
-    middle = np.median(values)
-    return int((~np.isclose(values, middle)).sum()) < 2
-
-
 @_or_untested
 def at_equal_length(
     a: Sequence[float],
@@ -248,7 +238,8 @@ def at_equal_length(
     if min(values.min() for values in lengths) <= 0:
         raise BadSample("length holds values of 0 or less: leave out prompts without a response.")
     log_ratio = np.log(lengths[1]) - np.log(lengths[0])
-    if _rests_on_one(log_ratio):
+    # A slope on these values would rest on one of them alone, or on none.
+    if (~np.isclose(log_ratio, np.median(log_ratio))).sum() < 2:
         raise TooFew(
             "the lengths of both responses have the same ratio in all prompts, or all but one: "
             "their effect cannot be told from the models'",

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -26,22 +25,8 @@ class UnsupportedArchitecture(Mendable, ValueError):
     """The model's weights cannot be found; the message lists what the methods need."""
 
 
-def _plain_scale(norm: nn.Module) -> Tensor:
-    return norm.weight
-
-
 def _gemma_scale(norm: nn.Module) -> Tensor:
     return 1.0 + norm.weight  # Gemma stores w and multiplies by 1 + w
-
-
-def _part(name: str) -> Callable[[nn.Module], Tensor]:
-    """Accessor of a plain linear projection `name`, as (in, out)."""
-    return lambda module: getattr(module, name).weight.T
-
-
-def _rows(name: str, part: Callable[[object], slice]) -> Callable[[nn.Module], Tensor]:
-    """Accessor of some output rows of a fused projection, as (in, out)."""
-    return lambda module: getattr(module, name).weight[part(module)].T
 
 
 def _head_counts(config) -> tuple[int, int, int]:
@@ -51,14 +36,18 @@ def _head_counts(config) -> tuple[int, int, int]:
     return heads, key_value, head_dim
 
 
-def _fused_queries(module: nn.Module) -> slice:
-    heads, _, dim = _head_counts(module.config)
-    return slice(0, heads * dim)
+def _fused(which: str) -> Callable[[nn.Module], Tensor]:
+    """Phi-3 stores queries, keys and values one after the other."""
 
+    def read(module: nn.Module) -> Tensor:
+        heads, key_value, dim = _head_counts(module.config)
+        rows = {
+            "query": slice(0, heads * dim),
+            "key": slice(heads * dim, (heads + key_value) * dim),
+        }
+        return module.qkv_proj.weight[rows[which]].T
 
-def _fused_keys(module: nn.Module) -> slice:
-    heads, key_value, dim = _head_counts(module.config)
-    return slice(heads * dim, (heads + key_value) * dim)
+    return read
 
 
 def _interleaved(module: nn.Module, which: int) -> Tensor:
@@ -83,12 +72,12 @@ class Architecture:
     attention: str = "self_attn"
     attention_norm: str | None = "input_layernorm"
     attention_out: str = "o_proj"
-    query: Callable[[nn.Module], Tensor] = field(default=_part("q_proj"))
-    key: Callable[[nn.Module], Tensor] = field(default=_part("k_proj"))
+    query: Callable[[nn.Module], Tensor] = field(default=lambda module: module.q_proj.weight.T)
+    key: Callable[[nn.Module], Tensor] = field(default=lambda module: module.k_proj.weight.T)
     mlp: str = "mlp"
     value_vectors: Callable[[nn.Module], Tensor] = field(default=lambda mlp: mlp.down_proj.weight.T)
     post_feedforward_norm: str | None = None
-    norm_scale: Callable[[nn.Module], Tensor] = field(default=_plain_scale)
+    norm_scale: Callable[[nn.Module], Tensor] = field(default=lambda norm: norm.weight)
 
 
 _LLAMA = Architecture()
@@ -104,9 +93,7 @@ ARCHITECTURES: dict[str, Architecture] = {
     "gemma3_text": _GEMMA,
     # OLMo 2 normalises after attention and feed-forward, not before: nothing precedes q and k.
     "olmo2": Architecture(attention_norm=None, post_feedforward_norm="post_feedforward_layernorm"),
-    "phi3": Architecture(
-        query=_rows("qkv_proj", _fused_queries), key=_rows("qkv_proj", _fused_keys)
-    ),
+    "phi3": Architecture(query=_fused("query"), key=_fused("key")),
     "gpt_neox": Architecture(
         embedding="embed_in",
         final_norm="final_layer_norm",
@@ -136,44 +123,15 @@ def backbone(model: PreTrainedModel) -> nn.Module:
     return getattr(found, "model", found) if found is model else found
 
 
-@dataclass(frozen=True)
 class Weights:
     """The weights of one model as the three methods need them. Nothing is copied until asked."""
 
-    model: PreTrainedModel
-    architecture: Architecture
-
-    @cached_property
-    def _backbone(self) -> nn.Module:
-        return backbone(self.model)
-
-    @property
-    def _config(self):
-        return self.model.config
-
-    @cached_property
-    def _layers(self) -> nn.ModuleList:
-        return getattr(self._backbone, self.architecture.layers)
-
-    @property
-    def n_layers(self) -> int:
-        return len(self._layers)
-
-    @property
-    def n_heads(self) -> int:
-        return _head_counts(self._config)[0]
-
-    @property
-    def n_key_value_heads(self) -> int:
-        return _head_counts(self._config)[1]
-
-    @property
-    def head_dim(self) -> int:
-        return _head_counts(self._config)[2]
-
-    @property
-    def hidden_size(self) -> int:
-        return self._config.hidden_size
+    def __init__(self, model: PreTrainedModel, architecture: Architecture) -> None:
+        self.model, self.architecture = model, architecture
+        self._backbone = backbone(model)
+        self._layers = getattr(self._backbone, architecture.layers)
+        self.n_layers, self.hidden_size = len(self._layers), model.config.hidden_size
+        self.n_heads, self.n_key_value_heads, self.head_dim = _head_counts(model.config)
 
     @property
     def input_embedding(self) -> Float[Tensor, "vocab hidden"]:

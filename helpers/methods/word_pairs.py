@@ -1,12 +1,10 @@
 """Which pairs of words a head links: word pairs of its dimensions, its knowledge, verb lift.
 
-Source: method.md, section 3; Wu et al. (NAACL 2024), section 3.3. The columns of a head's query and
-key weights are read one dimension at a time: words that drive the query and words that drive the
-key of the same dimension, with the same sign, and that also occur together in language, are a pair.
-
-What this cannot show. Rotary position embeddings mix dimensions in pairs with distance, so a single
-dimension is exact only at distance 0, and any rotation of queries and keys alike would leave the
-head as it is but change its dimensions. `head_activations(..., form="bilinear")` is the check.
+method.md, section 3; Wu et al. (NAACL 2024), section 3.3. Words that drive the query and words that
+drive the key of the same dimension, with the same sign, and that also occur together in language, are
+a pair. What that cannot show: rotary position embeddings mix dimensions with distance, and a rotation
+of queries and keys alike changes the dimensions of a head that stays as it is (`head_activations(...,
+form="bilinear")`).
 """
 
 from __future__ import annotations
@@ -15,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from numpy import ndarray
 from torch import Tensor
 
@@ -66,30 +64,9 @@ class Knowledge:
     def __len__(self) -> int:
         return len(self.first)
 
-    @property
-    def code(self) -> Int[ndarray, " pair"]:
-        """One number a pair, rising."""
-        return self.first * self.n_words + self.second
-
-    def where(self, keep: Bool[ndarray, " pair"]) -> Knowledge:
-        parts = (self.first, self.second, self.n_dimensions, self.similarity)
-        return Knowledge(*(part[keep] for part in parts), self.n_words)
-
-
-@dataclass(frozen=True)
-class KnowledgeChange:
-    """Pairs of the tuned head only, of the base head only, and of both (as the tuned has them)."""
-
-    gained: Knowledge
-    lost: Knowledge
-    kept: Knowledge
-
 
 def word_space(
-    word_vectors: Float[ndarray, "word vector"] | Tensor,
-    *,
-    reference: int = REFERENCE,
-    deviations: float = DEVIATIONS,
+    word_vectors: Float[ndarray, "word vector"] | Tensor, *, reference: int = REFERENCE
 ) -> WordSpace:
     """Thresholds, once for all heads: mean + 1.96 sd of a word's cosine with the frequent words.
 
@@ -108,19 +85,17 @@ def word_space(
     limits = []
     for rows in unit.split(2048):  # never all similarities at once
         cosine = rows @ frequent
-        limits.append(cosine.mean(dim=1) + deviations * cosine.std(dim=1, correction=0))
+        limits.append(cosine.mean(dim=1) + DEVIATIONS * cosine.std(dim=1, correction=0))
     return WordSpace(unit, torch.cat(limits))
 
 
 def _checked_pairs(query: Tensor, key: Tensor, space: WordSpace, top_k: int) -> None:
-    n = len(query)
+    n, why = len(query), ""
     if query.shape != key.shape or query.ndim != 2:
         why = (
             f"query has shape {tuple(query.shape)}, key {tuple(key.shape)}: expected (word, "
             "dimension) for both, of one head."
         )
-    elif not n:
-        why = "query and key hold no word: give a vocabulary of one word or more."
     elif len(space.unit) != n:
         why = (
             f"word_vectors are for {len(space.unit)} words, the activations for {n}: use the vectors "
@@ -128,9 +103,8 @@ def _checked_pairs(query: Tensor, key: Tensor, space: WordSpace, top_k: int) -> 
         )
     elif not 1 <= top_k <= n:
         why = f"top_k={top_k} words a side were asked of a vocabulary of {n}: choose 1 to {n}."
-    else:
-        return
-    raise ValueError(why)
+    if why:
+        raise ValueError(why)
 
 
 def strongest(activation: Float[Tensor, "dimension word"], top_k: int) -> tuple[Tensor, Tensor]:
@@ -218,18 +192,6 @@ def head_knowledge(pairs: WordPairs, *, least: int = LEAST) -> Knowledge:
     first, second = np.divmod(found[kept], pairs.n_words)
     similarity = pairs.similarity[once][at[kept]]
     return Knowledge(first, second, counts[kept], similarity, pairs.n_words)
-
-
-def compare_knowledge(base: Knowledge, tuned: Knowledge) -> KnowledgeChange:
-    """Which pairs a head gained, lost and kept."""
-    if base.n_words != tuned.n_words:
-        raise ValueError(
-            f"base has pairs of {base.n_words} words, tuned of {tuned.n_words}: read both with one "
-            "vocabulary."
-        )
-    known = np.isin(tuned.code, base.code)
-    lost = ~np.isin(base.code, tuned.code)
-    return KnowledgeChange(tuned.where(~known), base.where(lost), tuned.where(known))
 
 
 def layer_groups(n_layers: int, groups: int = 4) -> Int[ndarray, " layer"]:

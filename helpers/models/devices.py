@@ -6,16 +6,11 @@ import ctypes
 import os
 import platform
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import psutil
 
 from helpers.methods.errors import Mendable
 from helpers.methods.memory import free_memory
-
-if TYPE_CHECKING:
-    import torch
-
 
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
 GIB = 2**30
@@ -147,9 +142,3 @@ def place(parameters: int, *, device: str = "auto", dtype: str = "auto") -> Plac
     alone = size <= ROOM_ALONE * free
     layout = "together" if 2 * size <= room else "in turns" if alone else "spread"
     return Placement(where, dtype, layout, free, parameters)
-
-
-def torch_dtype(name: str) -> torch.dtype:
-    import torch
-
-    return getattr(torch, name)

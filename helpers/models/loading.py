@@ -24,13 +24,7 @@ from transformers import PreTrainedTokenizerBase as Tokenizer
 from transformers.utils import logging as transformers_logging
 
 from helpers.methods.errors import Mendable
-from helpers.models.sources import (
-    TOKENIZERS,
-    Found,
-    MissingWeights,
-    UntrustedWeights,
-    sha256,
-)
+from helpers.models.sources import TOKENIZERS, Found, MissingWeights, UntrustedWeights, sha256
 from helpers.paths import cache_folder
 
 

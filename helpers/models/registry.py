@@ -23,8 +23,6 @@ except ModuleNotFoundError:  # Python 3.10
 
 
 RESERVED = {"llama-vicuna-7b"}  # a store of the book without models
-KEYS = {"base", "tuned", "licence", "parameters"}
-OPTIONAL = {"base_revision", "tuned_revision", "template", "pickle", "gated", "note"}
 CHAT = "chat"
 
 # Memory of machines that people have, in GiB, as they report it when nothing runs.
@@ -90,19 +88,13 @@ def _source(text: str) -> Source:
     return Source(where, revision)
 
 
-def _entry(name: str, entry: object, file: Path) -> Choice:
-    if not isinstance(entry, dict):
-        raise RegistryError(f"{file}: pair {name!r} is no table: write [pairs.{name}].")
-    missing, unknown = KEYS - entry.keys(), entry.keys() - KEYS - OPTIONAL
-    if missing or unknown:
-        wrong = f"lacks {', '.join(sorted(missing))}" if missing else (
-            f"has unknown keys {', '.join(sorted(unknown))}"
-        )  # fmt: skip
-        raise RegistryError(f"{file}: pair {name!r} {wrong}.")
-    sides = (Source(entry[s], entry.get(f"{s}_revision", "main")) for s in ("base", "tuned"))
-    rest = {key: entry[key] for key in ("licence", "parameters", "pickle", "gated", "note")
-            if key in entry}  # fmt: skip
-    return Choice(checked_name(name), *sides, entry.get("template"), **rest)
+def _entry(name: str, entry: dict, templates: dict[str, Template]) -> Choice:
+    fields = dict(entry)
+    sides = (Source(fields.pop(s), fields.pop(f"{s}_revision", "main")) for s in ("base", "tuned"))
+    template = fields.get("template")
+    if template not in (None, CHAT):
+        fields["template"] = templates[template]
+    return Choice(checked_name(name), *sides, **fields)
 
 
 @lru_cache(maxsize=8)
@@ -111,30 +103,17 @@ def read(path: Path | None = None) -> dict[str, Choice]:
     file = path or data_folder() / "pairs.toml"
     try:
         content = tomllib.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise RegistryError(f"{file} does not exist: restore it from the repository.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise RegistryError(f"{file} cannot be read: {error}.") from error
-    templates = {name: _template(name, fields, file)
-                 for name, fields in content.get("templates", {}).items()}  # fmt: skip
-    found = {}
-    for name, entry in content.get("pairs", {}).items():
-        choice = _entry(name, entry, file)
-        template = choice.template
-        if template is not None and template != CHAT:
-            if template not in templates:
-                raise RegistryError(f"{file}: pair {name!r} has an unknown template {template!r}.")
-            choice = Choice(**{**vars(choice), "template": templates[template]})
-        found[name] = choice
-    return found
-
-
-def _template(name: str, fields: dict, file: Path) -> Template:
+    templates, found, name = {}, {}, ""
     try:
-        return Template(name, fields["before"], fields["between"], fields["after"],
-                        tuple(fields["markers"]))  # fmt: skip
-    except (KeyError, TypeError) as error:
-        raise RegistryError(f"{file}: template {name!r} lacks or mistypes {error}.") from error
+        for name, fields in content.get("templates", {}).items():
+            templates[name] = Template(name, **fields | {"markers": tuple(fields["markers"])})
+        for name, entry in content.get("pairs", {}).items():
+            found[name] = _entry(name, entry, templates)
+    except (KeyError, TypeError, ValueError) as error:
+        raise RegistryError(f"{file}: {name!r} lacks or mistypes something: {error}.") from error
+    return found
 
 
 def find(name: str) -> Choice:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -52,19 +51,12 @@ def _cut(ids: list[int], tokenizer, template: Template) -> tuple[list[int], bool
     return kept, True
 
 
-def _trim(ids: list[int], tokenizer) -> list[int]:
-    """Without the white space a response ends in."""
-    kept = list(ids)
-    while kept and not tokenizer.decode([kept[-1]]).strip():
-        kept.pop()
-    return kept
-
-
 def _finish(ids: list[int], tokenizer, stops: set[int], template: Template) -> Response:
     stop = next((at for at, token in enumerate(ids) if token in stops), None)
     kept, cut = _cut(ids if stop is None else ids[:stop], tokenizer, template)
     ended = "marker" if cut else "length" if stop is None else "stop"
-    kept = _trim(kept, tokenizer)
+    while kept and not tokenizer.decode([kept[-1]]).strip():  # the white space that it ends in
+        kept = kept[:-1]
     return Response(tuple(kept), tokenizer.decode(kept, skip_special_tokens=True).strip(), ended)
 
 
@@ -79,20 +71,6 @@ def stop_ids(
     added = tokenizer.get_added_vocab()
     found += [added.get(marker) for marker in template.markers]
     return {token for token in found if token is not None}
-
-
-@contextmanager
-def _greedy(model: PreTrainedModel, stops: set[int], tokens: int) -> Iterator[GenerationConfig]:
-    """Without what a model's makers set for generation: `generate` would take it for defaults."""
-    own = model.generation_config
-    # What is padded is masked, or comes after an end: any id will do.
-    model.generation_config = GenerationConfig(
-        eos_token_id=sorted(stops) or None, pad_token_id=0, max_new_tokens=tokens
-    )
-    try:
-        yield model.generation_config
-    finally:
-        model.generation_config = own
 
 
 @torch.no_grad()
@@ -130,10 +108,15 @@ def _respond(model, tokenizer, prompts, template: Template, max_tokens: int) -> 
         ids[row, width - len(prompt) :] = torch.as_tensor(prompt)
         mask[row, width - len(prompt) :] = 1
     stops = stop_ids(model, tokenizer, template)
-    with _greedy(model, stops, max_tokens) as settings:
-        output = model.generate(
-            ids.to(device), attention_mask=mask.to(device), generation_config=settings
-        )
+    # What a model's makers set for generation, `generate` would take for defaults. What is padded is
+    # masked, or comes after an end: any id will do.
+    own, model.generation_config = model.generation_config, GenerationConfig(
+        eos_token_id=sorted(stops) or None, pad_token_id=0, max_new_tokens=max_tokens
+    )  # fmt: skip
+    try:
+        output = model.generate(ids.to(device), attention_mask=mask.to(device))
+    finally:
+        model.generation_config = own
     return [_finish(row.tolist(), tokenizer, stops, template) for row in output[:, width:]]
 
 

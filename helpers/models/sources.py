@@ -1,8 +1,6 @@
 """Where a model comes from: a Hub id, a folder, a GGUF file or a LoRA adapter, found and identified.
 
-Weights are read from safetensors; pickles, which can run code when they are opened, only when that is
-allowed in so many words. Downloads land in the Hub's own cache, survive a lost connection and go on
-where they stopped. Everything that can go wrong says what to do about it.
+Weights are read from safetensors; pickles, which can run code when opened, only when that is allowed.
 """
 
 from __future__ import annotations

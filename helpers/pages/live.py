@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TypeVar
 
+import torch
+
 from helpers.methods.errors import Mendable
 from helpers.models import pair as pairs
 from helpers.models import registry, sources
-from helpers.models.devices import GIB, UnusableDevice, place, torch_dtype
+from helpers.models.devices import GIB, UnusableDevice, place
 from helpers.store.store import Store
 
 Held = TypeVar("Held")
@@ -33,7 +35,7 @@ def load(name: str, store: Store) -> pairs.Pair:
             f"pair={name!r}: one model alone has {size / 1e9:.1f} billion parameters, and "
             f"{where.free / GIB:.0f} GiB of memory are free: run this cell on a larger machine."
         )
-    return pairs.load(chosen, dtype=torch_dtype(where.dtype), layout=where.layout)
+    return pairs.load(chosen, dtype=getattr(torch, where.dtype), layout=where.layout)
 
 
 def models(name: str, store: Store) -> pairs.Pair | str:

@@ -202,11 +202,11 @@ def read_segments(given: object) -> tuple[Segment, ...]:
     return tuple(Segment(**one) for one in given)
 
 
-def _parse(record: dict) -> Prompt:
-    id, kind = (filled(record.get(key), key) for key in ("id", "kind"))
-    return Prompt(id, kind, read_segments(record.get("segments")), record.get("rule"))
-
-
 def read_prompts(path: str | Path | None = None) -> list[Prompt]:
     """Prompts of a JSONL file, the book's own unless another is named."""
-    return read_lines(path, "prompts.jsonl", _parse, "prompt")
+
+    def parse(record: dict) -> Prompt:
+        id, kind = (filled(record.get(key), key) for key in ("id", "kind"))
+        return Prompt(id, kind, read_segments(record.get("segments")), record.get("rule"))
+
+    return read_lines(path, "prompts.jsonl", parse, "prompt")

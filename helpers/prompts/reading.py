@@ -100,8 +100,8 @@ def csv_records(content: bytes, name: str) -> Iterator[Record[dict]]:
 READERS = {".jsonl": jsonl_records, ".ndjson": jsonl_records, ".csv": csv_records}
 
 
-def hub_records(name: str, *, split: str, revision: str | None) -> Iterator[Record]:
-    """Rows of a data set of the Hub, one after the other."""
+def hub_records(name: str) -> Iterator[Record]:
+    """Rows of the training split of a data set of the Hub, one after the other."""
     try:
         from datasets import load_dataset
     except ImportError as error:
@@ -110,58 +110,47 @@ def hub_records(name: str, *, split: str, revision: str | None) -> Iterator[Reco
             "pip install 'instruction-shift[tuning]', or save it as JSONL or CSV."
         ) from error
     try:
-        rows = load_dataset(name, split=split, revision=revision)
+        rows = load_dataset(name, split="train")
     except Exception as error:  # the library fails in many ways; each has a name and a sentence
         why = (str(error).strip().splitlines() or [""])[0]
         raise PromptError(
-            f"{name} is no file here, and as a data set of the Hub (split {split!r}) it cannot be "
-            f"read: {type(error).__name__}: {why} Check the name, the split and the connection."
+            f"{name} is no file here, and as a data set of the Hub (its split train) it cannot be "
+            f"read: {type(error).__name__}: {why} Check the name and the connection."
         ) from error
     yield from ((f"row {number}", row) for number, row in enumerate(rows, 1))
 
 
-def load_prompts(
-    source: str | Path,
-    *,
-    split: str = "train",
-    revision: str | None = None,
-    limit: int | None = None,
-    at_least: int = FEWEST,
-) -> list[Prompt]:
-    """Prompts of a JSONL or CSV file, a Hub data set, or the authors' table; the first `limit`.
-
-    `source`: a file by its ending, a clone of the authors' repository, "released" (which fetches the
-    authors' table), or a data set's name (`owner/name`, with `split` and `revision`). Fewer than
-    `at_least` are refused, unless the limit asks for so few.
-
-    Raises PromptError with file, line and reason.
-    """
-    if limit is not None and (not isinstance(limit, int) or limit < 1):
-        raise ValueError(f"limit={limit!r}: give a number of prompts, or leave it out for all.")
-    found = _load(source, split, revision, limit)
-    if len(found) < min(at_least, limit or at_least):
+def load_prompts(source: str | Path) -> list[Prompt]:
+    """Prompts of one's own, enough of them for a test; PromptError names file, line and reason."""
+    found = read_source(source)
+    if len(found) < FEWEST:
         raise PromptError(
             f"{source} holds {len(found)} prompt{'s' * (len(found) > 1)}, and no difference between "
-            f"the models can be tested with fewer than {at_least}: add some."
+            f"the models can be tested with fewer than {FEWEST}: add some."
         )
     return found
 
 
-def _load(source: str | Path, split: str, revision: str | None, limit: int | None) -> list[Prompt]:
+def read_source(source: str | Path) -> list[Prompt]:
+    """Prompts of a JSONL or CSV file, a data set of the Hub, or the authors' table.
+
+    `source`: a file by its ending, a clone of the authors' repository, "released" (which fetches the
+    authors' table), or a data set's name (`owner/name`).
+    """
     path, name = Path(source), str(source)
     ending = path.suffix.lower()
     try:
         there = path.exists()
         if path.is_dir() or (there and ending == ".tsv"):
-            return released_prompts(path)[:limit]
+            return released_prompts(path)
         if there and ending in READERS:
-            return collect(islice(READERS[ending](path.read_bytes(), name), limit), name)
+            return collect(READERS[ending](path.read_bytes(), name), name)
     except OSError as error:
         raise PromptError(f"{name} cannot be read ({error.strerror}): check the path.") from error
     if name == FETCHED:
-        return released_prompts()[:limit]
+        return released_prompts()
     if not there and ending not in READERS and _HUB.fullmatch(name):
-        return collect(islice(hub_records(name, split=split, revision=revision), limit), name)
+        return collect(hub_records(name), name)
     array = " A .json file has to become lines, one object each." if ending == ".json" else ""
     raise PromptError(
         f"{name} is no file ending in {', '.join(READERS)}, no clone of the authors' repository, not "

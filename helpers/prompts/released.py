@@ -53,7 +53,13 @@ def released_prompts(source: str | Path | None = None) -> list[Prompt]:
         path = next((p for p in (path / release.PROMPTS, path / "prompts.tsv") if p.exists()), path)
     if not path.is_file():
         raise PromptError(f"{path} holds no {release.PROMPTS}: {RELEASED_ONLY}")
-    _check_head(path)
+    with open(path, "rb") as file:
+        head = file.readline(10_000).decode("utf-8", errors="replace").rstrip("\r\n")
+    if head.split("\t") != release.PROMPTS_HEAD:  # somebody's own prompts
+        raise PromptError(
+            f"{path} is not the authors' table of prompts (its first line would be "
+            f"{' '.join(release.PROMPTS_HEAD)}): {RELEASED_ONLY}"
+        )
     found = []
     try:
         noted = release.read_prompts(path)
@@ -66,31 +72,13 @@ def released_prompts(source: str | Path | None = None) -> list[Prompt]:
     return found
 
 
-def _check_head(path: Path) -> None:
-    """A table that is not the authors' is somebody's own prompts in a format that is not read."""
-    with open(path, "rb") as file:
-        head = file.readline(10_000).decode("utf-8", errors="replace").rstrip("\r\n")
-    if head.split("\t") != release.PROMPTS_HEAD:
-        raise PromptError(
-            f"{path} is not the authors' table of prompts (its first line would be "
-            f"{' '.join(release.PROMPTS_HEAD)}): {RELEASED_ONLY}"
-        )
-
-
 def release_table() -> Path:
     """The authors' table of prompts in the cache, fetched at one commit and checked by its hash."""
-    import pooch
-
-    from helpers.paths import cache_folder
-
-    folder = cache_folder() / f"release-{release.COMMIT[:7]}"
-    known = {release.PROMPTS: f"sha256:{release.KNOWN[release.PROMPTS]}"}
     try:
-        return Path(
-            pooch.create(folder, base_url=release.URL, registry=known).fetch(release.PROMPTS)
-        )
-    except Exception as error:  # network, disk, or another file than the known one
+        folder = release.fetch_files([release.PROMPTS], release.read_prompts, url=release.URL)
+    except release.FetchFailed as error:  # network, disk, or another file than the known one
         raise PromptError(
-            f"{release.URL}{release.PROMPTS} could not be fetched ({error}): try again, or give the "
-            "folder of a clone."
+            f"{release.URL}{release.PROMPTS} could not be fetched ({error.__cause__}): try again, or "
+            "give the folder of a clone."
         ) from error
+    return folder / release.PROMPTS

@@ -1,34 +1,20 @@
 """What a store was computed under: models, precision, prompts, limit. One store, one set of them.
 
 A run under other conditions would replace parts of the store one by one, and what is read from it
-meanwhile would mix both; so it is refused, unless the store is to be replaced as a whole.
+meanwhile would mix both; so it is refused, unless the store is to be replaced as a whole. A `store` is one
+of `helpers.store.store`, which imports this module.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path, PurePath
-from typing import Protocol
+from pathlib import PurePath
 
 from helpers.methods.errors import Mendable
-from helpers.store.manifest import Manifest
 from helpers.store.origin import inputs_hash
 
 OPTIONS = ("prompts", "limit")
-
-
-class Store(Protocol):
-    """What is asked of `helpers.store.store.Store` here."""
-
-    folder: Path
-    expected: dict[str, str]
-    models: dict[str, str]
-    conditions: dict[str, str | int]
-
-    def usable(self) -> Manifest: ...
-
-    def recorded(self) -> dict[str, Mapping]: ...
 
 
 class StoreTaken(Mendable, RuntimeError):
@@ -36,10 +22,7 @@ class StoreTaken(Mendable, RuntimeError):
 
 
 def conditions(
-    prompts: str | None,
-    limit: int | None,
-    read: Sequence | None = None,
-    quick: int | None = None,
+    prompts: str | None, limit: int | None, read: Sequence | None = None, quick: int | None = None
 ) -> dict[str, str | int]:
     """What a store records of a run; empty for the book's own prompts, all of them.
 
@@ -51,7 +34,7 @@ def conditions(
     return {name: value for name, value in given.items() if value is not None}
 
 
-def differences(store: Store) -> list[str]:
+def differences(store) -> list[str]:
     """What is otherwise in the store than in the run that wants to write to it, in words.
 
     Raises NotAStore where the folder holds a manifest that is none of ours.
@@ -87,7 +70,7 @@ def _said(value: object) -> str:
     return "not given" if value is None else str(value)
 
 
-def check(store: Store) -> None:
+def check(store) -> None:
     """Refuse a store that holds results made under other conditions."""
     if found := differences(store):
         raise StoreTaken(
@@ -97,7 +80,7 @@ def check(store: Store) -> None:
         )
 
 
-def told(store: Store, n_book: int) -> str:
+def told(store, n_book: int) -> str:
     """On which prompts a store was computed, in a sentence."""
     held = store.recorded()["conditions"]
     whose = f"prompts of one's own ({PurePath(str(held['prompts'])).name})" if "prompts" in held else (

@@ -1,22 +1,17 @@
 """The authors' released importance matrices of LLaMA-7B and Vicuna-7B, fetched and read safely.
 
 Repository JacksonWuxs/Interpret_Instruction_Tuning_LLMs at one commit (GPL-3.0): 632 prompts, one
-pickle a prompt and model. `python -m helpers released` fetches the files it lacks into the cache and
-reads them all; `--path FOLDER` reads a local copy, in the repository's layout or as `.npz` files.
-
-What is trusted: nothing. The SHA-256 of the prompts and of four pickles is known and checked
-(`KNOWN`). For the other files no hash could be had when this was written: they come over HTTPS from
-an address that names the commit, and what is in them is checked value by value instead. A file that
-fails is named and removed from the cache; no code in a pickle runs (`helpers.store.unpickle`).
+pickle a prompt and model; a local copy may also hold `.npz` files. Nothing is trusted: known hashes
+are checked (`HASHES`), and what is in a file is checked value by value. A file that fails is named and
+removed from the cache; no code in a pickle runs (`helpers.store.unpickle`).
 """
 
 from __future__ import annotations
 
 import io
 import json
-import math
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +20,7 @@ from jaxtyping import UInt8
 from tqdm.auto import tqdm
 
 from helpers.methods.errors import Mendable
-from helpers.paths import cache_folder
+from helpers.paths import cache_folder, data_folder
 from helpers.store.unpickle import MAX_BYTES, RefusedPickle, loads
 
 COMMIT = "52508a0a9597e8a2fb239740261cac424eea23c0"
@@ -36,17 +31,11 @@ PROMPTS_HEAD = ["ID", "Prompt", "Response", "Instruct&Context"]
 RATINGS_HEAD = ["File", "Model", "Prompt", "Reference", "Instruct", "Response", "Rating"]
 MATRICES = "results/attribution_interpret/ifa_{}_7b/"
 LEVELS = 10
-KNOWN = {
-    PROMPTS: "f1ecd65455d380bc1e9b77b48d1578b208ec97e9d68b1d77d41bc6cd01941f8f",
-    MATRICES.format("llama")
-    + "lima_author_10.pkl": "3657468db2c1731c573c49bc4d25a7863af2b057327036ca5a4007ad49ac0478",
-    MATRICES.format("llama")
-    + "user_oriented_task_12.pkl": "f8e133dba2035f9c5fb195500f2b07f205e3ce80b00b87a2fb6446150210dd79",
-    MATRICES.format("vicuna")
-    + "lima_author_10.pkl": "e29a6b18760ad791e1e459e84f2d0de39362d5c9b1698a07bb159c57a7a7193e",
-    MATRICES.format("vicuna")
-    + "user_oriented_task_12.pkl": "95d402e83cbeffebb1893a37e99ac4c723e8734088ecd1e12ab4de4de3f3360d",
-}  # fmt: skip
+# Hashes of the authors' files: SHA-256 of a few, of tables the hash by which git knows them.
+HASHES = dict(
+    line.split() for line in (data_folder() / "released_hashes.txt").read_text().splitlines()
+)
+KNOWN = {name: one for name, one in HASHES.items() if one.startswith("sha256:")}
 
 
 class RefusedFile(Mendable, ValueError):
@@ -176,21 +165,13 @@ class Release:
 
 
 def _array(path: Path, archive: zipfile.ZipFile, id: str) -> np.ndarray:
-    """One array of an `.npz` file; what its header promises must be there before it is made."""
+    """One array of an `.npz` file."""
     name = f"{path}[{id}]"
     try:
         if archive.getinfo(f"{id}.npy").file_size > MAX_BYTES:
-            raise refuse(name, f"it has more than {MAX_BYTES} bytes")
+            raise ValueError(f"it has more than {MAX_BYTES} bytes")
         content = io.BytesIO(archive.read(f"{id}.npy"))
-        np.lib.format.read_magic(content)
-        shape, _, dtype = np.lib.format.read_array_header_1_0(content)
-        left = len(content.getvalue()) - content.tell()
-        if dtype.hasobject or math.prod(shape) * dtype.itemsize != left:
-            raise refuse(name, f"it promises {shape} of {dtype} and holds {left} bytes")
-        content.seek(0)
         return np.lib.format.read_array(content, allow_pickle=False)
-    except RefusedFile:
-        raise
     except Exception as error:  # a damaged archive fails in many ways; each of them is named
         raise refuse(name, str(error) or type(error).__name__) from None
 
@@ -235,38 +216,47 @@ def open_release(folder: str | Path) -> Release:
     return Release(read_prompts(folder / names[0]), read_ratings(folder / names[1]), read)
 
 
-def fetch(folder: Path | None = None, *, url: str = URL, progress: bool = True) -> Path:
-    """Fetch what the cache lacks (some minutes) and check every file.
+def fetch_files(
+    names: Sequence[str],
+    check: Callable[[Path], object],
+    folder: Path | None = None,
+    *,
+    url: str = URL,
+    progress: bool = True,
+) -> Path:
+    """Fetch what the cache lacks of these files, and check each: `check` raises RefusedFile.
 
-    Goes on where an earlier call stopped: files that are whole stay, half a file is never kept.
+    Goes on where an earlier call stopped: files that are whole stay, half a file, or one that is
+    refused, is never kept.
     """
     import pooch
     import requests
 
     pooch.get_logger().setLevel("WARNING")  # one line a file is too much for 1,264 files
     folder = Path(folder or cache_folder() / f"release-{COMMIT[:7]}")
-
-    cache = pooch.create(folder, base_url=url, registry={}, retry_if_failed=3)
-
-    def one(name: str, check: Callable[[Path], object]) -> None:
-        """One file in the cache, whole and checked; a refused one is removed from it."""
-        cache.registry[name] = f"sha256:{KNOWN[name]}" if url == URL and name in KNOWN else None
+    known = {name: KNOWN.get(name) if url == URL else None for name in names}
+    cache = pooch.create(folder, base_url=url, registry=known, retry_if_failed=3)
+    for name in tqdm(names, desc="fetching", disable=not progress or len(names) == 1):
         try:
-            cache.fetch(name)
+            path = Path(cache.fetch(name))
         except (requests.RequestException, ValueError, OSError) as error:
             raise FetchFailed(
                 f"{url}{name} could not be fetched ({error}). What came before it is kept: run the "
                 "command again, or give a local copy with --path FOLDER."
             ) from error
         try:
-            check(folder / name)
+            check(path)
         except RefusedFile:
-            (folder / name).unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
             raise
-
-    one(PROMPTS, read_prompts)
-    one(RATINGS, read_ratings)
-    wanted = [(model, id) for model in NAMES.values() for id in read_prompts(folder / PROMPTS)]
-    for model, id in tqdm(wanted, desc="fetching matrices", disable=not progress):
-        one(f"{MATRICES.format(model)}{id}.pkl", lambda path, id=id: read_pickle(path, id))
     return folder
+
+
+def fetch(folder: Path | None = None, *, url: str = URL, progress: bool = True) -> Path:
+    """Fetch prompts, ratings and matrices (some minutes), and check every file."""
+    folder = fetch_files([PROMPTS], read_prompts, folder, url=url)
+    fetch_files([RATINGS], read_ratings, folder, url=url)
+    ids = read_prompts(folder / PROMPTS)
+    names = [f"{MATRICES.format(model)}{id}.pkl" for model in NAMES.values() for id in ids]
+    check = lambda path: read_pickle(path, path.stem)  # noqa: E731
+    return fetch_files(names, check, folder, url=url, progress=progress)

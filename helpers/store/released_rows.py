@@ -29,6 +29,7 @@ MODELS = ("llama", "vicuna", "mistral", "mistral_inst")
 TYPES = {True: ("QK",), False: ("FFN", "down")}  # of heads, of components
 LIMITS = {"Layer": 256, "Head": 256, "Dim": 1024, "Rank": 8193}
 LONGEST = 1 << 20  # bytes of a row
+MOST = 1000  # refusals of a kind that are listed
 
 
 # --- what is refused
@@ -42,11 +43,10 @@ class _Bad(ValueError):
 class Refusals:
     """What was read, passed over (models that were not asked for) and refused; no text of the files.
 
-    `counts` counts by file, what (row, pair or word) and reason; `listed` holds the first `most` of
+    `counts` counts by file, what (row, pair or word) and reason; `listed` holds the first `MOST` of
     each file and what, with their line and how many there are of them on it.
     """
 
-    most: int = 1000
     listed: list[tuple[str, int, str, str, int]] = field(default_factory=list)
     counts: Counter = field(default_factory=Counter)
     read: Counter = field(default_factory=Counter)
@@ -56,7 +56,7 @@ class Refusals:
     def add(self, file: str, line: int, reason: object, what: str = "row", n: int = 1) -> None:
         self.counts[file, what, str(reason)] += n
         self._lines[file, what] += 1
-        if self._lines[file, what] <= self.most:
+        if self._lines[file, what] <= MOST:
             self.listed.append((file, line, what, str(reason), n))
 
     def rows(self, file: str) -> int:

@@ -1,11 +1,9 @@
 """The authors' released heads and components (LLaMA-7B, Vicuna-7B) as numbers.
 
-Heads come as a row a dimension, pairs `key=query` with `|||` between them, in a table cut into parts
-at bytes, which are read as one; components as a row each, and the same rows again with what ChatGPT
-said of them under five seeds. Nothing is trusted: see `helpers.store.released_rows` for rows; a
-pair or word that cannot be told apart from its neighbours is refused too, and counted: the
-vocabulary holds `=` and `|`, which also stand between words. No word leaves this module: a word is
-its place in a vocabulary, or a negative hash where it has none (`word_codes`).
+Heads come as a row a dimension, pairs `key=query` with `|||` between them; components as a row each,
+and the same rows again with what ChatGPT said of them under five seeds. Rows are checked by
+`helpers.store.released_rows`; a pair or word that cannot be told apart from its neighbours is refused
+too. No word leaves this module: it is its place in a vocabulary, or a negative hash (`word_codes`).
 """
 
 from __future__ import annotations

@@ -134,9 +134,11 @@ class Store:
         path = self.folder / entry["file"] if entry else None
         if path is None or not path.is_file():
             return "absent", b""
-        other = self._made_from_other(entry, made_from)
-        if other is not None:
-            return f"{path} was made from other {other} ({entry['made_from'].get(other)})", b""
+        # Parts say in which precision they were computed unless it was float32.
+        wanted = ({"dtype": None} if self.expected else {}) | self.expected | (made_from or {})
+        for key, value in wanted.items():
+            if (held := entry["made_from"].get(key)) != value:
+                return f"{path} was made from other {key} ({held})", b""
         try:
             content = path.read_bytes()
         except OSError as error:
@@ -145,13 +147,6 @@ class Store:
             return f"{path} does not match its SHA-256 in {MANIFEST}", b""
         fault = lacking(name, content, table=path.suffix == ".parquet")
         return (f"{path} {fault}" if fault else None), content
-
-    def _made_from_other(self, entry: Entry, made_from: dict | None) -> str | None:
-        """The first key in which a part was made from something else than is expected."""
-        # Parts say in which precision they were computed unless it was float32.
-        wanted = ({"dtype": None} if self.expected else {}) | self.expected | (made_from or {})
-        recorded = entry["made_from"]
-        return next((key for key, value in wanted.items() if recorded.get(key) != value), None)
 
     def has(self, name: str, made_from: dict | None = None) -> bool:
         """Whether part `name` is there, whole, and made from what is expected."""

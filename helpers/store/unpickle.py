@@ -1,12 +1,10 @@
 """Read a pickle of strings, numbers and NumPy arrays without running anything that is in it.
 
-A pickle is a program: its instructions may import any function and call it. Two gates stand before
-the authors' files. The first reads the list of instructions and refuses every one that such a file
-does not need, and more of them than it needs: nothing that is built is deep, and no tuple is used
-twice, since hashing a tuple of tuples of the same tuples takes for ever. The second replaces the
-importing of names: the three names a NumPy array is written with stand for inert objects of this
-module, every other name is refused, and the array is built here, from checked numbers, rather than by
-NumPy's own unpickling.
+A pickle is a program that may import any function and call it. The first gate reads its instructions
+and refuses every one that the authors' files do not need, and too many: nothing that is built is deep,
+and no tuple is used twice, since hashing a tuple of tuples of the same tuples takes for ever. The
+second replaces imports: the three names a NumPy array is written with stand for inert objects of this
+module, which build the array from checked numbers; every other name is refused.
 
 The format: Python's `pickle`, protocol 4, https://docs.python.org/3/library/pickletools.html.
 """

@@ -6,9 +6,8 @@ interpretable, which linguistic level does it belong to, for which tasks is it u
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
 
 LINGUISTIC_LEVELS = ("phonology", "morphology", "syntax", "semantics")
 TASKS = ("writing", "coding", "mathematics", "translation")
@@ -31,22 +30,3 @@ class Annotation:
     concept: str = ""
     evidence: Mapping[str, float] = field(default_factory=dict)
     answered: bool = True
-
-    def __post_init__(self) -> None:
-        if self.level not in (*LINGUISTIC_LEVELS, NO_LEVEL):
-            raise ValueError(
-                f"level={self.level!r} is unknown: use one of {LINGUISTIC_LEVELS} or 'none'."
-            )
-        unknown = set(self.tasks) - set(TASKS)
-        if unknown:
-            raise ValueError(f"tasks={sorted(unknown)} are unknown: use some of {TASKS}.")
-
-
-class Annotator(Protocol):
-    """Anything that answers the three questions; the name goes into tables and the store."""
-
-    name: str
-
-    def annotate(self, lists: Sequence[Sequence[str]]) -> list[Annotation]:
-        """One annotation for each list of words, in the same order."""
-        ...

@@ -1,6 +1,6 @@
 """Annotators of concepts: two of them behind one interface, chosen by name.
 
-    annotator("wordnet", words=..., vectors=...)      # rules, no network, the default
+    annotator("wordnet")                              # rules, no network, the default
     annotator("chat", model=..., cache=...)           # any OpenAI-compatible endpoint
 
 Both have `.name` and `.annotate(lists) -> list[Annotation]`.
@@ -8,23 +8,14 @@ Both have `.name` and `.annotate(lists) -> list[Annotation]`.
 
 from __future__ import annotations
 
-from helpers.words.annotation import Annotator
+from helpers.words.chat import ChatAnnotator
+from helpers.words.rules import WordNetAnnotator
+
+ANNOTATORS = {"wordnet": WordNetAnnotator, "chat": ChatAnnotator}
 
 
-def annotator(name: str = "wordnet", **options) -> Annotator:
-    """The annotator called `name`; `options` are those of its class.
-
-    "wordnet" takes the book's vocabulary and word vectors unless `words` and `vectors` are given.
-    """
-    if name == "wordnet":
-        from helpers.words.classes import vocabulary, word_vectors
-        from helpers.words.rules import WordNetAnnotator
-
-        if not {"words", "vectors"} & options.keys():
-            options |= {"words": vocabulary(), "vectors": word_vectors()}
-        return WordNetAnnotator(**options)
-    if name == "chat":
-        from helpers.words.chat import ChatAnnotator
-
-        return ChatAnnotator(**options)
-    raise ValueError(f"name={name!r} is not an annotator: use 'wordnet' or 'chat'.")
+def annotator(name: str = "wordnet", **options) -> WordNetAnnotator | ChatAnnotator:
+    """The annotator called `name`; `options` are those of its class."""
+    if name not in ANNOTATORS:
+        raise ValueError(f"name={name!r} is not an annotator: use 'wordnet' or 'chat'.")
+    return ANNOTATORS[name](**options)

@@ -1,23 +1,16 @@
-"""An annotator that asks a chat model behind any OpenAI-compatible endpoint.
+"""An annotator that asks a chat model behind any OpenAI-compatible endpoint, with the reader's own key.
 
-Nothing is sent without the reader's own key. Every answer is written to a folder as it arrives, so
-that an interrupted run goes on where it stopped and a repeated one costs nothing.
-
-    annotator = ChatAnnotator("some-model", cache="answers")   # key from OPENAI_API_KEY
-    annotator.estimate(lists)                                  # requests, tokens, cost
-    annotator.annotate(lists)
+Every answer is written to a folder as it arrives, so that an interrupted run goes on where it stopped
+and a repeated one costs nothing.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from tqdm import tqdm
@@ -43,59 +36,38 @@ class UnansweredWarning(UserWarning):
     """Some lists got too few usable answers; they are marked as unanswered."""
 
 
-@dataclass(frozen=True)
-class Estimate:
-    """What a run would send. `cost` is None unless prices per million tokens were given."""
-
-    requests: int
-    cached: int
-    input_tokens: int
-    output_tokens: int
-    cost: float | None
-
-
 class ChatAnnotator:
     """Asks `model` once per list and seed and takes the majority.
 
-    `api_key` and `base_url` default to OPENAI_API_KEY and OPENAI_BASE_URL. `cache` is a folder, with
-    a file an answer; without it, answers are kept as long as the annotator. `workers` requests run
-    at a time; `retries` and `timeout` (seconds) are the client's.
+    `cache` is a folder, with a file an answer. `workers` requests run at a time. `client` are options of
+    `openai.OpenAI`: its key and address default to OPENAI_API_KEY and OPENAI_BASE_URL.
     """
 
     def __init__(
         self,
         model: str,
+        cache: str | Path,
         *,
-        api_key: str | None = None,
-        base_url: str | None = None,
-        cache: str | Path | None = None,
         seeds: Sequence[int] = SEEDS,
         workers: int = 4,
-        retries: int = 5,
-        timeout: float = 60.0,
         progress: bool = True,
+        **client: object,
     ) -> None:
         self.model, self.seeds, self.name = model, tuple(seeds), f"chat:{model}"
-        self.workers, self.progress = workers, progress
-        self._key = api_key or os.environ.get("OPENAI_API_KEY") or None
-        self._options = {"base_url": base_url, "max_retries": retries, "timeout": timeout}
-        self._kept = None if cache else TemporaryDirectory()
-        self._folder = Path(cache or self._kept.name)
-        if self._folder.is_file():
-            raise ValueError(
-                f"cache={str(cache)!r} is a file: name a folder, for a file an answer."
-            )
+        self.workers, self.progress, self._folder = workers, progress, Path(cache)
+        self._options = {"max_retries": 5, "timeout": 60.0} | client
         self._folder.mkdir(parents=True, exist_ok=True)
 
     def _client(self) -> OpenAI:
-        if not self._key:
+        from openai import OpenAI, OpenAIError
+
+        try:
+            return OpenAI(**self._options)
+        except OpenAIError as error:
             raise MissingKey(
                 "No key, so nothing was sent: set OPENAI_API_KEY (and OPENAI_BASE_URL for another "
                 "endpoint than OpenAI's), or use annotator('wordnet'), which needs no network."
-            )
-        from openai import OpenAI
-
-        return OpenAI(api_key=self._key, **self._options)
+            ) from error
 
     def _file(self, words: Sequence[str], seed: int) -> Path:
         return self._folder / f"{key(self.model, words, seed)}.json"
@@ -108,20 +80,12 @@ class ChatAnnotator:
 
     def _open(self, lists: Sequence[Sequence[str]]) -> list[tuple[int, int]]:
         """(list, seed) of the requests that the cache cannot answer."""
-        return [
-            (i, seed)
-            for i, words in enumerate(lists)
-            for seed in self.seeds
-            if self._vote(words, seed) is None
-        ]
+        every = [(i, seed) for i in range(len(lists)) for seed in self.seeds]
+        return [(i, seed) for i, seed in every if self._vote(lists[i], seed) is None]
 
     def estimate(
-        self,
-        lists: Sequence[Sequence[str]],
-        *,
-        input_price: float | None = None,
-        output_price: float | None = None,
-    ) -> Estimate:
+        self, lists: Sequence[Sequence[str]], *, input_price: float = 0, output_price: float = 0
+    ) -> dict[str, float]:
         """Requests, tokens and cost (prices per million tokens) of annotating `lists`; sends none.
 
         Assumes one attempt per request; tokens are characters over four, good to some 20 %.
@@ -129,11 +93,9 @@ class ChatAnnotator:
         asked = self._open(lists)
         characters = sum(len(json.dumps(list(lists[i]))) + len(INSTRUCTIONS) for i, _ in asked)
         inputs, outputs = characters // CHARACTERS_PER_TOKEN, ANSWER_TOKENS * len(asked)
-        cost = None
-        if input_price is not None and output_price is not None:
-            cost = (inputs * input_price + outputs * output_price) / 1e6
-        cached = len(lists) * len(self.seeds) - len(asked)
-        return Estimate(len(asked), cached, inputs, outputs, cost)
+        cost = (inputs * input_price + outputs * output_price) / 1e6
+        found = {"requests": len(asked), "input_tokens": inputs, "output_tokens": outputs}
+        return found | {"cost": cost}
 
     def annotate(self, lists: Sequence[Sequence[str]]) -> list[Annotation]:
         """One annotation per list; those without a majority of usable answers are unanswered.
@@ -166,13 +128,7 @@ class ChatAnnotator:
 
     def _ask(self, client: OpenAI, words: Sequence[str], seed: int) -> None:
         """One request; a reply of the wrong form is asked for again under another seed."""
-        from openai import (
-            APITimeoutError,
-            ContentFilterFinishReasonError,
-            InternalServerError,
-            LengthFinishReasonError,
-            RateLimitError,
-        )
+        import openai
 
         for attempt in range(ATTEMPTS):
             try:
@@ -184,9 +140,13 @@ class ChatAnnotator:
                     temperature=1.0,
                     max_tokens=300,
                 )
-            except (ValueError, LengthFinishReasonError, ContentFilterFinishReasonError):
+            except (
+                ValueError,
+                openai.LengthFinishReasonError,
+                openai.ContentFilterFinishReasonError,
+            ):
                 continue  # not the answer asked for; pydantic's ValidationError is a ValueError
-            except (APITimeoutError, InternalServerError, RateLimitError):
+            except (openai.APITimeoutError, openai.InternalServerError, openai.RateLimitError):
                 return  # the client has already retried: this vote stays open
             if reply.choices and reply.choices[0].message.parsed:
                 vote = reply.choices[0].message.parsed.model_dump_json()

@@ -1,8 +1,7 @@
 """Classes that words belong to (sounds, forms, parts of speech, meanings), ready for counting.
 
-`data/annotations/lexicon.parquet` holds them for the book's vocabulary; scripts/build_lexicon.py
-says where they come from. A word of another vocabulary that the file does not know gets its form
-from the Snowball stemmer and no other class.
+`data/annotations/lexicon.parquet` holds them for the words of the concept lists; scripts/build_lexicon.py
+says where they come from.
 """
 
 from __future__ import annotations
@@ -46,27 +45,12 @@ class Shared:
 
 @lru_cache(maxsize=1)
 def _table() -> pd.DataFrame:
-    path = lexicon_path()
-    if not path.exists():
-        raise FileNotFoundError(
-            f"{path} is missing: restore it from the repository, or make it again with "
-            "scripts/build_lexicon.py."
-        )
-    return pd.read_parquet(path).set_index("word")
+    return pd.read_parquet(lexicon_path()).set_index("word")
 
 
-def read_lexicon(words: Sequence[str]) -> dict[str, list[list[str]]]:
-    """Each family's classes for each of `words`."""
-    table = _table().reindex(words).fillna("")
-    found = {family: [text.split() for text in table[family]] for family in FAMILIES}
-    missing = [i for i, classes in enumerate(found["form"]) if not classes]
-    if missing:
-        from nltk.stem.snowball import SnowballStemmer
-
-        stem = SnowballStemmer("english").stem
-        for i in missing:
-            found["form"][i] = [f"stem:{stem(words[i])}"]
-    return found
+def read_lexicon() -> dict[str, list[list[str]]]:
+    """Each family's classes for each word of `vocabulary()`."""
+    return {family: [text.split() for text in _table()[family]] for family in FAMILIES}
 
 
 def number(classes: Sequence[Sequence[str]], list_length: int) -> Classes:

@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Int
 from numpy import ndarray
 
 from helpers.words.annotation import NO_LEVEL, TASKS, Annotation
@@ -31,12 +31,12 @@ BLOCK = 512  # lists measured at a time
 
 
 class WordNetAnnotator:
-    """Answers from rules, without a network; arguments as for `ListStatistics`."""
+    """Answers from rules, without a network."""
 
     name = "wordnet"
 
-    def __init__(self, words: Sequence[str], vectors: Float[ndarray, "word dimension"]) -> None:
-        self.statistics = ListStatistics(words, vectors)
+    def __init__(self) -> None:
+        self.statistics = ListStatistics()
 
     def annotate(self, lists: Sequence[Sequence[str]]) -> list[Annotation]:
         """Answers for lists of words; all words must be in the vocabulary."""
@@ -44,8 +44,7 @@ class WordNetAnnotator:
         unknown = sorted({word for words in lists for word in words} - index.keys())
         if unknown:
             raise ValueError(
-                f"lists hold words outside the annotator's vocabulary ({unknown[:5]}...): build "
-                "the annotator with the vocabulary that the lists were made from."
+                f"lists hold words outside the annotator's vocabulary ({unknown[:5]}...): leave them out."
             )
         indices = [np.array([index[word] for word in words]) for words in lists]
         answers: dict[int, Annotation] = {}
@@ -70,11 +69,11 @@ class WordNetAnnotator:
     ) -> Annotation:
         value = {name: float(values[i]) for name, values in measured.values.items()}
         excess = {
-            name: (value[name] - limits.mean[name]) / max(limits.deviation[name], 1e-9)
-            for name in value
+            name: (value[name] - mean) / max(deviation, 1e-9)
+            for name, (mean, deviation, _) in limits.items()
         }
         # A surprise of 0 says that no class is shared, even where random lists share none either.
-        passed = {name for name in value if value[name] > max(limits.limit[name], 0.0)}
+        passed = {name for name in value if value[name] > max(limits[name][2], 0.0)}
         coherent = "coherence" in passed
         levels = {level: excess[f] for level, f in FAMILY_OF_LEVEL.items() if f in passed}
         if coherent:
@@ -103,5 +102,5 @@ class WordNetAnnotator:
                 return name.split(".")[0].replace("_", " ")
             return name.replace(":", " ")
         vectors = self.statistics.vectors
-        centre = np.asarray(vectors)[words].mean(axis=0, dtype=np.float32)
+        centre = vectors[words].mean(axis=0, dtype=np.float32)
         return self.statistics.words[int(np.argmax(vectors @ centre))]

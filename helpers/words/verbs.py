@@ -21,19 +21,16 @@ from helpers.words.vocabulary import (
 )
 
 # British endings and what stands for them in American spelling.
-SPELLINGS = tuple(
-    (re.compile(british), american)
-    for british, american in (
-        (r"yse$", "yze"), (r"(?<=\w{2})ise$", "ize"), (r"(?<=\w{2})ence$", "ense"),
-        (r"(?<=\w{3})our", "or"), (r"ogue$", "og"), (r"(?<=\w)tre$", "ter"), (r"(?<=\w{3})ll$", "l"),
-    )
-)  # fmt: skip
+SPELLINGS = {
+    r"yse$": "yze", r"(?<=\w{2})ise$": "ize", r"(?<=\w{2})ence$": "ense", r"(?<=\w{3})our": "or",
+    r"ogue$": "og", r"(?<=\w)tre$": "ter", r"(?<=\w{3})ll$": "l",
+}  # fmt: skip
 
 
 def one_spelling(word: str) -> str:
     """The same form for *analyse* and *analyze*, *favour* and *favor*; for comparing only."""
-    for british, american in SPELLINGS:
-        word = british.sub(american, word)
+    for british, american in SPELLINGS.items():
+        word = re.sub(british, american, word)
     return word
 
 

@@ -20,14 +20,14 @@ import zipfile
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+import install_cell as notebook
 import pytest
+from install_cell import address, with_install_cell
 from packaging.version import Version
 from tiny import save_model, word_tokenizer
 
-from helpers.commands import colab as notebook
 from helpers.commands import compute
 from helpers.commands.chapter import NotComputed, results
-from helpers.commands.colab import address, with_install_cell
 from helpers.models import registry
 from helpers.pages import prose
 from helpers.paths import data_folder
@@ -277,7 +277,7 @@ def test_numbers_of_the_text_are_said_without_the_books_builder(monkeypatch, cap
 def test_a_notebooks_install_cell_has_the_address_of_the_configuration():
     for path in CHAPTERS:
         content = json.loads(path.read_text("utf-8"))
-        assert chapter(path) == content, f"run `python -m helpers colab` ({path.name})"
+        assert chapter(path) == content, f"run `python scripts/install_cell.py` ({path.name})"
 
 
 def test_the_install_cell_is_renewed_in_place_and_nothing_else_is_touched(tmp_path, capsys):

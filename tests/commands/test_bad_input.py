@@ -173,9 +173,7 @@ def released(draw: random.Random, world: World) -> list[str]:
 
 
 def other(draw: random.Random, world: World) -> list[str]:
-    no_notebook = str(draw.choice([*world.texts, *world.stores]))
-    choices = [["colab", no_notebook], ["pairs", "--what"], ["helpers"], [""], ["compute", "x"]]
-    return draw.choice(choices)
+    return draw.choice([["pairs", "--what"], ["helpers"], [""], ["compute", "x"]])
 
 
 KINDS = [compute] * 6 + [tune] * 2 + [report] * 2 + [recheck, released, other]

@@ -24,7 +24,7 @@ from helpers.methods.weights import backbone
 from helpers.models import devices as machine
 from helpers.models import registry
 from helpers.models.devices import GIB, Placement, UnusableDevice, place
-from helpers.models.pair import load_models
+from helpers.models.pair import load_pair
 from helpers.store.conditions import told
 from helpers.store.store import DamagedResultWarning, Part, Store, open_store
 
@@ -193,7 +193,7 @@ def test_findings_without_their_nulls_are_a_beginning_of_the_whole():
 def test_a_stop_ends_cleanly_and_says_how_to_go_on(
     models, whole, tmp_path, capsys, monkeypatch, how
 ):
-    real, calls = recognition.importance, []
+    real, calls = parts.importance, []
 
     def stop(*arguments, **options):
         calls.append(1)
@@ -205,7 +205,7 @@ def test_a_stop_ends_cleanly_and_says_how_to_go_on(
         return real(*arguments, **options)
 
     with monkeypatch.context() as patch:
-        patch.setattr(recognition, "importance", stop)
+        patch.setattr(parts, "importance", stop)
         with pytest.raises(SystemExit) as ended:
             compute.main(command(models, tmp_path))
     assert ended.value.code == 130
@@ -366,7 +366,7 @@ def test_a_dry_run_says_how_long_and_how_much_and_writes_nothing(models, tmp_pat
 
 
 def test_every_finding_has_its_cost_and_a_limit_enters_it(models):
-    pair = load_models(*models)
+    pair = load_pair(*models)
     costs = {one.finding: one for one in estimate.costs(pair, ["recognition", "faithfulness"], 1)}
     assert all(one.seconds > 0 and one.formula.startswith("1 items x") for one in costs.values())
     for finding in BY_NAME.values():
@@ -377,7 +377,7 @@ def test_every_finding_has_its_cost_and_a_limit_enters_it(models):
 
 def test_a_cost_is_its_units_times_their_pace(models, monkeypatch):
     monkeypatch.setattr(estimate, "_seconds", lambda work: 2.0)
-    (cost,) = estimate.costs(load_models(*models), ["recognition"], 2)
+    (cost,) = estimate.costs(load_pair(*models), ["recognition"], 2)
     respond, explain = 2.0, 2.0 / estimate.SHORT * 32  # one token takes as long as four: no growth
     assert cost.seconds == pytest.approx(2 * (4 * respond + 8 * explain + 120 * 2.0))
 

@@ -26,7 +26,7 @@ from helpers.findings.course import (
 )
 from helpers.findings.course.points import MAIN, START, NoCourse, Point
 from helpers.models.loading import How
-from helpers.models.pair import load_models
+from helpers.models.pair import load_pair
 from helpers.models.sources import Source
 from helpers.pages.example import RUNNING
 from helpers.prompts.placement import Item
@@ -293,7 +293,7 @@ def models(tmp_path_factory):
 
 @pytest.fixture
 def pair(models):
-    return load_models(models / "base", models / "own" / "step-0021", name="tiny")
+    return load_pair(models / "base", models / "own" / "step-0021", name="tiny")
 
 
 def fill(pair, models, folder):

@@ -25,7 +25,7 @@ from helpers.methods.density import density, normalise, relative_density
 from helpers.methods.importance import importance
 from helpers.methods.profiles import position_profile
 from helpers.methods.statistics import BadSample, compare_paired
-from helpers.models.pair import load_models
+from helpers.models.pair import load_pair
 from helpers.models.roles import ROLES
 from helpers.prompts.placement import PLACES, Item, read_items
 from helpers.prompts.prompt import Prompt, Segment, encode
@@ -41,7 +41,7 @@ ITEMS = [
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory):
     folder = tmp_path_factory.mktemp("models")
-    return load_models(
+    return load_pair(
         save_model(folder / "base", seed=0), save_model(folder / "tuned", seed=1), name="tiny"
     )
 

@@ -16,7 +16,7 @@ from helpers.findings.retrieval import tables as view
 from helpers.methods import roc
 from helpers.methods.density import density, instruction_score, normalise
 from helpers.methods.importance import importance
-from helpers.models.pair import load_models
+from helpers.models.pair import load_pair
 from helpers.models.roles import ROLES
 from helpers.prompts.prompt import TEMPLATE, encode
 from helpers.prompts.retrieval import CONDITIONS, DOCUMENTS, Item, read_items
@@ -36,7 +36,7 @@ ITEMS = [
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory):
     folder = tmp_path_factory.mktemp("models")
-    return load_models(
+    return load_pair(
         save_model(folder / "base", seed=0), save_model(folder / "tuned", seed=1), name="tiny"
     )
 

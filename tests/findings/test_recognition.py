@@ -10,7 +10,7 @@ from helpers.findings.recognition import read
 from helpers.findings.recognition import tables as recognition_view
 from helpers.methods.density import density, instruction_score, normalise
 from helpers.methods.importance import importance
-from helpers.models.pair import load_models
+from helpers.models.pair import load_pair
 from helpers.prompts.prompt import Prompt, Segment, encode
 from helpers.store.store import DamagedResultWarning, Store
 
@@ -28,7 +28,7 @@ PROMPTS = [prompt(number) for number in range(5)]
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory):
     folder = tmp_path_factory.mktemp("models")
-    return load_models(
+    return load_pair(
         save_model(folder / "base", seed=0), save_model(folder / "tuned", seed=1), name="tiny"
     )
 

@@ -12,7 +12,7 @@ from helpers.findings.positions import compute as positions
 from helpers.findings.positions.read import PLACEMENT
 from helpers.findings.recognition import compute as recognition
 from helpers.findings.retrieval import compute as retrieval
-from helpers.models.pair import load_models
+from helpers.models.pair import load_pair
 from helpers.prompts.placement import Item
 from helpers.prompts.retrieval import Item as Question
 from helpers.store.store import Store
@@ -32,7 +32,7 @@ class Counted:
 
     def __init__(self, folder):
         sources = (save_model(folder / name, seed=i) for i, name in enumerate(("base", "tuned")))
-        self.pair = load_models(*sources, name="tiny", layout="in turns")
+        self.pair = load_pair(*sources, name="tiny", layout="in turns")
         self.loads, self.living, self.most = [], weakref.WeakSet(), 0
         for role, load in dict(self.pair.loaders).items():
             self.pair.loaders[role] = lambda role=role, load=load: self.count(role, load)

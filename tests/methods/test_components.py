@@ -11,8 +11,6 @@ from scipy.linalg import subspace_angles
 from sklearn.decomposition import PCA
 
 from helpers.methods.components import (
-    NEGATIVE,
-    POSITIVE,
     DegenerateWeights,
     components,
     concept_words,
@@ -65,9 +63,9 @@ def test_each_pole_returns_its_own_word(vocabulary):
     between = vocabulary[5] - vocabulary[60]
     found = components(spread_along((between / np.linalg.norm(between))[None], [2.0]), 1)
     listed = concept_words(found.directions, vocabulary)
-    assert {listed.words[0, POSITIVE, 0], listed.words[0, NEGATIVE, 0]} == {5, 60}
-    assert (listed.scores[0, POSITIVE] > 0).all()
-    assert (listed.scores[0, NEGATIVE] < 0).all()
+    assert {listed.words[0, 0, 0], listed.words[0, 1, 0]} == {5, 60}
+    assert (listed.scores[0, 0] > 0).all()
+    assert (listed.scores[0, 1] < 0).all()
 
 
 def test_variance_ratios_are_those_planted(vocabulary):

@@ -86,12 +86,12 @@ def chatty(folder):
 
 def test_an_adapters_own_template_and_end_are_used(base, tmp_path):
     folder, _ = save_adapter(base, tmp_path / "adapter", **KINDS["attention"])
-    pair = pairs.load_models(base, chatty(folder))
+    pair = pairs.load_pair(base, chatty(folder))
     assert pair.template.render("Hi") == "USER Hi BOT"
     assert pair.tokenizer.eos_token == "Z" and "</s>" in pair.template.markers
     for file in folder.glob("tokenizer*"):
         file.unlink()
-    assert pairs.load_models(base, folder).template.render("Hi") == "USER Hi BOT"
+    assert pairs.load_pair(base, folder).template.render("Hi") == "USER Hi BOT"
 
 
 def test_an_adapter_with_added_tokens_names_the_remedy_and_it_works(base, tmp_path):
@@ -104,10 +104,10 @@ def test_an_adapter_with_added_tokens_names_the_remedy_and_it_works(base, tmp_pa
     folder, expected = save_adapter(tmp_path / "big", tmp_path / "adapter", **kind)
     longer.save_pretrained(folder)
     with pytest.raises(PairMismatch, match=r"vocab_size=259, tuned has 260.*\(260\).*as base"):
-        pairs.load_models(base, folder)
+        pairs.load_pair(base, folder)
     AutoTokenizer.from_pretrained(folder).save_pretrained(tmp_path / "big")
     with warnings.catch_warnings(action="error", category=UserWarning):
-        pair = pairs.load_models(tmp_path / "big", folder)
+        pair = pairs.load_pair(tmp_path / "big", folder)
     torch.testing.assert_close(pair.model("tuned")(IDS).logits, expected, rtol=1e-4, atol=1e-4)
 
 
@@ -120,7 +120,7 @@ def test_what_adds_to_the_input_is_refused_by_its_kind(base, tmp_path):
         folder = tmp_path / str(number)
         peft.get_peft_model(model, settings).save_pretrained(folder)
         with pytest.raises(UnusableModel, match="kind (PROMPT|PREFIX)_TUNING.*choose a LoRA"):
-            pairs.load_models(base, folder)
+            pairs.load_pair(base, folder)
 
 
 def test_an_adapter_cannot_have_a_module_imported(base, tmp_path):
@@ -129,7 +129,7 @@ def test_an_adapter_cannot_have_a_module_imported(base, tmp_path):
     config |= {"megatron_config": {"x": 1}, "megatron_core": "antigravity"}
     (folder / "adapter_config.json").write_text(json.dumps(config))
     with pytest.raises(UnusableModel, match="kind Megatron"):
-        pairs.load_models(base, folder)
+        pairs.load_pair(base, folder)
     assert "antigravity" not in sys.modules
 
 
@@ -137,11 +137,11 @@ def test_an_adapter_that_names_another_base_is_said_once(base, tmp_path):
     folder, _ = save_adapter(base, tmp_path / "adapter", **KINDS["attention"])
     config = json.loads((folder / "adapter_config.json").read_text())
     with warnings.catch_warnings(action="error", category=UserWarning):
-        pairs.load_models(base, folder)
+        pairs.load_pair(base, folder)
     config["base_model_name_or_path"] = "somebody/another-model"
     (folder / "adapter_config.json").write_text(json.dumps(config))
     with pytest.warns(UserWarning, match="trained on somebody/another-model") as said:
-        pair = pairs.load_models(base, folder, layout="in turns")
+        pair = pairs.load_pair(base, folder, layout="in turns")
         for role in ("tuned", "base", "tuned"):
             pair.model(role)
     assert sum("another-model" in str(one.message) for one in said) == 1
@@ -152,8 +152,8 @@ def test_a_pickled_adapter_is_not_opened_for_a_decoy_beside_it(base, tmp_path):
     torch.save(load_file(folder / "adapter_model.safetensors"), folder / "adapter_model.bin")
     shutil.move(folder / "adapter_model.safetensors", folder / "x.safetensors")
     with pytest.raises(UntrustedWeights, match=r"adapter_model.bin.*--allow-pickle"):
-        pairs.load_models(base, folder)
+        pairs.load_pair(base, folder)
     with pytest.raises(UntrustedWeights, match=r"adapter_model.bin.*--allow-pickle"):
         apply_adapter(load_model(base, torch.float32), folder)
-    pair = pairs.load_models(base, folder, allow_pickle=True)
+    pair = pairs.load_pair(base, folder, allow_pickle=True)
     torch.testing.assert_close(pair.model("tuned")(IDS).logits, expected, rtol=1e-4, atol=1e-4)

@@ -10,7 +10,7 @@ from tiny import byte_tokenizer, save_model
 
 from helpers.methods.errors import Mendable
 from helpers.models import registry
-from helpers.models.pair import fingerprint, load_models
+from helpers.models.pair import fingerprint, load_pair
 from helpers.models.responses import respond
 from helpers.prompts.prompt import Prompt, Segment, encode
 
@@ -62,7 +62,7 @@ def test_a_broken_folder_loads_or_is_refused_in_a_sentence(seed, sound, tmp_path
         spoil(file, draw)
     try:
         fingerprint(registry.own(str(base), str(tuned)))
-        pair = load_models(base, tuned)
+        pair = load_pair(base, tuned)
         ids = encode(PROMPT, pair.tokenizer, pair.template).ids
         for role in ("base", "tuned"):
             respond(pair.model(role), pair.tokenizer, [ids], pair.template, max_tokens=3)

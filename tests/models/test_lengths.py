@@ -9,7 +9,7 @@ from helpers.commands import estimate
 from helpers.findings.recognition import compute as recognition
 from helpers.methods.density import BadInput
 from helpers.models import responses as lengths
-from helpers.models.pair import load_models
+from helpers.models.pair import load_pair
 from helpers.prompts.prompt import Prompt, Segment, encode
 from helpers.store.store import Store
 
@@ -29,7 +29,7 @@ def models(tmp_path_factory):
 
 @pytest.fixture(scope="module", params=["together", "in turns"])
 def pair(models, request):
-    return load_models(*models, name="tiny", layout=request.param)
+    return load_pair(*models, name="tiny", layout=request.param)
 
 
 def test_all_long_prompts_are_refused_together_before_anything_is_computed(
@@ -62,7 +62,7 @@ def test_a_model_without_a_limit_reads_anything(pair, monkeypatch):
 
 
 def test_the_cost_of_own_prompts_is_that_of_own_prompts(models):
-    pair = load_models(*models)
+    pair = load_pair(*models)
     kinds = {"recognition": 3, "faithfulness": 3}
     for finding, number in kinds.items():
         (cost,) = estimate.costs(pair, [finding], prompts=SHORT)

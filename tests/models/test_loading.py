@@ -113,10 +113,10 @@ def test_an_index_that_names_a_pickle_is_not_followed(folder):
     file.write_text(json.dumps(held))
     torch.save({}, folder / "w.bin")
     with pytest.raises(UntrustedWeights, match=r"pickles \(w.bin\).*--allow-pickle"):
-        pairs.load_models(folder, folder)
+        pairs.load_pair(folder, folder)
     file.write_text("[]")
     with pytest.raises(sources.MissingWeights, match="does not list weight files"):
-        pairs.load_models(folder, folder)
+        pairs.load_pair(folder, folder)
 
 
 def test_a_gguf_file_is_known_by_its_first_bytes_alone(tmp_path):
@@ -138,7 +138,7 @@ def test_models_that_the_methods_cannot_read_say_why(folder):
     }.items():  # fmt: skip
         (folder / "config.json").write_text(json.dumps(config))
         with pytest.raises(UnusableModel, match=says):
-            pairs.load_models(folder, folder)
+            pairs.load_pair(folder, folder)
 
 
 @pytest.mark.parametrize("ends", ["stop", {"a": 1}, [2, "stop"]])
@@ -161,7 +161,7 @@ def test_tokens_outside_of_the_embedding_are_named_before_a_model_loads(tmp_path
     folder = save_model(tmp_path / "model", seed=0, tokenizer=tokenizer)
     monkeypatch.setattr(PreTrainedModel, "from_pretrained", lambda *_, **__: pytest.fail("loaded"))
     with pytest.raises(PairMismatch, match=r"'<\|ask\|>' \(id 259\).*259 rows.*embeddings\(260\)"):
-        pairs.load_models(folder, folder)
+        pairs.load_pair(folder, folder)
 
 
 def test_a_user_without_a_home_is_no_hindrance(folder, monkeypatch):

@@ -13,7 +13,7 @@ from helpers.models import pair as pairs
 
 def test_a_pair_of_folders_loads_frozen_and_in_evaluation_mode(tmp_path):
     base = save_model(tmp_path / "base", seed=0)
-    pair = pairs.load_models(base, save_model(tmp_path / "tuned", seed=1), name="tiny")
+    pair = pairs.load_pair(base, save_model(tmp_path / "tuned", seed=1), name="tiny")
     for role in pairs.ROLES:
         model = pair.model(role)
         assert not model.training and not any(p.requires_grad for p in model.parameters())
@@ -27,20 +27,20 @@ def test_another_tokenizer_is_refused_and_both_models_are_named(tmp_path):
     base = save_model(tmp_path / "base", seed=0)
     tuned = save_model(tmp_path / "tuned", seed=0, tokenizer=other)
     with pytest.raises(pairs.PairMismatch, match="base.*tuned.*1 tokens.*<tool>"):
-        pairs.load_models(base, tuned)
+        pairs.load_pair(base, tuned)
 
 
 def test_another_shape_is_refused_with_both_values(tmp_path):
     base = save_model(tmp_path / "base", seed=0)
     tuned = save_model(tmp_path / "tuned", seed=0, num_hidden_layers=3)
     with pytest.raises(pairs.PairMismatch, match="num_hidden_layers=2, tuned has 3"):
-        pairs.load_models(base, tuned)
+        pairs.load_pair(base, tuned)
 
 
 def test_an_unknown_role_and_an_unknown_pair_are_named(tmp_path):
     base = save_model(tmp_path / "base", seed=0)
     with pytest.raises(ValueError, match="role='student'"):
-        pairs.load_models(base, base).model("student")
+        pairs.load_pair(base, base).model("student")
     with pytest.raises(ValueError, match="name='gpt-9'"):
         pairs.load("gpt-9")
 
@@ -86,9 +86,9 @@ def test_an_adapter_of_another_base_is_refused_with_both_names(layers, says, tmp
     own = save_model(tmp_path / "own", seed=0)
     other = save_model(tmp_path / "other", seed=0, num_hidden_layers=layers)
     adapter = save_adapter(own, tmp_path / "adapter")
-    assert pairs.load_models(own, adapter).model("tuned") is not None
+    assert pairs.load_pair(own, adapter).model("tuned") is not None
     with pytest.raises(loading.UnusableModel, match=says) as refused:
-        pairs.load_models(other, adapter)
+        pairs.load_pair(other, adapter)
     said = str(refused.value)
     assert str(adapter) in said and str(other) in said and "q_proj.lora_A" in said
     assert said.endswith(f"Name the base that it was trained on. By its own account that is {own}.")
@@ -101,12 +101,12 @@ def test_added_tokens_are_refused_with_a_remedy_that_works(tmp_path):
     base = save_model(tmp_path / "base", seed=0)
     tuned = save_model(tmp_path / "tuned", seed=1, vocab_size=267, tokenizer=longer)
     with pytest.raises(pairs.PairMismatch, match="vocab_size=259, tuned has 267") as refused:
-        pairs.load_models(base, tuned)
+        pairs.load_pair(base, tuned)
     remedy = re.search(r"own: (m = .*?save_pretrained\(FOLDER\))\. Then", str(refused.value))[1]
     names = {"BASE": base, "TUNED": tuned, "FOLDER": tmp_path / "longer"}
     names |= {one.__name__: one for one in (AutoModelForCausalLM, AutoTokenizer)}
     exec(remedy, names)
-    pair = pairs.load_models(tmp_path / "longer", tuned)
+    pair = pairs.load_pair(tmp_path / "longer", tuned)
     assert pair.model("base").config.vocab_size == 267 and len(pair.tokenizer) == 267
 
 
@@ -116,9 +116,9 @@ def test_a_longer_tokenizer_within_one_vocabulary_has_the_same_remedy(tmp_path):
     base = save_model(tmp_path / "base", seed=0, vocab_size=300)
     tuned = save_model(tmp_path / "tuned", seed=1, vocab_size=300, tokenizer=longer)
     with pytest.raises(pairs.PairMismatch, match=r"resize_token_embeddings\(300\).*as base"):
-        pairs.load_models(base, tuned)
+        pairs.load_pair(base, tuned)
     with pytest.raises(pairs.PairMismatch, match=r"resize_token_embeddings\(300\).*as tuned"):
-        pairs.load_models(tuned, base)
+        pairs.load_pair(tuned, base)
 
 
 @pytest.mark.parametrize("kept", [[], ["tokenizer_config.json"]])
@@ -126,7 +126,7 @@ def test_a_base_without_a_tokenizer_is_refused_with_what_to_copy(kept, tmp_path)
     base, tuned = (save_model(tmp_path / name, seed=0) for name in ("base", "tuned"))
     remove_tokenizer(base, kept)
     with pytest.raises(loading.UnusableModel, match="base holds no tokenizer: copy tokenizer.json"):
-        pairs.load_models(base, tuned)
+        pairs.load_pair(base, tuned)
 
 
 def remove_tokenizer(folder, kept=()):
@@ -141,14 +141,14 @@ def test_a_tuned_model_without_a_tokenizer_reads_with_its_bases(tmp_path):
     with pytest.raises(
         loading.UnusableModel, match="tuned holds no tokenizer: copy tokenizer.json"
     ):
-        pairs.load_models(base, tuned)
+        pairs.load_pair(base, tuned)
     remove_tokenizer(tuned)
-    assert pairs.load_models(base, tuned).tokenizer.get_vocab() == byte_tokenizer().get_vocab()
+    assert pairs.load_pair(base, tuned).tokenizer.get_vocab() == byte_tokenizer().get_vocab()
 
 
 def test_a_pair_in_turns_knows_its_configurations_without_loading_a_model(tmp_path, monkeypatch):
     base, tuned = (save_model(tmp_path / name, seed=0) for name in ("base", "tuned"))
-    pair = pairs.load_models(base, tuned, layout="in turns")
+    pair = pairs.load_pair(base, tuned, layout="in turns")
     monkeypatch.setattr(pairs.Pair, "model", lambda *_: pytest.fail("loaded"))
     assert pair.config("tuned").max_position_embeddings == 512
 

@@ -68,17 +68,17 @@ def test_the_memory_of_a_pair_is_parameters_times_bytes_and_decides_what_fits():
     ("content", "says"),
     [
         ("[pairs.a", "cannot be read"),
-        ('[pairs.a]\nbase = "x/y"', "pair 'a' lacks licence, parameters, tuned"),
-        ("[pairs]\na = 1", "pair 'a' is no table"),
+        ('[pairs.a]\nbase = "x/y"', "'a' lacks or mistypes something: 'tuned'"),
+        ("[pairs]\na = 1", "'a' lacks or mistypes"),
         (
             '[pairs.a]\nbase="x/y"\ntuned="x/z"\nlicence="MIT"\nparameters=1\nsize=3',
-            "unknown keys size",
+            "'a' lacks or mistypes.*'size'",
         ),
         (
             '[pairs.a]\nbase="x/y"\ntuned="x/z"\nlicence="MIT"\nparameters=1\ntemplate="none"',
-            "pair 'a' has an unknown template 'none'",
+            "'a' lacks or mistypes something: 'none'",
         ),
-        ('[templates.t]\nbefore="x"', "template 't' lacks"),
+        ('[templates.t]\nbefore="x"', "'t' lacks"),
         (
             '[pairs."../a"]\nbase="x"\ntuned="y"\nlicence="MIT"\nparameters=1',
             "cannot name a folder",
@@ -117,7 +117,7 @@ def test_a_revision_may_follow_a_hub_id():
 
 def test_folders_make_a_pair_whose_fingerprint_is_that_of_their_weights(models, tmp_path):
     base, tuned = models
-    pair = pairs.load_models(base, tuned, name="tiny")
+    pair = pairs.load_pair(base, tuned, name="tiny")
     assert not torch.equal(weight(pair.model("base")), weight(pair.model("tuned")))
     choice = registry.own(str(base), str(tuned))
     before = pairs.fingerprint(choice)
@@ -149,7 +149,7 @@ def adapter(models, tmp_path_factory):
 def test_an_adapter_is_merged_into_the_base(models, adapter):
     from safetensors.torch import load_file
 
-    pair = pairs.load_models(models[0], adapter)
+    pair = pairs.load_pair(models[0], adapter)
     held = load_file(adapter / "adapter_model.safetensors")
     down, up = (next(v for k, v in held.items() if f"layers.1.self_attn.k_proj.{side}" in k)
                 for side in ("lora_A", "lora_B"))  # fmt: skip
@@ -164,9 +164,9 @@ def test_an_adapter_is_merged_into_the_base(models, adapter):
 def test_an_adapter_of_another_model_is_refused(adapter, tmp_path):
     other = save_model(tmp_path / "other", seed=0, hidden_size=64)
     with pytest.raises(loading.UnusableModel, match="does not fit the base model"):
-        pairs.load_models(other, adapter)
+        pairs.load_pair(other, adapter)
     with pytest.raises(pairs.PairMismatch, match="is an adapter"):
-        pairs.load_models(adapter, other)
+        pairs.load_pair(adapter, other)
 
 
 @pytest.fixture(scope="module")
@@ -249,8 +249,8 @@ def pickled(folder):
 def test_pickles_are_not_opened_unless_allowed(models, tmp_path):
     folder = pickled(shutil.copytree(models[1], tmp_path / "pickled"))
     with pytest.raises(sources.UntrustedWeights, match="can run code .* --allow-pickle"):
-        pairs.load_models(models[0], folder)
-    pair = pairs.load_models(models[0], folder, allow_pickle=True)
+        pairs.load_pair(models[0], folder)
+    pair = pairs.load_pair(models[0], folder, allow_pickle=True)
     expected = AutoModelForCausalLM.from_pretrained(models[1])
     torch.testing.assert_close(weight(pair.model("tuned")), weight(expected))
 
@@ -263,7 +263,7 @@ def test_code_that_comes_with_a_model_does_not_run(models, tmp_path):
     (folder / "config.json").write_text(json.dumps(config))
     (folder / "own.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\nclass Own: pass\n")
     with pytest.raises(sources.UntrustedWeights, match="--trust-remote-code"):
-        pairs.load_models(models[0], folder)
+        pairs.load_pair(models[0], folder)
     assert not (tmp_path / "ran").exists()
 
 
@@ -271,29 +271,29 @@ def test_damaged_and_foreign_folders_are_explained(models, tmp_path):
     empty = tmp_path / "empty"
     empty.mkdir()
     with pytest.raises(pairs.MissingWeights, match="neither config.json nor adapter_config.json"):
-        pairs.load_models(models[0], empty)
+        pairs.load_pair(models[0], empty)
     bare = shutil.copytree(models[1], tmp_path / "bare")
     (bare / "model.safetensors").unlink()
     with pytest.raises(pairs.MissingWeights, match="holds no weights"):
-        pairs.load_models(models[0], bare)
+        pairs.load_pair(models[0], bare)
     cut = shutil.copytree(models[1], tmp_path / "cut")
     content = (cut / "model.safetensors").read_bytes()
     (cut / "model.safetensors").write_bytes(content[: len(content) // 2])
     with pytest.raises(loading.UnusableModel, match="cannot be loaded"):
-        pairs.load_models(models[0], cut)
+        pairs.load_pair(models[0], cut)
     (cut / "model.safetensors").write_bytes(b"\x08\0\0\0\0\0\0\0garbage!")
     with pytest.raises(pairs.MissingWeights, match="not a safetensors file"):
         sources.find(Source(str(cut))).parameters()
     (cut / "config.json").write_text('{"model_type": "unheard-of"}')
     with pytest.raises(loading.UnusableModel, match="may not know the architecture"):
-        pairs.load_models(models[0], cut)
+        pairs.load_pair(models[0], cut)
     (cut / "config.json").write_text((models[1] / "config.json").read_text())
     (cut / "tokenizer.json").write_text('{"model": 3}')
     with pytest.raises(loading.UnusableModel, match="cannot be loaded"):
-        pairs.load_models(models[0], cut)
+        pairs.load_pair(models[0], cut)
     (cut / "config.json").write_text("{")
     with pytest.raises(loading.UnusableModel, match="cannot be loaded"):
-        pairs.load_models(models[0], cut)
+        pairs.load_pair(models[0], cut)
 
 
 def test_quantised_weights_are_refused(models, tmp_path):
@@ -302,7 +302,7 @@ def test_quantised_weights_are_refused(models, tmp_path):
     config["quantization_config"] = {"quant_method": "gptq", "bits": 4}
     (folder / "config.json").write_text(json.dumps(config))
     with pytest.raises(loading.UnusableModel, match="quantised weights"):
-        pairs.load_models(models[0], folder)
+        pairs.load_pair(models[0], folder)
 
 
 @pytest.mark.parametrize("where", ["./nowhere", "~/no/such/folder", "missing.gguf", "a/b/c/d"])
@@ -321,8 +321,8 @@ def test_a_file_that_is_no_gguf_is_refused(tmp_path):
 
 
 def test_in_turns_one_model_is_alive_and_both_are_the_right_ones(models):
-    both = pairs.load_models(*models, name="tiny")
-    turns = pairs.load_models(*models, name="tiny", layout="in turns")
+    both = pairs.load_pair(*models, name="tiny")
+    turns = pairs.load_pair(*models, name="tiny", layout="in turns")
     living = Living(turns)
     for role in ("base", "tuned", "tuned", "base"):
         torch.testing.assert_close(weight(turns.model(role)), weight(both.model(role)))

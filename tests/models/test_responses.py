@@ -6,7 +6,7 @@ import pytest
 import torch
 from tiny import byte_tokenizer, save_model
 
-from helpers.models.pair import load_models
+from helpers.models.pair import load_pair
 from helpers.models.responses import _finish, pieces, respond, stop_ids
 from helpers.prompts.prompt import TEMPLATE, Prompt, Segment, encode
 
@@ -14,7 +14,7 @@ from helpers.prompts.prompt import TEMPLATE, Prompt, Segment, encode
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory):
     folder = save_model(tmp_path_factory.mktemp("model"), seed=3)
-    return load_models(folder, folder)
+    return load_pair(folder, folder)
 
 
 def test_a_batch_gives_what_each_prompt_gives_alone(pair):
@@ -98,7 +98,7 @@ def test_responses_are_greedy_whatever_a_configuration_says(settings, file, tmp_
     folder = save_model(tmp_path / "model", seed=3, eos_token_id=None)
     held = json.loads((folder / file).read_text())
     (folder / file).write_text(json.dumps(held | settings))
-    pair = load_models(folder, folder)
+    pair = load_pair(folder, folder)
     model, prompt = pair.model("tuned"), pair.tokenizer("Name a colour")["input_ids"]
     answer = respond(model, pair.tokenizer, [prompt], pair.template, max_tokens=24)[0]
     expected = likeliest(model, prompt, 24)
@@ -132,7 +132,7 @@ ASKED = "{{ messages[0]['content'] }}"
 @pytest.mark.parametrize("where", ["tokenizer", "config", "generation", "list", "turn", "base"])
 def test_all_ends_count(where, tmp_path):
     plain = byte_tokenizer()
-    probe = load_models(*[save_model(tmp_path / "probe", seed=5, eos_token_id=None)] * 2)
+    probe = load_pair(*[save_model(tmp_path / "probe", seed=5, eos_token_id=None)] * 2)
     model, prompt = probe.model("tuned"), plain("Name a colour")["input_ids"]
     expected = likeliest(model, prompt, 8)
     end = expected[2]
@@ -153,7 +153,7 @@ def test_all_ends_count(where, tmp_path):
             "list": dict(generation=[1, end])}.get(where, {})  # fmt: skip
     folder = ending(tmp_path, tokenizer, **ends)
     first = save_model(tmp_path / "base", seed=5, eos_token_id=None, tokenizer=base)
-    pair = load_models(first, folder)
+    pair = load_pair(first, folder)
     answer = respond(pair.model("tuned"), pair.tokenizer, [prompt], pair.template, max_tokens=8)[0]
     assert (list(answer.ids), answer.ended) == (expected[:2], "stop")
 
@@ -163,7 +163,7 @@ def test_a_tokenizer_without_ends_or_padding_responds_to_the_limit(tmp_path):
     tokenizer.eos_token = tokenizer.pad_token = None
     folder = save_model(tmp_path / "model", seed=3, tokenizer=tokenizer, eos_token_id=None,
                         pad_token_id=None)  # fmt: skip
-    pair = load_models(folder, folder)
+    pair = load_pair(folder, folder)
     assert not stop_ids(pair.model("base"), pair.tokenizer, pair.template)
     prompts = [pair.tokenizer(text)["input_ids"] for text in ("Hello", "Write a word.")]
     for prompt, answer in zip(

@@ -8,7 +8,7 @@ from transformers import PreTrainedTokenizerFast
 
 from helpers.methods.importance import importance
 from helpers.models import registry, templates
-from helpers.models.pair import fingerprint, load_models
+from helpers.models.pair import fingerprint, load_pair
 from helpers.models.templates import BadTemplate, chat_template
 from helpers.prompts.prompt import Prompt, Segment, encode
 from helpers.store.conditions import StoreTaken, check
@@ -92,7 +92,7 @@ def test_what_a_tokenizer_appends_bears_its_name_and_is_of_no_segment():
 @pytest.mark.parametrize("known", [0, None, 2])
 def test_a_leading_bos_is_no_row_whatever_the_configuration_calls_bos(known, tmp_path):
     base = save_model(tmp_path / "base", seed=0, bos_token_id=known)
-    pair = load_models(base, base)
+    pair = load_pair(base, base)
     code = encode(PROMPT, pair.tokenizer, pair.template)
     assert code.ids[0] == 1 and len(code.tokens) == len(code.ids) - 1
     assert importance(pair.model("base"), code.ids, [70, 71]).shape == (len(code.tokens), 2)
@@ -102,7 +102,7 @@ def test_a_bos_that_the_tokenizer_does_not_name_is_a_row(tmp_path):
     tokenizer = byte_tokenizer()
     tokenizer.bos_token = None
     base = save_model(tmp_path / "base", seed=0, tokenizer=tokenizer)
-    pair = load_models(base, base)
+    pair = load_pair(base, base)
     code = encode(PROMPT, pair.tokenizer)
     assert (code.tokens[0], code.roles[0], len(code.tokens)) == ("<s>", "template", len(code.ids))
     assert len(importance(pair.model("base"), code.ids, [70])) == len(code.tokens)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import pytest
 
 from helpers.prompts.prompt import ROLES
-from helpers.prompts.reading import load_prompts
+from helpers.prompts.reading import read_source
 from helpers.prompts.records import PromptError
 from helpers.prompts.rules import LIMIT, follows
 
@@ -125,7 +125,7 @@ def test_broken_prompt_files_are_read_or_refused_by_name_in_time(tmp_path):
         file.write_bytes(broken_file(rng, file.suffix))
         with time_limit(5):
             try:
-                prompts = load_prompts(file, at_least=1)
+                prompts = read_source(file)
             except PromptError as error:
                 assert str(error).startswith(str(file)) and len(str(error)) < 600, seed
                 refused.add(str(error).partition(": ")[2][:25])

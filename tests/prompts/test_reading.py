@@ -7,7 +7,6 @@ import io
 import json
 import re
 import sys
-from functools import partial
 
 import pytest
 from hypothesis import given
@@ -21,7 +20,7 @@ from helpers.prompts.reading import collect, csv_records, misspelt
 from helpers.prompts.records import jsonl_records
 from helpers.store import release
 
-load_prompts = partial(importing.load_prompts, at_least=1)
+load_prompts = importing.read_source
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(str.strip)
 
 
@@ -112,14 +111,6 @@ def test_a_cell_of_a_table_may_be_as_long_as_is_said_and_a_line_as_a_prompt_may_
     file = wrote(tmp_path, "b.jsonl", lines(ALPACA[0], {"instruction": "a" * (LONGEST + 1)}))
     with pytest.raises(PromptError, match="line 2: the prompt has 1,000,001 characters .*shorten"):
         load_prompts(file)
-
-
-def test_a_limit_takes_the_first_and_does_not_read_the_rest(tmp_path):
-    file = wrote(tmp_path, "many.jsonl", lines(*ALPACA) + "\n{")
-    assert len(load_prompts(file, limit=2)) == 2
-    for limit in (0, -1, 1.5, "2"):
-        with pytest.raises(ValueError, match="limit"):
-            load_prompts(file, limit=limit)
 
 
 # Marked text
@@ -387,12 +378,10 @@ def test_an_array_in_a_json_file_is_refused_with_what_to_write_instead(tmp_path)
         load_prompts(file)
 
 
-def test_fewer_prompts_than_can_be_tested_are_refused_unless_that_is_asked_for(tmp_path):
+def test_fewer_prompts_than_can_be_tested_are_refused(tmp_path):
     file = wrote(tmp_path, "two.jsonl", lines(*ALPACA))
     with pytest.raises(PromptError, match="two.jsonl holds 2 prompts.*fewer than 3: add some"):
         importing.load_prompts(file)
-    assert len(importing.load_prompts(file, limit=1)) == 1
-    assert len(importing.load_prompts(file, at_least=2)) == 2
 
 
 # Any bytes are parsed, or refused by name
@@ -449,8 +438,8 @@ def hub(monkeypatch):
     datasets = pytest.importorskip("datasets")
     asked = []
 
-    def load_dataset(name, *, split, revision):
-        asked.append((name, split, revision))
+    def load_dataset(name, *, split):
+        asked.append((name, split))
         return datasets.Dataset.from_list(ALPACA)
 
     monkeypatch.setattr(datasets, "load_dataset", load_dataset)
@@ -458,8 +447,8 @@ def hub(monkeypatch):
 
 
 def test_a_data_set_of_the_hub_is_read_in_alpacas_layout(hub):
-    prompts = load_prompts("tatsu-lab/alpaca", split="train[:2]", revision="dce01c9", limit=2)
-    assert hub == [("tatsu-lab/alpaca", "train[:2]", "dce01c9")]
+    prompts = load_prompts("tatsu-lab/alpaca")
+    assert hub == [("tatsu-lab/alpaca", "train")]
     assert [p.text for p in prompts] == ["Name a colour.", "Translate.\nGuten Tag"]
 
 
@@ -541,7 +530,6 @@ def test_the_authors_prompts_have_a_name_of_their_own(clone, monkeypatch):
     folder = clone("lima_1\tGo home.\tok\tGo home.&&&", "lima_2\tStay here.\tok\tStay here.&&&")
     monkeypatch.setattr(released_prompts, "release_table", lambda: folder / release.PROMPTS)
     assert load_prompts("released") == load_prompts(folder)
-    assert [prompt.id for prompt in load_prompts("released", limit=1)] == ["lima_1"]
 
 
 def test_a_folder_without_the_table_is_refused(tmp_path):
@@ -556,7 +544,7 @@ def test_a_table_with_tabs_that_is_not_the_authors_leads_to_the_formats_of_own_p
 
 
 def test_a_table_that_is_not_the_known_one_or_cannot_be_fetched_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("helpers.paths.cache_folder", lambda: tmp_path / "cache")
+    monkeypatch.setattr(release, "cache_folder", lambda: tmp_path / "cache")
     (tmp_path / "datasets").mkdir()
     (tmp_path / release.PROMPTS).write_text("other", encoding="utf-8")
     for url in (f"file://{tmp_path}/", "http://127.0.0.1:9/"):

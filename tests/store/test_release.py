@@ -307,7 +307,7 @@ def test_an_archive_that_promises_more_than_it_holds_is_refused(tmp_path):
     np.lib.format.write_array_header_1_0(header, promise)
     with zipfile.ZipFile(tmp_path / "npz" / "importance_llama_7b.npz", "w") as archive:
         archive.writestr("lima_1.npy", header.getvalue() + b"x")
-    with pytest.raises(RefusedFile, match="promises"):
+    with pytest.raises(RefusedFile, match="lima_1"):
         open_release(tmp_path / "npz").read("base", "lima_1")
 
 

@@ -12,13 +12,13 @@ import released_format as form
 from helpers.methods.word_pairs import head_knowledge
 from helpers.store import released_files as files
 from helpers.store import released_rows as rows_view
-from helpers.store.release import FetchFailed, RefusedFile
+from helpers.store.release import FetchFailed, RefusedFile, fetch_files
 from helpers.store.released_files import (
     COMPONENTS,
     HEADS,
     PINNED,
     blob_hash,
-    fetch_tables,
+    check_blob,
     parts_of,
 )
 from helpers.store.released_rows import Refusals
@@ -305,7 +305,7 @@ def test_downloads_are_checked_and_go_on_where_they_stopped(tmp_path, lines, mon
     last = tmp_path / "web" / names[1]
     whole = last.read_bytes()
     with served(tmp_path / "web") as (url, asked):
-        get = partial(fetch_tables, names, tmp_path / "cache", url=url, progress=False)
+        get = partial(fetch_files, names, check_blob, tmp_path / "cache", url=url, progress=False)
         last.write_bytes(whole[:-1] + b"x")
         with pytest.raises(RefusedFile, match=r"tsvab: its git blob hash is \w+ instead of"):
             get()

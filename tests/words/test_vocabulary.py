@@ -11,7 +11,6 @@ from helpers.methods.weights import weights
 from helpers.words import vocabulary as module
 from helpers.words.vocabulary import (
     BadWords,
-    build_vocabulary,
     read_vectors,
     read_verbs,
     read_vocabulary,
@@ -122,34 +121,6 @@ def test_vectors_fit_the_vocabulary_and_know_what_is_alike():
     assert doctor @ nurse > doctor @ piano + 0.1
 
 
-def test_words_outside_the_vocabulary_and_missing_files_are_named(tmp_path, monkeypatch):
+def test_words_outside_the_vocabulary_are_named():
     with pytest.raises(BadWords, match=r"1 of 2 are not in the vocabulary \(\['qwrtz'\]"):
         read_vocabulary().index(["write", "qwrtz"])
-    monkeypatch.setattr(module, "words_folder", lambda: tmp_path)
-    with pytest.raises(FileNotFoundError, match=r"build_words\.py"):
-        read_vectors()
-
-
-# --- a vocabulary from texts
-
-TEXTS = ["Write a story. She wrote two stories about writing!", "The dogs wrote: a dog's story."]
-
-
-def test_texts_become_counted_lemmas():
-    found = build_vocabulary(TEXTS, fewest=2)
-    assert found.words[0] == "write"
-    assert set(found.words) == {"a", "dog", "story", "write"}
-    assert dict(zip(found.words, found.pos, strict=True))["write"] == "verb"
-    # 4 uses of "write" in its forms, among 15 words
-    np.testing.assert_allclose(found.zipf[0], np.log10(4 / 15 * 1e9))
-    assert build_vocabulary(TEXTS, size=2).words == ("write", "story")
-
-
-def test_words_that_the_list_lacks_stay_as_they_are():
-    found = build_vocabulary(["Zyx zyx zyxes zyxes zyxes."])
-    assert (found.words, found.pos) == (("zyxes", "zyx"), ("", ""))
-
-
-def test_texts_without_words_are_named():
-    with pytest.raises(BadWords, match="0 words and no lemma"):
-        build_vocabulary(["...", ""])

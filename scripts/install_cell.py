@@ -1,7 +1,7 @@
-"""Notebooks that run anywhere: the cell that installs the package on Colab, and a pair's results.
+"""Put the cell that installs the package on Colab first in every notebook, or renew it.
 
-`python -m helpers colab [NOTEBOOK ...]` puts the install cell first in the notebooks, or renews it.
-The repository's address comes from `_config.yml`; no other place holds it.
+Run as `python scripts/install_cell.py [NOTEBOOK ...]`. The repository's address comes from `_config.yml`;
+no other place holds it.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def with_install_cell(notebook: dict, repository: str) -> dict:
 
 def main(arguments: list[str] | None = None) -> None:
     root = package_folder().parent
-    parser = argparse.ArgumentParser(prog="python -m helpers colab", description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("notebooks", nargs="*", type=Path, help="all of book/ when left out")
     parser.add_argument("--config", type=Path, default=root / "_config.yml")
     given = parser.parse_args(arguments)
