@@ -27,7 +27,7 @@ def row(key: str, text: str) -> Row:
 
     asked = dict.fromkeys(CONTROLS, "the control is of another kind")
     asked |= {MAIN: lengths(2), "length": lengths(-2), "blanking": lengths(2)}
-    claim = Claim(1, key, "paper", text, ("found", "opposite", "not found"), 1, "units", None)
+    claim = Claim(1, key, "paper", text, "{found/opposite/not found}", 1, "units", None)
     return Row(claim, judge_row(1, asked))
 
 

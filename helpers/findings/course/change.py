@@ -41,15 +41,13 @@ class Change:
         return clear(self.whole)
 
 
-def changes(store: Store, keys: tuple[str, ...] = WATCHED, seed: int = 0) -> dict[str, Change]:
-    """The change of each measure along the main run, over prompts that have all of them.
-
-    The same resamples serve all measures, so that their order can be told within each.
-    """
+def changes(store: Store, keys: tuple[str, ...] = WATCHED) -> dict[str, Change]:
+    """The change of each measure along the main run, over prompts that have all of them, and over the
+    same resamples of these, so that the order of changes can be told."""
     at = read.along(store)
     wide = {key: read.values(store, key, at) for key in keys}
     shared = sorted(set.intersection(*(set(one.index) for one in wide.values())))
-    weights = resamples(len(shared), np.random.default_rng(seed))
+    weights = resamples(len(shared), np.random.default_rng(0))
     found, steps = {}, [point.step for point in at]
     for key, own in wide.items():
         own = own.loc[shared].to_numpy()
@@ -78,14 +76,9 @@ class Order:
         """ "before", "after", "with" where 95 % of resamples agree; else that it cannot be told."""
         if not self.possible:
             return "not testable"
-        shares = {
-            "before": self.before,
-            "after": self.after,
-            "in the same interval as": self.together,
-        }
-        return next(
-            (word for word, share in shares.items() if share >= 0.95), "not told apart from"
-        )
+        words = "before", "in the same interval as", "after"
+        shares = zip(words, (self.before, self.together, self.after), strict=True)
+        return next((word for word, share in shares if share >= 0.95), "not told apart from")
 
 
 def order(found: dict[str, Change], key: str, other: str = "following") -> Order:
@@ -100,19 +93,17 @@ def table(found: dict[str, Change]) -> pd.DataFrame:
     """For reading: between which steps each measure changes, and its order against following."""
     rows = []
     for key, one in found.items():
+        steps, drawn = f"{one.before} and {one.after}", f"{one.early} to {one.late}"
         row = {
             "measure": one.label,
             "n": one.whole.n,
             "base to end": f"{one.whole.difference:+.2f}",
+            "changes between steps": steps if one.found else "no change told apart",
+            "95 % of resamples": drawn if one.found else "",
         }
-        row |= {"changes between steps": f"{one.before} and {one.after}"}
-        row |= {"95 % of resamples": f"{one.early} to {one.late}"}
-        if not one.found:
-            row |= {"changes between steps": "no change told apart", "95 % of resamples": ""}
         if key != "following":
             lag = order(found, key)
-            row["before / with / after following"] = (
-                f"{lag.before:.0%} / {lag.together:.0%} / {lag.after:.0%}"
-            )
+            told = f"{lag.before:.0%} / {lag.together:.0%} / {lag.after:.0%}"
+            row["before / with / after following"] = told
         rows.append(row)
     return pd.DataFrame(rows).fillna("").set_index("measure")

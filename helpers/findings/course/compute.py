@@ -5,9 +5,8 @@ segment, on the point's own response and on one that is the same for all points 
 run's); `gradient`, shares of importance of its first tokens. `placed`: 16 placement items at three
 places. `verbs`, `update`, `turned`: word pairs, size and direction of the update in the weights.
 
-A point's passes in Gemma 3 270M: 216 responses of at most 48 tokens, 96 x 4 or 5 segments, 48 times 8
-rows of gradient, 48 x 2 for the placement. Left out for time: other ways to blank, plain text, the
-gradient on own responses, two places, and the word pairs of every second step.
+Left out for time: other ways to blank, plain text, the gradient on own responses, two places, and the
+word pairs of every second step.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ from helpers.findings.course.points import (
     how_of,
     loader,
     read_points,
-)  # fmt: skip
+)
 from helpers.findings.parts import encoded, responses
 from helpers.findings.positions.read import expected_ids
 from helpers.findings.recognition.blanked import make_block
@@ -258,11 +257,8 @@ def compute(
     counted, how = with_verbs(points), how_of(pair)
     for point in (last, *(point for point in points if point != last)):
         with pair.tuned_as(loader(pair, point, how)):
-            made_from = source | {"point": fingerprint(point)}
-            about = {"max_tokens": TOKENS}
-            part = Part(
-                f"{point.folder}/responses", partial(make_responses, asked), made_from, about
-            )
-            store.fill([part], desc=f"{point.folder} responses", progress=progress)
+            made_from, name = source | {"point": fingerprint(point)}, f"{point.folder}/responses"
+            part = Part(name, partial(make_responses, asked), made_from, {"max_tokens": TOKENS})
+            store.fill([part], desc=name, progress=progress)
             rest = parts_of(asked, point, point in counted)
             store.fill(rest, desc=point.folder, progress=progress)

@@ -1,8 +1,6 @@
 """Chapter 5's explorer: one prompt and what is answered to it at every point of the training.
 
-Everything is precomputed: texts, whether the rule was followed, and what blanking each segment takes
-from the point's own response (the tint). `compact` shows one prompt and the slider alone; two models
-without a course are two points.
+A segment's tint is what blanking it takes from the point's own response.
 """
 
 from __future__ import annotations
@@ -44,32 +42,22 @@ def _cells(store: Store, point: Point, ids: Sequence[str]) -> list[dict]:
     return cells
 
 
-def _means(store: Store, point: Point) -> dict[str, float | None]:
-    """Means over all prompts that the store has at the point."""
-    wide = {key: read.values(store, key, [point])[point] for key in CURVES}
-    return {CURVES[key]: _number(own.mean(), 3) for key, own in wide.items()}
-
-
 def items(store: Store, ids: Sequence[str] | None = None) -> dict:
     """What the explorer shows of a store's course: its points, prompts, and a cell for each of both."""
-    at = read.points(store, "blanked")
-    about = read.prompts(store)
+    at, about = read.points(store, "blanked"), read.prompts(store)
     kept = [id for id in about.index[about["fixed"]] if ids is None or id in ids]
     points = [
         {"run": p.run, "label": read.RUNS.get(p.run, p.run), "step": p.step, "strength": p.strength}
-        | {"means": _means(store, p)}
+        | {"means": {CURVES[k]: _number(read.values(store, k, [p])[p].mean(), 3) for k in CURVES}}
         for p in at
     ]
-    end = max((p["step"] for p in points if p["run"] == MAIN), default=0)
-    numbers = {"training": [], "strength": [], "runs": []}
-    for n, one in enumerate(points):
-        whole = one["strength"] == 1
-        if one["run"] == BASE or (one["run"] == MAIN and whole):
-            numbers["training"].append(n)
-        if one["run"] == BASE or (one["run"] == MAIN and one["step"] == end):
-            numbers["strength"].append(n)
-        if one["run"] not in (BASE, MAIN) and whole:
-            numbers["runs"].append(n)
+    end = max((p.step for p in at if p.run == MAIN), default=0)
+    main = [n for n, p in enumerate(at) if p.run in (BASE, MAIN)]
+    numbers = {
+        "training": [n for n in main if at[n].strength == 1],
+        "strength": [n for n in main if at[n].run == BASE or at[n].step == end],
+        "runs": [n for n, p in enumerate(at) if n not in main and p.strength == 1],
+    }
     columns = [_cells(store, point, kept) for point in at]
     prompts = [
         {"id": id, "kind": about.loc[id, "kind"]}

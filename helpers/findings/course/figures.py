@@ -13,9 +13,8 @@ from matplotlib.figure import Figure
 
 from helpers.findings.course import read
 from helpers.findings.course.change import Change
-from helpers.findings.course.points import Point
 from helpers.findings.course.tables import Effects
-from helpers.methods.statistics import bootstrap_interval
+from helpers.methods.statistics import Comparison, bootstrap_interval
 from helpers.pages.forest import clear
 from helpers.pages.style import COLOURS, GREY, WIDTH
 from helpers.store.store import MissingResult, Store
@@ -24,10 +23,28 @@ SEGMENTS = ("instruction", "input", "context", "template")
 TINTS = dict(zip(SEGMENTS, (COLOURS["tuned"], COLOURS["base"], "#8a9a5b", "0.75"), strict=True))
 
 
-def few(points: Sequence[Point], most: int = 5) -> list[Point]:
-    """Some of the points, from the first to the last."""
-    chosen = np.unique(np.linspace(0, len(points) - 1, most).round().astype(int))
-    return [points[i] for i in chosen]
+def _panels(n: int, columns: int, height: Callable[[int], float], **options):
+    """A figure of `n` panels, whose height is that of so many rows, and their axes."""
+    rows = -(-n // columns)
+    size = (WIDTH, height(rows))
+    figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False, **options)
+    for axis in axes.flat[n:]:
+        axis.set_visible(False)
+    return figure, axes.flat[:n]
+
+
+def _finished(figure: Figure, title: str) -> Figure:
+    figure.suptitle(title, x=0.01, ha="left", fontsize=11, weight="semibold")
+    figure.tight_layout()
+    return figure
+
+
+def _along(axis: Axes, wide: pd.DataFrame, colour: str, style: str = "o-", **options) -> None:
+    """Means of points by step, with 95 % bands."""
+    steps = [point.step for point in wide]
+    low, high = np.transpose([bootstrap_interval(own) for _, own in wide.items()])
+    axis.fill_between(steps, low, high, color=colour, alpha=0.2, linewidth=0)
+    axis.plot(steps, wide.mean(), style, color=colour, **options)
 
 
 def _steps(axis: Axes, steps: Sequence[int]) -> None:
@@ -40,7 +57,8 @@ def _steps(axis: Axes, steps: Sequence[int]) -> None:
 
 def strip(store: Store, id: str) -> Figure:
     """One prompt at a few points: what it answers, and what blanking each segment takes from that."""
-    at = few([p for p in read.along(store) if p in set(read.points(store, "blanked"))])
+    held = read.along(store, "blanked")
+    at = [held[i] for i in np.unique(np.linspace(0, len(held) - 1, 5).round().astype(int))]
     figure, axes = plt.subplots(len(at), figsize=(WIDTH, 0.62 * len(at) + 0.9), sharex=True)
     for axis, point in zip(np.atleast_1d(axes), at, strict=True):
         said = store.read(f"{point.folder}/responses").set_index("id").loc[id]
@@ -65,65 +83,50 @@ def strip(store: Store, id: str) -> Figure:
 
 def curves(store: Store, found: Mapping[str, Change], title: str = "") -> Figure:
     """Each measure along the training with 95 % bands; grey: where its level changes, in resamples."""
-    at, n = read.along(store), len(found)
-    figure, axes = plt.subplots(n, figsize=(WIDTH, 1.25 * n + 0.9), sharex=True, squeeze=False)
-    steps = [point.step for point in at]
-    for axis, (key, one) in zip(axes[:, 0], found.items(), strict=True):
+    at = read.along(store)
+    figure, axes = _panels(len(found), 1, lambda rows: 1.25 * rows + 0.9, sharex=True)
+    for axis, (key, one) in zip(axes, found.items(), strict=True):
         wide = read.values(store, key, at)
-        low, high = np.transpose([bootstrap_interval(wide[point]) for point in at])
-        axis.fill_between(steps, low, high, color=COLOURS["tuned"], alpha=0.2, linewidth=0)
-        axis.plot(steps, wide.mean(), "o-", color=COLOURS["tuned"])
+        _along(axis, wide, COLOURS["tuned"])
         if one.found:
             axis.axvspan(one.early, one.late, color=GREY, alpha=0.15, linewidth=0)
             axis.axvspan(one.before, one.after, color=GREY, alpha=0.3, linewidth=0)
         measure = read.EVERY[key]
         when = f"steps {one.before} to {one.after}" if one.found else "no change told apart"
         axis.set_title(f"{measure.label} ({measure.unit}, n = {len(wide)}): {when}", fontsize=10)
-    _steps(axes[-1, 0], steps)
-    figure.suptitle(title, x=0.01, ha="left", fontsize=11, weight="semibold")
-    figure.tight_layout()
-    return figure
+    _steps(axes[-1], [point.step for point in at])
+    return _finished(figure, title)
 
 
 def runs(found: Effects, title: str = "", columns: int = 2) -> Figure:
-    """Runs side by side in several measures: change since the base with 95 % intervals.
-
-    Coloured by sign where it is told apart from none after Holm's correction, grey where not.
-    """
+    """Runs side by side in several measures: change since the base, grey where not told apart from 0."""
     found = {key: own for key, own in found.items() if own}
     if not found:
         raise MissingResult("none of these runs")
-    height = max(map(len, found.values()))
-    rows = -(-len(found) // columns)
-    size = (WIDTH, rows * (0.24 * height + 0.95) + 0.3)
-    figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False)
-    for axis in axes.flat[len(found) :]:
-        axis.set_visible(False)
-    for number, (axis, (key, own)) in enumerate(zip(axes.flat, found.items(), strict=False)):
+    most = max(map(len, found.values()))
+    figure, axes = _panels(len(found), columns, lambda rows: rows * (0.24 * most + 0.95) + 0.3)
+    for number, (axis, (key, own)) in enumerate(zip(axes, found.items(), strict=True)):
         for row, one in enumerate(own):
             colour = COLOURS["tuned" if one.difference > 0 else "base"] if clear(one) else "0.55"
             axis.plot([one.low, one.high], [row, row], color=colour, linewidth=2.5)
             axis.plot(one.difference, row, "o", color=colour)
         axis.axvline(0, color="0.1", linewidth=1)
-        runs = [one.label.partition(", ") for one in own]
-        alone = (
-            len({run for run, _, _ in runs}) == 1 < len(runs)
-        )  # one run: its steps name the rows
-        names = [step if alone else one.label.split(", step")[0]
-                 for one, (_, _, step) in zip(own, runs, strict=True)]  # fmt: skip
-        axis.set_yticks(
-            range(len(own)), names if number % columns == 0 or len(own) < height else []
-        )
+        named = number % columns == 0 or len(own) < most
+        axis.set_yticks(range(len(own)), _names(own) if named else [])
         axis.set_ylim(len(own) - 0.4, -0.6)
         measure = read.EVERY[key]
         axis.set_title(fill(f"{measure.label} (n = {own[0].n})", 30), fontsize=10)
         axis.set_xlabel(measure.unit)
-    figure.suptitle(title, x=0.01, ha="left", fontsize=11, weight="semibold")
-    figure.supxlabel(
-        "change since the base, 95 % intervals; grey: not told apart from 0", fontsize=9
-    )
-    figure.tight_layout()
-    return figure
+    said = "change since the base, 95 % intervals; grey: not told apart from 0"
+    figure.supxlabel(said, fontsize=9)
+    return _finished(figure, title)
+
+
+def _names(found: Sequence[Comparison]) -> list[str]:
+    """Rows are named by their run, those of one run by their step."""
+    runs, _, steps = zip(*(one.label.partition(", ") for one in found), strict=True)
+    alone = len({*runs}) == 1 < len(runs)
+    return [*steps] if alone else [one.label.split(", step")[0] for one in found]
 
 
 def where(table: pd.DataFrame, title: str = "") -> Figure:
@@ -140,14 +143,9 @@ def where(table: pd.DataFrame, title: str = "") -> Figure:
 
 def doses(table: pd.DataFrame, title: str = "") -> Figure:
     """Share of the finished effect against share of the finished update: on the line is proportional."""
-    names = list(dict.fromkeys(table["measure"]))
-    rows = -(-len(names) // 3)
-    size = (WIDTH, 1.75 * rows + 0.6)
-    figure, axes = plt.subplots(rows, 3, figsize=size, squeeze=False, sharex=True)
-    for axis in axes.flat[len(names) :]:
-        axis.set_visible(False)
-    for axis, name in zip(axes.flat, names, strict=False):
-        own = table[table["measure"] == name]
+    measures = table.groupby("measure", sort=False)
+    figure, axes = _panels(len(measures), 3, lambda rows: 1.75 * rows + 0.6, sharex=True)
+    for axis, (name, own) in zip(axes, measures, strict=True):
         axis.plot([0, 1], [0, 1], color="0.6", linewidth=1)
         for (path, part), style in zip(own.groupby("path"), ("s--", "o-"), strict=False):
             part = part.sort_values("dose")
@@ -156,24 +154,19 @@ def doses(table: pd.DataFrame, title: str = "") -> Figure:
             axis.plot(part["dose"], part["share"], style, color=colour, label=path, markersize=4)
         axis.set_title(fill(f"{name} (n = {int(own['n'].max())})", 26), fontsize=9)
         axis.set_ylim(min(-0.3, own["share"].min()), max(1.3, own["share"].max()))
-    axes.flat[0].legend(fontsize=8)
+    axes[0].legend(fontsize=8)
     figure.supxlabel("norm of the update, share of the finished run's", fontsize=10)
     figure.supylabel("effect, share of the finished run's", fontsize=10)
-    figure.suptitle(title, x=0.01, ha="left", fontsize=11, weight="semibold")
-    figure.tight_layout()
-    return figure
+    return _finished(figure, title)
 
 
 def placebos(store: Store, title: str = "") -> Figure:
     """What blanking each segment takes from one and the same response, along the training."""
-    at = [p for p in read.along(store) if p in set(read.points(store, "blanked"))]
+    at = read.along(store, "blanked")
     figure, axis = plt.subplots(figsize=(WIDTH, 3.2))
     for segment, style in zip(SEGMENTS, ("o-", "s--", "^:", "v-."), strict=True):
         wide = read.values(store, f"{segment}, shared", at)
-        low, high = np.transpose([bootstrap_interval(wide[point]) for point in at])
-        steps = [point.step for point in at]
-        axis.fill_between(steps, low, high, color=TINTS[segment], alpha=0.15, linewidth=0)
-        axis.plot(steps, wide.mean(), style, color=TINTS[segment], label=f"{segment} ({len(wide)})")
+        _along(axis, wide, TINTS[segment], style, label=f"{segment} ({len(wide)})")
     _steps(axis, [point.step for point in at])
     axis.set(ylabel="lost when blanked, nats a token")
     axis.set_title(title, loc="left")

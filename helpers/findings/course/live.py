@@ -23,12 +23,11 @@ def live_check(name: str, store: Store, id: str) -> pd.DataFrame | str:
         return pair
     end, prompt = read.last(store), next(one for one in read_prompts() if one.id == id)
     try:
-        points = [p for p in read_points(None, name) if (p.run, p.step) == (MAIN, end.step)]
+        point = next(p for p in read_points(None, name) if (p.run, p.step) == (MAIN, end.step))
     except Mendable as error:
         return f"This cell needs the checkpoints. {error}"
-    if not points:
+    except StopIteration:
         return f"This cell needs the checkpoint of step {end.step}, which is not here."
-    point = points[0]
     said = store.read(f"{end.folder}/responses").set_index("id").loc[id, "ids"]
     with pair.tuned_as(loader(pair, point, how_of(pair))):
         codes, answers = encoded([prompt], pair), [[int(token) for token in said]]

@@ -130,10 +130,7 @@ def how_of(pair: Pair) -> How:
 
 
 def loader(pair: Pair, point: Point, how: How) -> Callable[[], PreTrainedModel]:
-    """What makes the model of a point.
-
-    Less strength needs both models at once: it is for pairs whose memory holds two (`Pair.alone`).
-    """
+    """What makes the model of a point; less strength needs both models in memory (`Pair.alone`)."""
 
     def load() -> PreTrainedModel:
         found = found_at(point)

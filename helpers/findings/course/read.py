@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -13,8 +14,9 @@ from helpers.findings.attention.lift import compare_verbs, lifts
 from helpers.findings.course.points import BASE, MAIN, START, Point
 from helpers.methods.statistics import Comparison, compare_paired, mcnemar
 from helpers.store.store import MissingResult, Store
-from helpers.words.verbs import Lexicon, read_lexicon
+from helpers.words.verbs import read_lexicon
 
+verbs = cache(read_lexicon)  # one lexicon for all points
 PART = re.compile(r"course/([^/]+)/(\d+)(?:/s(\d+))?/(\w+)$")
 # Runs of the book as figures name them; a folder of one's own has names of its own.
 RUNS = {
@@ -50,26 +52,20 @@ def _dip(table: pd.DataFrame) -> pd.Series:
     return wide["half"] - wide[["before", "after"]].mean(axis=1)
 
 
-def _share(table: pd.DataFrame) -> pd.Series:
-    return table[table["segment"] == "instruction"].set_index("id")["share"]
-
-
 def _turned(table: pd.DataFrame) -> pd.Series:
     """Degrees that tuning turns a layer's components beyond the mean of random updates."""
     angles = table.pivot(index="layer", columns="draw", values="angle")
     return angles[0] - angles.drop(columns=0).mean(axis=1)
 
 
-def _followed(table: pd.DataFrame) -> pd.Series:
-    return table.dropna(subset="followed").set_index("id")["followed"].astype(float)
-
-
 NATS = "nats a token"
 MEASURES = {
-    "following": Measure("prompts followed", "share", 1, "responses", _followed),
+    "following": Measure("prompts followed", "share", 1, "responses",
+                         lambda t: t.dropna(subset="followed").set_index("id")["followed"].astype(float)),
     "reliance": Measure("lost without the instruction", NATS, 1, "blanked",
                         _blanked("shared", "instruction")),
-    "share": Measure("gradient's share on the instruction", "share", 1, "gradient", _share),
+    "share": Measure("gradient's share on the instruction", "share", 1, "gradient",
+                     lambda t: t[t["segment"] == "instruction"].set_index("id")["share"]),
     "length": Measure("length of the response", "tokens", 1, "responses",
                       lambda t: t.set_index("id")["ids"].map(len)),
     "dip": Measure("middle against ends, lost without the instruction", NATS, 2, "placed", _dip),
@@ -91,17 +87,12 @@ EVERY = MEASURES | PLACEBOS
 
 def points(store: Store, part: str = "responses") -> list[Point]:
     """The points that hold a part: the base, runs by step, strengths below 1 before the whole."""
-    found = {m.groups() for name in store.manifest() if (m := PART.match(name))}
-    held = [
-        Point(run, int(step), int(dose or 100) / 100)
-        for run, step, dose, own in found
-        if own == part
-    ]
-    place = [BASE, *RUNS]
-    return sorted(
-        held,
-        key=lambda p: (place.index(p.run) if p.run in place else 99, p.run, p.step, p.strength),
-    )
+    held, rank = [], {run: number for number, run in enumerate([BASE, *RUNS])}
+    for found in filter(None, map(PART.match, store.manifest())):
+        run, step, dose, own = found.groups()
+        if own == part:
+            held.append(Point(run, int(step), int(dose or 100) / 100))
+    return sorted(held, key=lambda p: (rank.get(p.run, len(rank)), p.run, p.step, p.strength))
 
 
 def is_there(store: Store) -> bool:
@@ -117,8 +108,7 @@ def missing(store: Store) -> str:
 
 def along(store: Store, part: str = "responses") -> list[Point]:
     """The base and the main run, step by step."""
-    kept = [p for p in points(store, part) if p.run in (BASE, MAIN) and p.strength == 1]
-    return kept
+    return [p for p in points(store, part) if p.run in (BASE, MAIN) and p.strength == 1]
 
 
 def finished(store: Store, part: str = "responses") -> dict[str, Point]:
@@ -128,10 +118,9 @@ def finished(store: Store, part: str = "responses") -> dict[str, Point]:
 
 def last(store: Store) -> Point:
     """The end of the main run."""
-    found = finished(store).get(MAIN)
-    if found is None:
+    if MAIN not in (found := finished(store)):
         raise MissingResult(missing(store))
-    return found
+    return found[MAIN]
 
 
 def values(store: Store, key: str, at: Sequence[Point]) -> pd.DataFrame:
@@ -143,19 +132,17 @@ def values(store: Store, key: str, at: Sequence[Point]) -> pd.DataFrame:
 
 def effect(
     store: Store, key: str, point: Point, against: Point = START, *, label: str = "",
-    ids: Sequence[str] | None = None, lexicon: Lexicon | None = None,
+    ids: Sequence[str] | None = None,
 ) -> Comparison:  # fmt: skip
-    """What a measure changed by, from the base (or another point) to a point.
+    """What a measure changed by, from the base (or another point) to a point, over all prompts or `ids`.
 
-    Lift and turning are changes since the base by themselves: they are held against general verbs and
-    against random updates. `ids`: prompts of one group.
+    Lift and turning are changes since the base: they stand against general verbs and random updates.
     """
     one, label = EVERY[key], label or named(point)
     about = {"label": label, "null_hypothesis": one.null}
     if key == "lift":
-        lexicon = lexicon or read_lexicon()
-        changes = store.read(f"{point.folder}/verbs")
-        return compare_verbs(lifts(changes, len(lexicon.verbs)), lexicon, label).tested
+        lexicon, changes = verbs(), store.read(f"{point.folder}/verbs")
+        return compare_verbs(lifts(changes, len(lexicon.verbs)), lexicon, label)
     if key == "turned":
         beyond = _turned(store.read(f"{point.folder}/turned"))
         return compare_paired(np.zeros(len(beyond)), beyond, **about)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
 from helpers.findings.course import change, read, tables
@@ -13,12 +11,6 @@ from helpers.pages.prose import direction, number, percent
 from helpers.store.store import MissingResult, Store
 
 NOT_YET = "the runs that would tell are not computed yet"
-
-
-def points_of(found: Comparison) -> str:
-    """A difference of shares in whole percentage points, without its sign."""
-    n = round(100 * abs(found.difference))
-    return f"{n} point{'' if n == 1 else 's'}"
 
 
 def when(store: Store) -> str:
@@ -54,21 +46,18 @@ def instruction(store: Store) -> str:
 def _told(found: Comparison, less: str, more: str, none: str) -> str:
     if not found.possible:
         return f"{NOT_YET}."
+    n = round(100 * abs(found.difference))  # percentage points
     word = direction(found, up=more, down=less, none="")
-    return f"{word} (by {points_of(found)})." if word else f"{none} (n = {found.n})."
+    return f"{word} (by {n} point{'' if n == 1 else 's'})." if word else f"{none} (n = {found.n})."
 
 
 def diversity(store: Store) -> str:
     """One kind of task against all, on kinds that no run saw."""
-    group = "unseen kinds" if "unseen kinds" in set(read.prompts(store)["group"]) else "seen"
-    found = next(
-        one
-        for one in tables.diversity(store)
-        if one.label.endswith(group) and "one kind" in one.label
-    )
-    start = f"Does diversity matter? Tuned on one kind of task, a model follows prompts of {group} "
-    lead = start.replace("prompts of seen", "all prompts")
-    return lead + _told(
+    group = "unseen kinds" if "unseen kinds" in tables.groups_of(store) else "seen"
+    asked = f"{read.RUNS['one-kind']}, {group}"
+    found = next(one for one in tables.diversity(store) if one.label == asked)
+    which = "all prompts" if group == "seen" else f"prompts of {group}"
+    return f"Does diversity matter? Tuned on one kind of task, a model follows {which} " + _told(
         found, "less often than tuned on all", "more often than tuned on all",
         "as often as tuned on all, as far as these prompts tell",
     )  # fmt: skip
@@ -105,20 +94,13 @@ def seeds(store: Store) -> str:
     return f"Over {number(len(found))} seeds the finished run follows {' to '.join(ends)} of the prompts."
 
 
-SENTENCES: dict[str, Callable[[Store], str]] = {
-    "when": when, "instruction": instruction, "diversity": diversity, "attention": attention,
-    "dose": dose, "seeds": seeds,
-}  # fmt: skip
-
-
 def sentences(store: Store) -> dict[str, str]:
     """All sentences by name; without a course the first says so, the others are empty."""
-    if not read.is_there(store):
-        return dict.fromkeys(SENTENCES, "") | {"when": "Not computed yet for this pair."}
-    found = {}
-    for name, make in SENTENCES.items():
+    found, there = {"when": "Not computed yet for this pair."}, read.is_there(store)
+    for make in (when, instruction, diversity, attention, dose, seeds):
+        name = make.__name__
         try:
-            found[name] = make(store)
+            found[name] = make(store) if there else found.get(name, "")
         except (MissingResult, KeyError):
             found[name] = f"{name.capitalize()}: {NOT_YET}."
     return found
@@ -133,10 +115,10 @@ def how_sure(store: Store) -> dict[str, str]:
     found = {key: read.effect(store, key, end) for key in ("following", "reliance", "share")}
     own = found["following"]
     agree = [np.sign(one.difference) for one in found.values() if clear(one)]
+    together = ", all one way" if len(set(agree)) == 1 else ""
     return {
         "direction": direction(own, up="following rises", down="following falls", none="not told"),
         "size": f"{percent(own.mean_a)} to {percent(own.mean_b)} of {own.n} prompts",
-        "measures": f"{len(agree)} of {len(found)} move"
-        + (", all one way" if len(set(agree)) == 1 else ""),
+        "measures": f"{len(agree)} of {len(found)} move{together}",
         "models": f"{len(read.finished(store))} runs of one base",
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,6 @@ from helpers.methods.chance import among
 from helpers.methods.statistics import Comparison, compare_paired, holm, untested
 from helpers.pages.forest import clear
 from helpers.store.store import Store
-from helpers.words.verbs import Lexicon, read_lexicon
 
 SHORT = "short"
 # The runs that each question sets beside one another; the first is what the others are held against.
@@ -29,23 +29,23 @@ Effects = dict[str, list[Comparison]]
 
 
 def effects(
-    store: Store, points: Sequence[Point], keys: Sequence[str] = tuple(read.MEASURES),
-    lexicon: Lexicon | None = None,
-) -> Effects:  # fmt: skip
+    store: Store, points: Sequence[Point], keys: Sequence[str] = tuple(read.MEASURES)
+) -> Effects:
     """Each measure's change since the base at each point that has it; a Holm family a measure."""
-    lexicon = lexicon or (read_lexicon() if "lift" in keys else None)
-    found = {}
-    for key in keys:
-        held = set(read.points(store, read.EVERY[key].part))
-        at = [point for point in points if point in held]
-        found[key] = holm([read.effect(store, key, one, lexicon=lexicon) for one in at])
-    return found
+    held = {key: holding(store, key, points) for key in keys}
+    return {key: holm([read.effect(store, key, one) for one in at]) for key, at in held.items()}
 
 
-def of_question(store: Store, question: str, **options) -> Effects:
+def holding(store: Store, key: str, points: Sequence[Point]) -> list[Point]:
+    """Those of the points that have a measure."""
+    held = read.points(store, read.EVERY[key].part)
+    return [point for point in points if point in held]
+
+
+def of_question(store: Store, question: str) -> Effects:
     """The runs of one question, at their ends."""
     ends = read.finished(store)
-    return effects(store, [ends[run] for run in QUESTIONS[question] if run in ends], **options)
+    return effects(store, [ends[run] for run in QUESTIONS[question] if run in ends])
 
 
 def _against(store: Store, key: str, run: str, other: str, group: str | None = None) -> Comparison:
@@ -59,43 +59,39 @@ def _against(store: Store, key: str, run: str, other: str, group: str | None = N
     return replace(found, null_hypothesis="both runs end alike")
 
 
+def groups_of(store: Store) -> list[str]:
+    """The groups of prompts that a store has."""
+    return [name for name in GROUPS if name in set(read.prompts(store)["group"])]
+
+
 def diversity(store: Store, key: str = "following") -> list[Comparison]:
     """Fewer kinds of task against all of them at equal rows, by what the tuning had seen."""
-    groups = [name for name in GROUPS if name in set(read.prompts(store)["group"])]
-    return holm(
-        [_against(store, key, r, SHORT, g) for g in groups for r in ("four-kinds", "one-kind")]
-    )
+    cells = product(groups_of(store), ("four-kinds", "one-kind"))
+    return holm([_against(store, key, run, SHORT, group) for group, run in cells])
 
 
 def parts_of_model(store: Store, key: str = "following") -> list[Comparison]:
     """Feed-forward alone against attention alone, equal numbers of trained parameters."""
-    groups = [None, *(name for name in GROUPS if name in set(read.prompts(store)["group"]))]
+    groups = [None, *groups_of(store)]
     return holm([_against(store, key, "feed-forward", "attention", group) for group in groups])
-
-
-def controls(store: Store, key: str = "following") -> list[Comparison]:
-    """The controls that take the instruction away, and the second seed, against the short run."""
-    runs = ("responses-only", "shuffled", "short-seed-1")
-    return holm([_against(store, key, run, SHORT) for run in runs])
 
 
 def what_else(store: Store, key: str = "following") -> dict[str, list[Comparison]]:
     """All comparisons of ends of runs in one measure, by question: for the chapter's forest."""
+    controls = ("responses-only", "shuffled", "short-seed-1")
     return {
-        "Is it the instruction? Less the short run": controls(store, key),
+        "Is it the instruction? Less the short run": holm(
+            [_against(store, key, run, SHORT) for run in controls]
+        ),
         "Does diversity matter? Less the short run": diversity(store, key),
         "Feed-forward alone less attention alone": parts_of_model(store, key),
     }
 
 
-def moved(store: Store, lexicon: Lexicon | None = None) -> pd.DataFrame:
-    """Which way each measure moves in the short run and its controls: +, − or none told apart.
-
-    *about*: a measure that moves alike in all three is about tuning or format, one that moves in the
-    short run alone is about instructions with their own responses.
-    """
-    found, rows = of_question(store, "Is it the instruction?", lexicon=lexicon), {}
-    for key, own in found.items():
+def moved(store: Store) -> pd.DataFrame:
+    """Which way each measure moves in the short run and its controls, and what it is therefore *about*."""
+    rows = {}
+    for key, own in of_question(store, "Is it the instruction?").items():
         signs = {one.label.split(",")[0]: int(np.sign(one.difference)) * clear(one) for one in own}
         row = {name: {1: "+", -1: "\u2212"}.get(sign, "none") for name, sign in signs.items()}
         main, *others = signs.values() if signs else (0,)
@@ -118,12 +114,9 @@ def size(store: Store, point: Point) -> float:
     return float(np.sqrt(store.read(f"{point.folder}/update")["update"].pow(2).sum()))
 
 
-def dose(store: Store, lexicon: Lexicon | None = None) -> pd.DataFrame:
-    """Each measure's effect as a share of the finished run's, along the training and by strength.
-
-    `dose` is the update's norm over the finished one's. One row a measure, path and point; measures
-    that the finished run does not move have no share and are left out.
-    """
+def dose(store: Store) -> pd.DataFrame:
+    """Each measure's effect as a share of the finished run's, along the training and by strength, beside
+    the update's norm over the finished one's (`dose`). What the finished run does not move is left out."""
     end = read.last(store)
     paths = {
         "training": [p for p in read.along(store) if p != START],
@@ -131,8 +124,8 @@ def dose(store: Store, lexicon: Lexicon | None = None) -> pd.DataFrame:
     }
     rows = []
     for path, at in paths.items():
-        for key, own in effects(store, at, lexicon=lexicon).items():
-            held = [p for p in at if p in set(read.points(store, read.EVERY[key].part))]
+        for key, own in effects(store, at).items():
+            held = holding(store, key, at)
             whole = own[held.index(end)] if end in held else None
             if whole is None or not clear(whole):
                 continue
@@ -150,15 +143,12 @@ def halfway(store: Store) -> list[Comparison]:
     end, found = read.last(store), []
     half = replace(end, strength=0.5)
     for key in ("following", "reliance", "share", "length", "dip"):
-        if half not in read.points(store, read.EVERY[key].part):
+        if not holding(store, key, [half]):
             continue
         wide = read.values(store, key, [START, half, end])
         linear = (wide[START] + wide[end]) / 2
-        about = {
-            "label": read.MEASURES[key].label,
-            "null_hypothesis": "half the dose, half the effect",
-        }
-        found.append(compare_paired(linear, wide[half], **about))
+        label, null = read.MEASURES[key].label, "half the dose, half the effect"
+        found.append(compare_paired(linear, wide[half], label=label, null_hypothesis=null))
     return holm(found)
 
 
@@ -194,11 +184,9 @@ def turned(store: Store) -> pd.DataFrame:
 
 
 def accounted(store: Store) -> pd.DataFrame:
-    """What the store holds: points of each run, prompts judged, prompts blanked, verbs."""
-    counts: dict[str, dict] = {}
-    for point in read.points(store):
-        row = counts.setdefault(read.RUNS.get(point.run, point.run), {"points": 0, "steps": ""})
-        dose = "" if point.strength == 1 else f" x {point.strength:g}"
-        row["points"] += 1
-        row["steps"] += f"{', ' if row['steps'] else ''}{point.step}{dose}"
-    return pd.DataFrame.from_dict(counts, orient="index")
+    """What the store holds: the points of each run."""
+    at = read.points(store)
+    dose = ["" if point.strength == 1 else f" x {point.strength:g}" for point in at]
+    steps = pd.Series([f"{point.step}{x}" for point, x in zip(at, dose, strict=True)])
+    by_run = steps.groupby([read.RUNS.get(point.run, point.run) for point in at], sort=False)
+    return by_run.agg(points="size", steps=", ".join)

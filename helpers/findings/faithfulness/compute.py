@@ -1,14 +1,11 @@
 """Is the first-order estimate justified? Estimates of importance against erasure and blanking.
 
-For every prompt, on the first tokens of a response in the tuning template: the importance by gradient,
-by erasure and by the gradient with norms held fixed; what blanking each segment takes; and deletion
-curves, the probability of the response that is left when the most important prompt tokens are erased
-together, with random orders as the baseline. Integrated gradients, which cost thirty times as much,
-join for the first prompt of every kind. Both models read their own response, and the base the tuned
-model's as well. Parts are `faithfulness/READER/PROMPT`, where READER is a model, or `base-on-tuned`
-(no curves), and `faithfulness/integrated-MODEL/PROMPT` for integrated gradients.
-`faithfulness/path-MODEL` holds what is left of the response's probability while all prompt tokens
-shrink together.
+All on the first tokens of a response in the tuning template; parts:
+
+faithfulness/READER/PROMPT             estimates, blanked segments, deletion curves; READER is a model on
+                                       its own response, or `base-on-tuned` (no curves)
+faithfulness/integrated-MODEL/PROMPT   integrated gradients, for the first prompt of every kind
+faithfulness/path-MODEL                what is left of the response while all prompt tokens shrink
 """
 
 from __future__ import annotations
@@ -32,7 +29,6 @@ from helpers.store.origin import inputs_hash
 from helpers.store.store import Part, Store
 
 METHODS = ("gradient", "erasure", "fixed_norms")  # of every prompt
-PER_KIND = None  # prompts of every kind; None: all of them
 INTEGRATED = 1  # of every kind with integrated gradients
 TOKENS = 6  # response tokens
 STEPS = 64  # of integrated gradients
@@ -47,11 +43,10 @@ READERS = {
 }
 
 
-def chosen(prompts: list[Prompt], per_kind: int | None = PER_KIND) -> list[Prompt]:
-    """The first prompts of every kind."""
+def chosen(prompts: list[Prompt], per_kind: int | None = None) -> list[Prompt]:
+    """Prompts kind by kind: all, or the first of every kind."""
     kinds = dict.fromkeys(prompt.kind for prompt in prompts)
-    of = {kind: [one for one in prompts if one.kind == kind] for kind in kinds}
-    return [prompt for found in of.values() for prompt in found[:per_kind]]
+    return [p for kind in kinds for p in [p for p in prompts if p.kind == kind][:per_kind]]
 
 
 def deletion_masks(
@@ -81,16 +76,13 @@ def explain(
     pair: Pair, role: str, code: Encoded, response: list[int], methods: tuple[str, ...] = METHODS,
     *, curves: bool = True, random: int = RANDOM_ORDERS,
 ) -> dict[str, np.ndarray]:  # fmt: skip
-    """All that is stored of one prompt and model: estimates, and p(y_m) with things taken away.
-
-    Besides the estimates (prompt, response): `whole` and `nothing`, with all of the prompt and with none
-    of it; `blanked`, without each segment (`segment_masks`); `curves`, see `_curves`.
-    """
-    model = pair.model(role)
-    found = {
-        method: importance(model, code.ids, response, method=method, steps=STEPS).numpy()
-        for method in methods
-    }
+    """All that is stored of one prompt and model: estimates (prompt, response), and p(y_m) of each
+    response token with all of the prompt (`whole`), with `nothing` of it, `blanked` without each segment
+    (`segment_masks`), and with its most important tokens erased together (`_curves`)."""
+    model, found = pair.model(role), {}
+    for method in methods:
+        matrix = importance(model, code.ids, response, method=method, steps=STEPS)
+        found[method] = matrix.numpy()
     kept = torch.from_numpy(~segment_masks(code.roles)).float()
     ends = torch.tensor([[1.0], [0.0]]).expand(-1, kept.shape[1])
     left = scaled_probabilities(model, code.ids, response, torch.cat([ends, kept])).numpy()
@@ -102,13 +94,12 @@ def explain(
 
 def shrink(pair: Pair, role: str, asked: list[tuple[str, list[int], list[int]]]) -> pd.DataFrame:
     """Probability of the response that is left when all prompt embeddings take a factor."""
-    rows = []
+    tables, factors = [], torch.tensor(FACTORS)[:, None]
     for prompt, ids, response in asked:
-        factors = torch.tensor(FACTORS)[:, None]
         found = scaled_probabilities(pair.model(role), ids, response, factors).mean(dim=1)
         left = (found / found[0]).tolist()
-        rows += [{"id": prompt, "factor": f, "left": x} for f, x in zip(FACTORS, left, strict=True)]
-    return pd.DataFrame(rows)
+        tables.append(pd.DataFrame({"id": prompt, "factor": FACTORS, "left": left}))
+    return pd.concat(tables, ignore_index=True)
 
 
 def _part(name: str, make, source: list, about: dict) -> Part:

@@ -27,13 +27,9 @@ def items(store: Store) -> list[dict]:
     for prompt, reader, arrays in explained(store, READERS.values()):
         found.setdefault(prompt, {})[reader] = estimates(arrays)
     return [
-        {
-            "id": prompt,
-            "tokens": list(known.loc[prompt, "tokens"]),
-            "roles": list(known.loc[prompt, "roles"]),
-            "response": list(answers[prompt]),
-            "models": {role: by[reader] for role, reader in READERS.items()},
-        }
+        {"id": prompt, "response": list(answers[prompt])}
+        | {name: list(known.loc[prompt, name]) for name in ("tokens", "roles")}
+        | {"models": {role: by[reader] for role, reader in READERS.items()}}
         for prompt, by in found.items()
         if len(by) == len(READERS)
     ]
@@ -57,11 +53,9 @@ def pack_items(prompts: Sequence[dict], opening: str) -> dict:
             "id": one["id"], "roles": "".join(LETTERS[role] for role in one["roles"]),
             "names": names, "shape": shape,
         })  # fmt: skip
-        for role in ROLES:
-            for name in names:
-                matrix = own[role][name]
-                most = np.abs(matrix).max() or 1.0
-                matrices.append(np.rint(STEPS * matrix / most).astype("i1").ravel())
+        for matrix in (own[role][name] for role in ROLES for name in names):
+            most = np.abs(matrix).max() or 1.0
+            matrices.append(np.rint(STEPS * matrix / most).astype("i1").ravel())
     words, numbered = number_words(texts)
     return {
         "items": squeeze_json({"items": packed, "words": words, "texts": numbered}),

@@ -26,14 +26,11 @@ def answers(item: dict, role: str = "tuned") -> Figure:
     found = dict(item["models"][role])
     exact = found.pop("erasure")
     column, inside = int(np.abs(exact).max(axis=0).argmax()), np.array(item["roles"]) != TEMPLATE
-    columns = {
-        f"{name}\nrho {rhos(matrix, exact)[column]:+.2f}": matrix for name, matrix in found.items()
-    }
+    columns = {f"{name}\nrho {rhos(own, exact)[column]:+.2f}": own for name, own in found.items()}
     columns |= {"erasure\nexact": exact}
-    figure, axes = plt.subplots(
-        1, len(columns), figsize=(WIDTH, 1.3 + 0.2 * inside.sum()), sharey=True
-    )
     rows = np.arange(inside.sum())
+    size = (WIDTH, 1.3 + 0.2 * len(rows))
+    figure, axes = plt.subplots(1, len(columns), figsize=size, sharey=True)
     for axis, (name, matrix) in zip(axes, columns.items(), strict=True):
         values = matrix[inside, column] / np.abs(matrix[:, column]).max()
         axis.barh(rows, values, color=np.where(values > 0, COLOURS[role], GREY))
@@ -78,9 +75,8 @@ def shrinking(found: pd.DataFrame) -> Figure:
         palette=COLOURS, errorbar=("ci", 95), seed=0, ax=axis,
     )  # fmt: skip
     ticks = [smallest / 3, *(one for one in sorted(found["factor"].unique()) if one > 0)][::2]
-    axis.set(
-        xscale="log", xlabel="factor on every prompt embedding", ylabel="probability left (1 = all)"
-    )
+    axis.set(xscale="log", xlabel="factor on every prompt embedding")
+    axis.set_ylabel("probability left (1 = all)")
     axis.set_xticks(ticks, ["0", *(f"{tick:g}" for tick in ticks[1:])])
     axis.minorticks_off()
     axis.invert_xaxis()

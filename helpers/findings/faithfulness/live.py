@@ -7,17 +7,15 @@ import pandas as pd
 from helpers.findings.faithfulness.compute import TOKENS
 from helpers.findings.recognition.live import relative_difference
 from helpers.findings.recognition.read import read_responses
+from helpers.methods.importance import importance
 from helpers.models.roles import ROLES
 from helpers.pages import live
-from helpers.prompts.prompt import read_prompts
+from helpers.prompts.prompt import encode, read_prompts
 from helpers.store.store import Store
 
 
 def check(name: str, store: Store, prompt_id: str) -> pd.DataFrame | str:
     """Gradient and erasure of one stored prompt, recomputed: how far the results are apart."""
-    from helpers.methods.importance import importance
-    from helpers.prompts.prompt import encode
-
     prompt = {one.id: one for one in read_prompts()}.get(prompt_id)
     if prompt is None:
         return f"{prompt_id} is a prompt of your own, none of the book's to run again."

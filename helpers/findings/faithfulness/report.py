@@ -14,19 +14,18 @@ from helpers.store.store import Store
 
 def blocks(store: Store) -> list[Block]:
     curves, scores = tables.curves(store), cache(lambda: tables.instruction_scores(store))
+    by_estimate = lambda column: tables.by_estimate(scores(), column)  # noqa: E731
+    single = lambda: tables.single_tokens(tables.agreement(store))  # noqa: E731
+    sums = lambda: tables.taken_over_prompts(tables.taken(store))  # noqa: E731
     return [
         Block("Every prompt, every tint", lambda: TintExplorer(items(store)), widget=True),
         Block(
             "Agreement with erasure, token by token (rank correlation)",
-            lambda: table(
-                tables.single_tokens(tables.agreement(store)), names=("none", "estimate")
-            ),
+            lambda: table(single(), names=("none", "estimate")),
         ),
         Block(
             "Estimates summed over a segment, beside blanking it (rank correlation over prompts)",
-            lambda: table(
-                tables.taken_over_prompts(tables.taken(store)), names=("blanked", "estimated")
-            ),
+            lambda: table(sums(), names=("blanked", "estimated")),
         ),
         Block(
             "The whole prompt shrinks",
@@ -46,9 +45,7 @@ def blocks(store: Store) -> list[Block]:
         ),
         Block(
             "Both models on the tuned model's response, by each estimate",
-            lambda: table(
-                tables.by_estimate(scores(), "score") + tables.by_estimate(scores(), "share")
-            ),
+            lambda: table(by_estimate("score") + by_estimate("share")),
         ),
         Block("What each costs: passes for one prompt", lambda: tables.cost(store)),
     ]

@@ -17,14 +17,9 @@ from helpers.findings.faithfulness.compute import (
     segment_masks,
 )
 from helpers.findings.faithfulness.read import NAMES, RANDOM, WHOLE, estimates, explained, labels
-from helpers.findings.recognition.lengths import correlation
+from helpers.findings.recognition.tables import correlation
 from helpers.methods.density import score, shares
-from helpers.methods.statistics import (
-    LEAST,
-    Comparison,
-    compare_paired,
-    holm,
-)
+from helpers.methods.statistics import LEAST, Comparison, compare_paired, holm
 from helpers.models.roles import ROLES
 from helpers.store.store import Store
 
@@ -38,23 +33,24 @@ def rhos(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return (x * y).mean(0)
 
 
-def agreement(store: Store, against: str = "erasure") -> pd.DataFrame:
-    """Per prompt and reader: Spearman's rho of each estimate with erasure (or another), the same of
-    sizes without their signs, and overlap of the top fifth; `negative`: share of entries below zero.
-    `base-on-tuned`: on a shared response."""
+def agreement(store: Store) -> pd.DataFrame:
+    """Per prompt and reader: Spearman's rho of each estimate with erasure, the same of sizes without
+    their signs, and overlap of the top fifth; `negative`: share of entries below zero."""
     rows = []
     for prompt, reader, arrays in explained(store, READERS):
         found = estimates(arrays)
-        exact = found.pop(against)
+        exact = found.pop("erasure")
         top = max(1, len(exact) // 5)
         for name, matrix in found.items():
             best = ((-one).argsort(0)[:top].T for one in (exact, matrix))
             same = [len({*a} & {*b}) / top for a, b in zip(*best, strict=True)]
-            row = {"id": prompt, "model": reader, "estimate": name}
-            row["rho"] = np.nanmean(rhos(exact, matrix))
-            row["rho of sizes"] = np.nanmean(rhos(abs(exact), abs(matrix)))
-            overlap = {"top fifth in common": np.mean(same), "by chance": top / len(exact)}
-            rows.append(row | overlap | {"negative": (matrix < 0).mean()})
+            rows.append({
+                "id": prompt, "model": reader, "estimate": name,
+                "rho": np.nanmean(rhos(exact, matrix)),
+                "rho of sizes": np.nanmean(rhos(abs(exact), abs(matrix))),
+                "top fifth in common": np.mean(same), "by chance": top / len(exact),
+                "negative": (matrix < 0).mean(),
+            })  # fmt: skip
     return pd.DataFrame(rows)
 
 
@@ -74,9 +70,8 @@ def single_tokens(found: pd.DataFrame, column: str = "rho") -> list[Comparison]:
 
 
 def taken(store: Store) -> pd.DataFrame:
-    """Per prompt, reader and segment: the share of the response's probability that goes when the segment
-    is blanked, and what each estimate says of it (the sum over its tokens). The whole prompt is one
-    more segment, and the only one that an older store knows."""
+    """Per prompt, reader and segment (the whole prompt is one more): the share of the response's
+    probability that goes when it is blanked, and what each estimate says of it, summed over its tokens."""
     known, rows = labels(store)["roles"], []
     for prompt, reader, arrays in explained(store, READERS):
         if "whole" not in arrays:  # of older stores, what the base reads of the tuned model
@@ -104,13 +99,11 @@ def taken_over_prompts(found: pd.DataFrame) -> list[Comparison]:
             if len(both) < LEAST or not np.ptp(both.to_numpy(), axis=0).all():
                 continue
             rho, low, high = correlation(both["blanking"], both[name])
-            compared.append(
-                Comparison(
-                    f"{segment}, {model}: {name}", len(both), *both.mean(), rho, np.nan, low, high,
-                    float(spearmanr(both).pvalue), "Spearman's rho over prompts, two-sided",
-                    "estimate and blanking have no relation",
-                )
-            )  # fmt: skip
+            compared.append(Comparison(
+                f"{segment}, {model}: {name}", len(both), *both.mean(), rho, np.nan, low, high,
+                float(spearmanr(both).pvalue), "Spearman's rho over prompts, two-sided",
+                "estimate and blanking have no relation",
+            ))  # fmt: skip
     return holm(compared)
 
 
@@ -138,13 +131,9 @@ def against_others(found: pd.DataFrame) -> list[Comparison]:
     others = [one for one in (RANDOM, *NAMES.values()) if one in wide and one != "gradient"]
     for role, other in product(ROLES, others):
         part = wide.xs(role, level="model")[[other, "gradient"]].dropna()
-        compared.append(
-            compare_paired(
-                *part.to_numpy().T,
-                label=f"{role}: gradient against {other}",
-                null_hypothesis="both orders leave the same share of the probability",
-            )
-        )
+        null = "both orders leave the same share of the probability"
+        label = f"{role}: gradient against {other}"
+        compared.append(compare_paired(*part.to_numpy().T, label=label, null_hypothesis=null))
     return holm(compared)
 
 
@@ -168,17 +157,14 @@ def by_estimate(
 ) -> list[Comparison]:
     """Base against tuned by each estimate that both have, the gradient and erasure first: on the tuned
     model's response, or on their own (`before="base"`)."""
-    compared = []
+    compared, null = [], "the tuned model's mean equals the base's"
     response = "own responses" if before == "base" else "the tuned model's response"
     for estimate, part in found.groupby("estimate", sort=False):
         wide = part.pivot(index="id", columns="reader", values=column)
         if {before, "tuned"} <= {*wide.columns}:
+            both, label = wide[[before, "tuned"]].dropna(), f"{column}, by {estimate}, {response}"
             compared.append(
-                compare_paired(
-                    *wide[[before, "tuned"]].dropna().to_numpy(float).T,
-                    label=f"{column}, by {estimate}, {response}",
-                    null_hypothesis="the tuned model's mean equals the base's",
-                )
+                compare_paired(*both.to_numpy(float).T, label=label, null_hypothesis=null)
             )
     return holm(compared)
 
@@ -188,14 +174,13 @@ def by_estimate(
 
 def cost(store: Store) -> pd.DataFrame:
     """Passes through the model for one prompt and the first response tokens, by estimate: medians."""
-    known = labels(store)
-    n = [len(known.loc[prompt, "roles"]) for prompt, *_ in explained(store, ROLES[1:])]
-    segments = known["roles"].map(lambda roles: len(set(roles)))
+    roles = labels(store)["roles"]
+    n = [len(roles[prompt]) for prompt, *_ in explained(store, ROLES[1:])]
     rows = {
         "gradient": (1, TOKENS),
         "norms held fixed": (1, TOKENS),
         "integrated gradients": (STEPS, STEPS * TOKENS),
         "erasure": (int(np.median(n)) + 1, 0),
-        "blanking, a pass a segment": (int(segments.median()) + 1, 0),
+        "blanking, a pass a segment": (int(roles.map(lambda one: len(set(one))).median()) + 1, 0),
     }
     return pd.DataFrame.from_dict(rows, orient="index", columns=["forward", "rows backward"])

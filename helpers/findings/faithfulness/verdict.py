@@ -10,19 +10,10 @@ import pandas as pd
 from helpers.findings.faithfulness.read import NAMES, RANDOM, WHOLE
 from helpers.methods.statistics import Comparison
 from helpers.models.roles import ROLES
-from helpers.pages.forest import clear
 from helpers.pages.prose import direction
 from helpers.store.store import Store
 
 ALIKE = 0.5  # a mean rho from which on single tokens count as ranked like erasure ranks them
-
-
-def _both(chosen: Sequence[str]) -> str:
-    return {
-        0: "neither model",
-        1: f"the {chosen[0]} model alone" if chosen else "",
-        2: "both models",
-    }[len(chosen)]
 
 
 def token_by_token(single: Sequence[Comparison], estimate: str = "gradient") -> str:
@@ -37,15 +28,11 @@ def token_by_token(single: Sequence[Comparison], estimate: str = "gradient") -> 
 
 def together(orders: Sequence[Comparison]) -> str:
     """In which models the tokens that the gradient names first, erased together, take more than random."""
-    against = {one.label: one for one in orders}
-    less = [
-        role
-        for role in ROLES
-        if (one := against.get(f"{role}: gradient against {RANDOM}"))
-        and clear(one)
-        and one.difference < 0
-    ]
-    return _both(less)
+    of_role = {f"{role}: gradient against {RANDOM}": role for role in ROLES}
+    less = [of_role[o.label] for o in orders if o.label in of_role and direction(o) == "less"]
+    if len(less) == len(ROLES):
+        return "both models"
+    return f"the {less[0]} model alone" if less else "neither model"
 
 
 def title(orders: Sequence[Comparison]) -> str:
@@ -74,12 +61,11 @@ def doubts(
 ) -> dict[str, list[Comparison]]:
     """What `pages.forest` draws, under short names: single words, sums, and chapter 1's share."""
     groups = {"Single words, against erasure": [o for o in single if "base-on" not in o.label]}
-    for segment, name in ((WHOLE, "The whole prompt"), ("instruction", "The instruction")):
+    for segment in (WHOLE, "instruction"):
+        heading = f"The {segment} added up, against blanking"
         for one in sums:
             of, _, estimate = one.label.partition(": ")
-            role = of.removeprefix(f"{segment}, ")
-            if role in ROLES:
-                heading = f"{name} added up, against blanking"
+            if (role := of.removeprefix(f"{segment}, ")) in ROLES:
                 groups.setdefault(heading, []).append(replace(one, label=f"{estimate}, {role}"))
     short = [replace(one, label=one.label.split(", ")[1]) for one in shared]
     return groups | {"Share on the instruction, tuned less base": short}

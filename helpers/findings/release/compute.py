@@ -1,8 +1,7 @@
 """Findings 1 and 2 at 7B: numbers from the authors' released LLaMA-7B and Vicuna-7B matrices.
 
-`python -m helpers released [--path FOLDER]` fills the store `llama-vicuna-7b`: `base` is
-LLaMA-7B, `tuned` Vicuna-7B, each explained on its own greedy response (at most 300 tokens) to the
-bare prompt. The parts hold numbers and labels only, no text and no matrix of the authors:
+`python -m helpers released` fills the store `llama-vicuna-7b`: each model on its own greedy response (at
+most 300 tokens) to the bare prompt. The parts hold numbers and labels only, no text and no matrix:
 
 recognition/scores    a row a prompt and model: lengths, instruction score, followed, why dropped
 recognition/matched   the score on the first min(M) response tokens of both models
@@ -11,8 +10,7 @@ recognition/grid      the score for every threshold b and every p of the grid
 recognition/spans     instruction spans as token ranges (start, stop)
 positions/profiles    density by relative position, with the middle ratio (method.md, section 2)
 
-No prompt is left out here: the column `dropped` of `recognition/scores` says which ones a comparison
-should leave out, and why.
+No prompt is left out: `dropped` of `recognition/scores` says which a comparison leaves out, and why.
 """
 
 from __future__ import annotations
@@ -28,12 +26,12 @@ from jaxtyping import Bool, UInt8
 from tqdm.auto import tqdm
 
 from helpers.findings.release import spans as text_spans
-from helpers.findings.release.read import KINDS, REASONS
+from helpers.findings.release.read import KINDS, REASONS, SOURCE
 from helpers.findings.release.spans import Found
 from helpers.methods.density import LEVELS, THRESHOLD, P, density, instruction_score
 from helpers.methods.profiles import GRID, LEAST_PROMPT, LEAST_RESPONSE, POWERS, profile_of
 from helpers.models.roles import ROLES
-from helpers.store.release import COMMIT, RefusedFile, Release, Released, fetch, open_release
+from helpers.store.release import RefusedFile, Release, Released, fetch, open_release
 from helpers.store.store import Store
 
 FIRST = (5, 10, 20, 40, 80, 160)
@@ -70,11 +68,8 @@ def mark(prompt: str, marked: tuple[str, ...], tokens: tuple[str, ...]) -> Marks
 
 def why_dropped(marks: Marks, response_tokens: int) -> str:
     """One of REASONS, or nothing where the prompt is kept."""
-    found = (
-        marks.missing > 0 or not marks.spans,
-        response_tokens == 0,
-        response_tokens < LEAST_RESPONSE,
-    )
+    lost = marks.missing > 0 or not marks.spans
+    found = (lost, response_tokens == 0, response_tokens < LEAST_RESPONSE)
     return next((reason for reason, holds in zip(REASONS, found, strict=True) if holds), "")
 
 
@@ -184,12 +179,9 @@ def compute(folder: str | Path | None, store: Store, *, progress: bool = True) -
     for id in tqdm(release.prompts, desc="released matrices", disable=not progress):
         for name, rows in _prompt_rows(release, id, digest).items():
             tables.setdefault(name, []).extend(rows)
-    about = {
-        "source": f"github.com/JacksonWuxs/Interpret_Instruction_Tuning_LLMs at {COMMIT}",
-        "models": {"base": "LLaMA-7B", "tuned": "Vicuna-7B"},
-    }
-    settings = {"levels": LEVELS, "threshold": THRESHOLD, "p": P}
+    about = {"source": SOURCE, "models": {"base": "LLaMA-7B", "tuned": "Vicuna-7B"}}
+    about |= {"levels": LEVELS, "threshold": THRESHOLD, "p": P}
     for name, rows in tables.items():
         part = "positions/profiles" if name == "profiles" else f"recognition/{name}"
-        source = {"inputs": digest.hexdigest()}
-        store.write(part, _small(pd.DataFrame(rows)), made_from=source, **about, **settings)
+        made_from = {"inputs": digest.hexdigest()}
+        store.write(part, _small(pd.DataFrame(rows)), made_from=made_from, **about)

@@ -1,8 +1,7 @@
-"""What tuning changed in the feed-forward components of LLaMA-7B, from the authors' released lists.
+"""What tuning changed in the feed-forward components of LLaMA-7B, from what `fill_concepts` stored.
 
-Reads what `fill_concepts` stored. The authors' sample is five seeds of one annotator: its spread says
-how ChatGPT's answers vary, not how components do. Beside their means stand the same shares over
-components with layers resampled, how far the seeds agree, and what of a component's words survives.
+The authors' sample is five seeds of one annotator: its spread says how ChatGPT's answers vary, not how
+components do. Beside it stand shares over components, with layers resampled.
 """
 
 from __future__ import annotations
@@ -61,13 +60,8 @@ def parity(votes: pd.DataFrame) -> list[Comparison]:
 
     Theirs is Student's t: with five seeds each the same statistic, on up to four more degrees of freedom.
     """
-    shares = seed_shares(votes)
-    return [
-        compare_independent(
-            *(shares.loc[role, name] for role in ROLES), label=name, null_hypothesis=SAME_SEEDS
-        )
-        for name in QUESTIONS
-    ]
+    both, about = [seed_shares(votes).loc[role] for role in ROLES], {"null_hypothesis": SAME_SEEDS}
+    return [compare_independent(*(own[q] for own in both), label=q, **about) for q in QUESTIONS]
 
 
 def components(votes: pd.DataFrame) -> pd.DataFrame:
@@ -78,20 +72,18 @@ def components(votes: pd.DataFrame) -> pd.DataFrame:
     return found.assign(interpretable=told >= 0.5, told=told).reset_index()
 
 
-def over_components(votes: pd.DataFrame, *, seed: int = 0) -> list[Comparison]:
+def over_components(votes: pd.DataFrame) -> list[Comparison]:
     """Base (a) against tuned (b): shares over components, layers resampled; one family."""
     table, found = components(votes), []
     layers = sorted(set.intersection(*(set(own["layer"]) for _, own in table.groupby("role"))))
-    drawn = resamples(len(layers), np.random.default_rng(seed))
+    drawn = resamples(len(layers), np.random.default_rng(0))
+    about = {"n": len(layers), "test": "layers resampled", "null_hypothesis": SAME_COMPONENTS}
     for name in ("interpretable", *QUESTIONS):
         sums = table.astype({name: float}).groupby(["role", "layer"])[name].agg(["sum", "count"])
         both = [sums.loc[role].reindex(layers).to_numpy(float) for role in ROLES]
         means = [own[:, 0].sum() / own[:, 1].sum() for own in both]
         shares = [np.divide(*(drawn @ own).T) for own in both]
-        found.append(
-            from_draws(*means, shares[1] - shares[0], label=name, n=len(layers),
-                       test="layers resampled", null_hypothesis=SAME_COMPONENTS)
-        )  # fmt: skip
+        found.append(from_draws(*means, shares[1] - shares[0], label=name, **about))
     return holm(found)
 
 
@@ -100,21 +92,20 @@ def beside_paper(votes: pd.DataFrame) -> pd.DataFrame:
     found, seeds = over_components(votes), seed_shares(votes).groupby("role")
     mean, spread = seeds.mean(), seeds.std(ddof=0)
     given = lambda role, name: f"{mean.loc[role, name]:.3f} ± {spread.loc[role, name]:.3f}"  # noqa: E731
-    rows = {
-        one.label: {
+    theirs = {q: " → ".join(given(role, q) for role in ROLES) for q in QUESTIONS}
+    shown = Captioned(
+        {
             "base": f"{one.mean_a:.3f}",
             "tuned": f"{one.mean_b:.3f}",
-            "the paper (mean ± sd of seeds)": " → ".join(given(role, one.label) for role in ROLES)
-            if one.label in mean else "",
+            "the paper (mean ± sd of seeds)": theirs.get(one.label, ""),
             "difference [95 % CI]": show_difference(one),
             "p (Holm)": show_p(one.p_holm),
         }
         for one in found
-    }  # fmt: skip
-    shown = Captioned(pd.DataFrame(rows).T)
-    shown.caption = (
-        f"Base LLaMA-7B, tuned Vicuna-7B. Null hypothesis: {SAME_COMPONENTS} ({found[0].test})."
     )
+    shown.index = [one.label for one in found]
+    null = f"Null hypothesis: {SAME_COMPONENTS} ({found[0].test})."
+    shown.caption = f"Base LLaMA-7B, tuned Vicuna-7B. {null}"
     return shown
 
 
@@ -129,7 +120,7 @@ def alpha(counts: Float[ndarray, "*draw 3"]) -> Float[ndarray, " *draw"]:
         return 1 - disagreed * (no + yes - 1) / (2 * no * yes)
 
 
-def agreement(votes: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
+def agreement(votes: pd.DataFrame) -> pd.DataFrame:
     """How far the seeds agree, by question and model: Fleiss' kappa over components that all seeds
     answered, alpha over those that two or more did, with a 95 % interval (layers resampled)."""
     rows, seeds = [], votes["seed"].nunique()
@@ -143,7 +134,7 @@ def agreement(votes: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
             parts = np.column_stack([2 * said.prod(axis=1) / np.maximum(answers - 1, 1), said])
             layer = table.index.get_level_values("layer")[usable]
             by_layer = pd.DataFrame(parts[usable]).groupby(layer).sum().to_numpy()
-            drawn = alpha(resamples(len(by_layer), np.random.default_rng(seed)) @ by_layer)
+            drawn = alpha(resamples(len(by_layer), np.random.default_rng(0)) @ by_layer)
             drawn = drawn[np.isfinite(drawn)]
             low, high = np.percentile(drawn, [2.5, 97.5]) if len(drawn) else (np.nan, np.nan)
             kappa = fleiss_kappa(all_asked) if all_asked.any(axis=0).all() else np.nan
@@ -184,10 +175,8 @@ def _shares(store: Store) -> pd.DataFrame:
 
 
 def survived(store: Store) -> pd.DataFrame:
-    """Share of a component's 15 words that the other model has, from either side, by band of rank.
-
-    At the same rank, in the best match of the layer, and in the best match of another layer, which is
-    what so many lists share by chance."""
+    """Share of a component's 15 words that the other model has, from either side, by band of rank: at the
+    same rank, in the layer's best match, and in the best match of another layer (chance)."""
     table, rows = _shares(store), {}
     names = {"same": "same rank", "best": "best match", "elsewhere": "best of another layer"}
     for role in ROLES:

@@ -112,11 +112,10 @@ def shared_words(own: pd.Series, theirs: pd.Series) -> Int[ndarray, "own theirs"
 
 
 def survival(components: pd.DataFrame) -> pd.DataFrame:
-    """How many of each component's first 15 words the other model's components have.
+    """How many of each component's first 15 words the other model's components have (-1: there is none).
 
-    `same`: the one of its rank (-1: there is none); `best`: the one of its layer that has most, with
-    its `best_rank`; `elsewhere`: the best of the next layer (of the first, for the last; -1: there is
-    none), which says how much the best of so many has by chance.
+    `same`: the one of its rank; `best`: the one of its layer that has most, with its `best_rank`;
+    `elsewhere`: the best of the next layer (of the first, for the last), which is chance.
     """
     groups = components.groupby(["role", "layer"])
     lists = {place: own.set_index("rank")["words"] for place, own in groups}

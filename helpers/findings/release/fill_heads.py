@@ -1,10 +1,8 @@
 """Fill the store `llama-vicuna-7b` with what the authors released of their models' heads.
 
-`python -m helpers released --heads`; `base` is LLaMA-7B and `tuned` Vicuna-7B, or another two models
-of the same table. Every quantity is counted twice: our way, a pair once a dimension whichever of its
-words is the query, and the authors' (`_authors`), where both directions inside one dimension make
-two. Words are places in the book's vocabulary, or below 0 hashes of words outside it; the store holds
-no word of theirs.
+`python -m helpers released --heads`. Every quantity is counted twice: our way, a pair once a dimension
+whichever of its words is the query, and the authors' (`_authors`), where both directions inside one
+dimension make two. Words are places in the book's vocabulary, or below 0 hashes of words outside it.
 
 attention/released/pairs/LL     a row a pair that some head of a layer holds twice in either model:
                                 dimensions and occurrences in each
@@ -29,11 +27,12 @@ from jaxtyping import Int
 from numpy import ndarray
 from tqdm.auto import tqdm
 
+from helpers.findings.release.read import SOURCE
 from helpers.methods.word_pairs import LEAST, head_knowledge
 from helpers.models.roles import ROLES
 from helpers.paths import words_folder
 from helpers.store.origin import inputs_hash
-from helpers.store.release import COMMIT, RefusedFile
+from helpers.store.release import RefusedFile
 from helpers.store.released_files import HEADS, PINNED, blob_hash, parts_of
 from helpers.store.released_rows import Refusals
 from helpers.store.released_tables import Codes, ReleasedHead, read_heads, word_codes
@@ -55,7 +54,7 @@ def source(paths: Sequence[Path], models: Sequence[str]) -> dict[str, object]:
     """What results of released files say of their origin: hashes, and which are the authors' own."""
     blobs = {path.name: blob_hash(path) for path in paths}
     return {
-        "source": f"github.com/JacksonWuxs/Interpret_Instruction_Tuning_LLMs at {COMMIT}",
+        "source": SOURCE,
         "models": dict(zip(ROLES, models, strict=True)),
         "blobs": blobs,
         "as_released": sum(blob in PINNED.values() for blob in blobs.values()),
@@ -97,9 +96,8 @@ def _is_whole(sides: dict[str, _Held]) -> bool:
 
 
 def _both(sides: dict[str, _Held]) -> pd.DataFrame:
-    suffixes = ("_base", "_tuned")
     base, tuned = (sides[role].pairs for role in ROLES)
-    both = base.merge(tuned, on=CODES, how="outer", suffixes=suffixes)
+    both = base.merge(tuned, on=CODES, how="outer", suffixes=("_base", "_tuned"))
     return both.fillna(0).astype(dict.fromkeys(COUNTS, np.int16))
 
 
@@ -148,11 +146,8 @@ def compute_heads(
     progress: bool = True,
 ) -> Refusals:  # fmt: skip
     """Read the released heads below `folder` into the store; nothing is written if they are refused."""
-    paths, refused, codes = (
-        parts_of(folder, HEADS),
-        Refusals(),
-        word_codes(lexicon.vocabulary.words),
-    )
+    paths, refused = parts_of(folder, HEADS), Refusals()
+    codes = word_codes(lexicon.vocabulary.words)
     found = _read(folder, models, codes, refused, progress)
     whole = [key for key in sorted(found) if _is_whole(found[key])]
     if not whole:

@@ -1,9 +1,7 @@
-"""What tuning changed in the heads of LLaMA-7B, from the authors' released pairs (method.md, section 3).
+"""What tuning changed in the heads of LLaMA-7B, from what `fill_heads` stored (method.md, section 3).
 
-Reads what `fill_heads` stored. Verbs are compared in three ways: as the authors did (their verbs,
-layer groups and counting, Welch's t), and ours (`lift.compare_verbs`: verbs matched by frequency,
-relabelled within bands of it) with the layers' own variation beside it (layers resampled, the verbs as
-they are). The null of random updates needs the models' weights, which these files do not hold.
+Verbs are compared as the authors did (their verbs, layer groups and counting, Welch's t), and ours
+(`lift.compare_verbs`), with the layers' own variation beside it (layers resampled).
 """
 
 from __future__ import annotations
@@ -19,7 +17,7 @@ from helpers.findings.attention.explorer import Explorable, explorable
 from helpers.findings.attention.lift import VerbComparison, lifts
 from helpers.findings.attention.said import gain
 from helpers.findings.release.fill_heads import WAYS, read_paper_verbs
-from helpers.findings.release.read import NOT_HERE, holds
+from helpers.findings.release.read import NOT_HERE
 from helpers.methods.statistics import (
     Comparison,
     compare_independent,
@@ -44,7 +42,7 @@ UNCHANGED = "tuning leaves the mean of a layer's heads unchanged"
 
 def is_there(store: Store) -> bool:
     """Whether the store holds the released heads; pages show NOT_HERE where it does not."""
-    return holds(store, "attention/released/heads", "attention/released/verbs")
+    return store.has("attention/released/heads") and store.has("attention/released/verbs")
 
 
 def read_heads(store: Store) -> pd.DataFrame:
@@ -61,10 +59,8 @@ def layer_parts(store: Store) -> dict[str, list[int]]:
 
 
 def parity(store: Store) -> list[Comparison]:
-    """The authors' analysis: general (a) against instruction verbs (b), Welch's t, not corrected.
-
-    Two-sided, as their program prints it.
-    """
+    """The authors' analysis: general (a) against instruction verbs (b), Welch's t, two-sided as their
+    program prints it, not corrected."""
     verbs, changes = read_paper_verbs(), store.read("attention/released/paper-verbs")
     member, found = (verbs["group"] == INSTRUCTION).to_numpy(), []
     for label, layers in layer_parts(store).items():
@@ -88,36 +84,27 @@ def _by_layer(
     return table.reindex(index=layers, columns=range(n)).fillna(0).to_numpy(float)
 
 
-def over_layers(
-    store: Store, lexicon: Lexicon, way: str = "", *, seed: int = 0
-) -> list[Comparison]:
-    """General (a) against instruction verbs (b), layers resampled; one family.
-
-    What the layers' own variation allows: how far the difference would move, had tuning reached other
-    layers of the same kind.
-    """
+def over_layers(store: Store, lexicon: Lexicon) -> list[Comparison]:
+    """General (a) against instruction verbs (b), layers resampled; one family."""
     changes, n, found = store.read("attention/released/verbs"), len(lexicon.verbs), []
     groups = lexicon.is_general, lexicon.is_instruction
     for label, layers in layer_parts(store).items():
-        parts = [_by_layer(changes, n, f"{name}{way}", layers) for name in ("rose", "fell")]
-        drawn = resamples(len(layers), np.random.default_rng(seed))
-        means = []
-        for counts in (np.ones((1, len(layers))), drawn):
-            own = verb_lift(*(counts @ part for part in parts))
-            with np.errstate(invalid="ignore"):
-                means.append(
-                    [np.nansum(own[:, g], 1) / np.isfinite(own[:, g]).sum(1) for g in groups]
-                )
-        (a,), (b,) = means[0]
-        draws = means[1][1] - means[1][0]
-        draws = draws[np.isfinite(draws)]
-        about = {"label": label, "n": len(layers), "null_hypothesis": OVER_LAYERS}
-        if len(layers) < 3 or not len(draws):
-            found.append(
-                untested(label, "fewer than 3 layers, or no verb that changed", n=len(layers))
+        parts = [_by_layer(changes, n, name, layers) for name in ("rose", "fell")]
+        drawn = resamples(len(layers), np.random.default_rng(0))
+        counts = np.vstack([np.ones(len(layers)), drawn])  # all layers as they are come first
+        own = verb_lift(*(counts @ part for part in parts))
+        with np.errstate(invalid="ignore"):
+            general, instruction = (
+                np.nansum(own[:, g], 1) / np.isfinite(own[:, g]).sum(1) for g in groups
             )
+        draws = (instruction - general)[1:]
+        draws = draws[np.isfinite(draws)]
+        about = {"label": label, "n": len(layers)}
+        if len(layers) < 3 or not len(draws):
+            found.append(untested(why="fewer than 3 layers, or no verb that changed", **about))
         else:
-            found.append(from_draws(a, b, draws, test="layers resampled", **about))
+            about |= {"test": "layers resampled", "null_hypothesis": OVER_LAYERS}
+            found.append(from_draws(general[0], instruction[0], draws, **about))
     return holm(found)
 
 
@@ -127,31 +114,24 @@ def over_layers(
 def compare_heads(store: Store) -> list[Comparison]:
     """Pairs that a head knows, base (a) against tuned (b), paired by layer; both ways of counting."""
     by_layer = read_heads(store).groupby("layer").mean()
-    return holm(
-        [
-            compare_paired(by_layer[f"base{way}"], by_layer[f"tuned{way}"], label=f"pairs a head, {name}",
-                           null_hypothesis=UNCHANGED)
-            for name, way in WAYS.items()
-        ]
-    )  # fmt: skip
+    return holm([
+        compare_paired(by_layer[f"base{way}"], by_layer[f"tuned{way}"], label=f"pairs a head, {name}",
+                       null_hypothesis=UNCHANGED)
+        for name, way in WAYS.items()
+    ])  # fmt: skip
 
 
-def totals(store: Store, way: str = "") -> pd.DataFrame:
+def totals(store: Store) -> pd.DataFrame:
     """By group of layers: heads, pairs of both models, gained, lost, and heads that changed at all."""
     heads, rows = read_heads(store), {}
     for label, layers in layer_parts(store).items():
         own = heads[heads["layer"].isin(layers)]
-        sums = {
-            name: int(own[f"{name}{way}"].sum())
-            for name in ("base", "tuned", "gained", "lost", "kept")
-        }
-        changed = (own[[f"gained{way}", f"lost{way}"]] > 0).any(axis=1)
-        rows[label] = {"heads": len(own)} | sums | {"heads changed": float(changed.mean())}
-    shown = Captioned(pd.DataFrame(rows).T.astype({name: int for name in ("heads", *sums)}))
-    shown.caption = (
-        "Pairs are counted once a head. A head changed where it gained or lost a pair. "
-        + NOT_AVAILABLE
-    )
+        sums = own[["base", "tuned", "gained", "lost", "kept"]].sum()
+        changed = (own[["gained", "lost"]] > 0).any(axis=1)
+        rows[label] = {"heads": len(own), **sums, "heads changed": float(changed.mean())}
+    shown = Captioned(pd.DataFrame(rows).T.astype(dict.fromkeys(["heads", *sums.index], int)))
+    said = "Pairs are counted once a head. A head changed where it gained or lost a pair."
+    shown.caption = f"{said} {NOT_AVAILABLE}"
     return shown
 
 
@@ -194,8 +174,8 @@ def said(store: Store, lexicon: Lexicon) -> str:
     changed = totals(store).loc[lift.WHOLE, "heads changed"]
     return (
         f"In LLaMA-7B and Vicuna-7B, {100 * changed:.0f} % of the heads changed at all. Where a verb's "
-        f"number of pairs changed, {gain(whole)} (lift {whole.instruction:.2f} against "
-        f"{whole.general:.2f}). Counted and compared as the authors did it is {theirs.mean_b:.2f} "
+        f"number of pairs changed, {gain(whole)} (lift {whole.mean_b:.2f} against "
+        f"{whole.mean_a:.2f}). Counted and compared as the authors did it is {theirs.mean_b:.2f} "
         f"against {theirs.mean_a:.2f}. {NOT_AVAILABLE}"
     )
 
@@ -203,13 +183,12 @@ def said(store: Store, lexicon: Lexicon) -> str:
 def figure(store: Store, lexicon: Lexicon) -> Figure:
     """Both ways of counting, ours and the authors' analysis, by group of layers."""
     groups = {
-        f"Verbs of equal frequency, {name}": [one.tested for one in by_group(store, lexicon, way)]
+        f"Verbs of equal frequency, {name}": by_group(store, lexicon, way)
         for name, way in WAYS.items()
     }
     groups["The authors' verbs and test"] = parity(store)
-    return forest(
-        groups, label="lift, instruction less general verbs", title="LLaMA-7B to Vicuna-7B"
-    )
+    said = "lift, instruction less general verbs"
+    return forest(groups, label=said, title="LLaMA-7B to Vicuna-7B")
 
 
 def shown(store: Store, lexicon: Lexicon) -> list[pd.DataFrame | str]:

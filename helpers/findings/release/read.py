@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from helpers import paths
 from helpers.store import store as results
+from helpers.store.release import COMMIT
 from helpers.store.store import Store
 
 PAIR = "llama-vicuna-7b"
+SOURCE = f"github.com/JacksonWuxs/Interpret_Instruction_Tuning_LLMs at {COMMIT}"
 KINDS = {"user": "Self-Instruct", "lima": "LIMA", "mtbench": "MT-Bench"}
 # Why a prompt is left out of comparisons, in the order in which it is looked at.
 REASONS = ("span not found", "empty response", "response under 5 tokens")
@@ -15,11 +17,8 @@ REASONS = ("span not found", "empty response", "response under 5 tokens")
 def open_store() -> Store:
     """The analysed matrices: those of your own run where there is one, the book's otherwise."""
     own = results.open_store(PAIR)
-    return (
-        own
-        if "recognition/scores" in own.manifest()
-        else Store(paths.data_folder() / "results" / PAIR)
-    )
+    there = "recognition/scores" in own.manifest()
+    return own if there else Store(paths.data_folder() / "results" / PAIR)
 
 
 # --- what the authors released of heads and components
@@ -28,8 +27,3 @@ NOT_HERE = (
     "had where this copy was built; `python -m helpers released --heads --components` fetches and "
     "analyses them."
 )
-
-
-def holds(store: Store, *parts: str) -> bool:
-    """Whether a store has all of these parts; pages show NOT_HERE where it has not."""
-    return all(store.has(part) for part in parts)

@@ -40,11 +40,7 @@ def spell(tokens: Sequence[str]) -> tuple[bytes, Int[np.ndarray, " bytes"]]:
 
 
 def find(span: str, tokens: Sequence[str]) -> Found | None:
-    """The first place of `span` in the tokens' text, or None.
-
-    White space at the ends of the span is left out of the search, so that a token counts only when
-    it shares a character with the span that can be seen. A span that is white space is not found.
-    """
+    """The first place of `span` in the tokens' text, without white space at its ends, or None."""
     text, owners = spell(tokens)
     wanted = span.strip().encode()
     start = text.find(wanted) if wanted else -1
@@ -62,23 +58,17 @@ def mask(found: Sequence[Found], length: int) -> Bool[np.ndarray, " prompt"]:
     return chosen
 
 
-def sentences(text: str) -> list[str]:
-    """Sentences of one line: split at white space after a full stop, `!`, `?` or colon."""
-    return _SENTENCE_END.split(text)
-
-
 def whole_sentences(spans: Sequence[str], prompt: str) -> list[str] | None:
     """The prompt's sentences that hold the spans: the rule of the authors' released analysis.
 
     Spans are cut at line ends and sentence ends; each piece chooses the first sentence of the prompt
-    that contains it. An empty piece, which a line end or an annotated `Input: ` leaves behind, is
-    contained in every sentence and therefore chooses the prompt's first; the authors' numbers rest
-    on that, so it is kept here. The labels `Input:` and `Output:` are no instruction. None where a
-    piece is in no sentence (the authors' code stops there).
+    that contains it. An empty piece (behind a line end or `Input: `) is in every sentence and chooses
+    the prompt's first: the authors' numbers rest on that. None where a piece is in no sentence.
     """
-    candidates = [sentence for line in prompt.split("\n") for sentence in sentences(line)]
+    cut = _SENTENCE_END.split
+    candidates = [sentence for line in prompt.split("\n") for sentence in cut(line)]
     chosen: dict[str, None] = {}
-    for piece in (part for span in spans for line in span.split("\n") for part in sentences(line)):
+    for piece in (part for span in spans for line in span.split("\n") for part in cut(line)):
         holder = next((sentence for sentence in candidates if piece in sentence), None)
         if holder is None:
             return None
@@ -87,10 +77,7 @@ def whole_sentences(spans: Sequence[str], prompt: str) -> list[str] | None:
 
 
 def labels(tokens: Sequence[str]) -> Bool[np.ndarray, " prompt"]:
-    """Tokens of the labels `Input:` and `Output:` at the start of a line (Self-Instruct's format).
-
-    They are the only tokens of the released prompts that a template could have put there.
-    """
+    """Tokens of the labels `Input:` and `Output:` at the start of a line (Self-Instruct's format)."""
     text, owners = spell(tokens)
     chosen = np.zeros(len(tokens), dtype=bool)
     for match in re.finditer(rb"\n+(Input:|Output:)", text):

@@ -1,17 +1,14 @@
-"""What chapter 1 reads from the store `llama-vicuna-7b`: comparisons and tables at 7B.
+"""What chapter 1 reads from the store `llama-vicuna-7b` (`base` is LLaMA-7B, `tuned` Vicuna-7B).
 
-`base` is LLaMA-7B and `tuned` is Vicuna-7B, so that the functions of `recognition.tables` that take a
-score table work on this store too. Every list of comparisons is one Holm-corrected family, a data
-set each. `parity=True` repeats the authors' analysis: Welch's t, one-sided, independent samples.
+Every list of comparisons is one Holm-corrected family, a data set each. `parity=True` repeats the
+authors' analysis: Welch's t, one-sided, independent samples.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
 import pandas as pd
-from jaxtyping import Float
 
 from helpers.findings.recognition.read import scores
 from helpers.findings.recognition.tables import compare, paired, quartiles
@@ -22,13 +19,12 @@ from helpers.methods.statistics import Comparison, at_equal_length, compare_inde
 from helpers.models.roles import ROLES
 from helpers.store.store import Store
 
-FOLLOWING = "followed and not followed prompts have the same mean score"
-LESS_FOLLOWING = "followed prompts have no higher mean score than not followed ones"
+# Null hypotheses, two-sided and as the authors' one-sided tests have them.
+FOLLOWING = {
+    "two-sided": "followed and not followed prompts have the same mean score",
+    "greater": "followed prompts have no higher mean score than not followed ones",
+}
 LESS_TUNED = "Vicuna's mean score is no higher than LLaMA's"
-
-
-def numbers(values: pd.Series) -> Float[np.ndarray, " n"]:
-    return values.to_numpy(dtype=float)
 
 
 def by_kind(table: pd.DataFrame, make: Callable[[pd.DataFrame, str], Comparison]) -> list:
@@ -44,18 +40,15 @@ def kept(table: pd.DataFrame) -> pd.DataFrame:
 
 def dropped(table: pd.DataFrame) -> pd.DataFrame:
     """How many prompts each data set and model has, how many are left out and why."""
-    rows = []
-    for (kind, model), part in table.groupby(["kind", "model"], sort=False):
-        row = {"data set": kind, "model": model, "prompts": len(part)}
-        row |= {reason: int((part["dropped"] == reason).sum()) for reason in REASONS}
-        # Only Vicuna's responses were rated; this reason concerns followed against not only.
-        unrated = int(kept(part)["followed"].isna().sum()) if model == "tuned" else 0
-        row |= {"kept": len(kept(part)), "kept but not rated": unrated}
-        row |= {
-            f"prompt under {LEAST_PROMPT} tokens": int((part["prompt_tokens"] < LEAST_PROMPT).sum())
-        }
-        rows.append(row)
-    return pd.DataFrame(rows)
+    whole = table["dropped"] == ""
+    flags = {reason: table["dropped"] == reason for reason in REASONS} | {"kept": whole}
+    # Only Vicuna's responses were rated; this reason concerns followed against not only.
+    unrated = whole & (table["model"] == "tuned") & table["followed"].isna()
+    flags |= {"kept but not rated": unrated}
+    flags |= {f"prompt under {LEAST_PROMPT} tokens": table["prompt_tokens"] < LEAST_PROMPT}
+    groups = [table["kind"].rename("data set"), table["model"]]
+    counts = pd.DataFrame({"prompts": True} | flags, index=table.index).groupby(groups, sort=False)
+    return counts.sum().reset_index()
 
 
 def lengths(table: pd.DataFrame) -> pd.DataFrame:
@@ -74,15 +67,12 @@ def followed_against_not(
 ) -> list[Comparison]:
     """Vicuna: prompts whose response follows the instruction (b) against the others (a)."""
 
+    tails = "greater" if parity else "two-sided"
+    about = {"null_hypothesis": FOLLOWING[tails], "alternative": tails}
+
     def make(part: pd.DataFrame, kind: str) -> Comparison:
-        follows = part["followed"].astype(bool)
-        return compare_independent(
-            numbers(part.loc[~follows, column]),
-            numbers(part.loc[follows, column]),
-            label=kind,
-            null_hypothesis=LESS_FOLLOWING if parity else FOLLOWING,
-            alternative="greater" if parity else "two-sided",
-        )
+        follows, values = part["followed"].astype(bool), part[column].astype(float)
+        return compare_independent(values[~follows], values[follows], label=kind, **about)
 
     return by_kind(rated(table).dropna(subset=[column]), make)
 
@@ -93,66 +83,49 @@ def both_kept(table: pd.DataFrame) -> pd.DataFrame:
     return table[~table["id"].isin(lost)]
 
 
-def base_against_tuned(
-    table: pd.DataFrame, *, column: str = "score", parity: bool = False
-) -> list[Comparison]:
-    """LLaMA (a) against Vicuna (b), each on its own response.
+def base_against_tuned(table: pd.DataFrame, *, parity: bool = False) -> list[Comparison]:
+    """LLaMA (a) against Vicuna (b), each on its own response, paired over prompts that neither loses.
 
-    Paired over the prompts that neither model loses. In parity mode over all prompts as independent
-    samples, where an empty response counts as a score of 0, as in the authors' analysis.
+    In parity mode over all prompts as independent samples, an empty response with a score of 0.
     """
     if not parity:
-        return by_kind(paired(both_kept(table), column=column), compare)
+        return by_kind(paired(both_kept(table)), compare)
+    about = {"null_hypothesis": LESS_TUNED, "alternative": "greater"}
 
     def make(part: pd.DataFrame, kind: str) -> Comparison:
-        filled = part[column].fillna(0)
-        samples = [numbers(filled[part["model"] == role]) for role in ROLES]
-        return compare_independent(
-            *samples, label=kind, null_hypothesis=LESS_TUNED, alternative="greater"
-        )
+        scored = part["score"].fillna(0).astype(float)
+        samples = (scored[part["model"] == role] for role in ROLES)
+        return compare_independent(*samples, label=kind, **about)
 
     return by_kind(table, make)
 
 
 def equal_length(table: pd.DataFrame) -> list[Comparison]:
     """What remains of LLaMA against Vicuna where both responses are equally long (covariate)."""
-    rows = both_kept(table)
+    rows, null = both_kept(table), "no difference where both responses are equally long"
     length = paired(rows, column="response_tokens")
 
     def make(part: pd.DataFrame, kind: str) -> Comparison:
-        tokens = length.loc[part.index]
-        return at_equal_length(
-            *(numbers(part[role]) for role in ROLES),
-            *(numbers(tokens[role]) for role in ROLES),
-            label=kind,
-            null_hypothesis="no difference where both responses are equally long",
-        )
+        both = part[[*ROLES]], length.loc[part.index, [*ROLES]]
+        samples = (own for wide in both for own in wide.to_numpy(float).T)
+        return at_equal_length(*samples, label=kind, null_hypothesis=null)
 
     return by_kind(paired(rows), make)
 
 
-def matched_scores(store: Store) -> pd.DataFrame:
-    """Scores on the first min(M) response tokens of both models, of prompts that neither loses."""
-    table = store.read("recognition/matched")
-    return table[table["id"].isin(both_kept(scores(store))["id"])]
-
-
 def matched(store: Store) -> list[Comparison]:
     """LLaMA against Vicuna, both responses cut to the shorter one's length."""
-    return by_kind(paired(matched_scores(store)), compare)
-
-
-def first_scores(store: Store, k: int) -> pd.DataFrame:
-    """The score table with scores on the first k response tokens; shorter responses left out."""
-    first = store.read("recognition/first").query("k == @k").drop(columns="k")
-    if first.empty:
-        raise ValueError(f"k={k}: the store holds no score at this length.")
-    return both_kept(scores(store)).drop(columns="score").merge(first, on=["id", "model"])
+    table = store.read("recognition/matched")
+    return by_kind(paired(table[table["id"].isin(both_kept(scores(store))["id"])]), compare)
 
 
 def at_first(store: Store, k: int) -> list[Comparison]:
     """LLaMA against Vicuna on the first k tokens of responses that have k or more."""
-    return by_kind(paired(first_scores(store, k)), compare)
+    first = store.read("recognition/first").query("k == @k").drop(columns="k")
+    if first.empty:
+        raise ValueError(f"k={k}: the store holds no score at this length.")
+    whole = both_kept(scores(store)).drop(columns="score")
+    return by_kind(paired(whole.merge(first, on=["id", "model"])), compare)
 
 
 def score_sensitivity(store: Store) -> list[Comparison]:

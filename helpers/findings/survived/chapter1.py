@@ -13,7 +13,7 @@ from helpers.findings.faithfulness.tables import instruction_scores
 from helpers.findings.recognition import blanked, segments, tables
 from helpers.findings.recognition.read import WHERE, WHOSE, scores
 from helpers.findings.release import tables as release
-from helpers.findings.survived.claims import Claim, Sides, Wide, beyond_shuffled, paired
+from helpers.findings.survived.claims import SEVEN, Claim, Sides, Wide, beyond_shuffled, paired
 from helpers.methods.erasure import WAYS
 from helpers.methods.profiles import LEAST_RESPONSE
 from helpers.methods.statistics import Comparison, compare_independent
@@ -77,18 +77,6 @@ def estimates(column: str, before: str) -> list:
     return [partial(paired, partial(by_estimate, column, n, before), f"by {n}") for n in names]
 
 
-def matched(store: Store) -> Wide:
-    return tables.paired(tables.matched_scores(store))
-
-
-def equal_length(store: Store) -> Comparison:
-    return tables.equal_length(scores(store))
-
-
-def seven(store: Store) -> Wide:
-    return tables.paired(release.both_kept(scores(store)))
-
-
 # --- responses that follow against those that do not
 
 
@@ -113,18 +101,15 @@ def follow_seven(store: Store) -> Comparison:
 
 
 OWN = partial(on_instruction, SCORE, "own")
-SEVEN = "LLaMA and Vicuna, all data sets"
+MATCHED = f"first k tokens of both, k of {LEAST_RESPONSE} or more"
 
 CLAIMS = (
     Claim(
         chapter=1, key="share", whose="this book", sign=1, unit="share of importance", lead=True,
         compare=partial(paired, partial(on_instruction, SHARE, "tuned"), WHOSE["tuned"]),
         text="On one and the same response, more of the importance lies on the instruction",
-        said=(
-            "When both models read the same response, the tuned one rests more on the instruction",
-            "When both models read the same response, the tuned one rests less on the instruction",
-            "When both models read the same response, the tuned one rests no more on the instruction",
-        ),
+        said="When both models read the same response, the tuned one rests {more/less/no more} on the "
+        "instruction",
         checks={
             "other response": readings(SHARE, ("base", "own")),
             "no template": readings(SHARE, ("tuned",), setting="plain"),
@@ -140,11 +125,8 @@ CLAIMS = (
         chapter=1, key="score", whose="paper", sign=1, unit="instruction score",
         compare=partial(paired, OWN, WHOSE["own"]),
         text="Each on its own response, the tuned model's instruction score is higher",
-        said=(
-            "Each on its own response, the tuned model has the higher instruction score",
-            "Each on its own response, the tuned model has the lower instruction score",
-            "Each on its own response, the tuned model has no higher instruction score",
-        ),
+        said="Each on its own response, the tuned model has {the higher/the lower/no higher} "
+        "instruction score",
         checks={
             "other response": readings(SCORE, ROLES),
             "no template": [
@@ -155,23 +137,20 @@ CLAIMS = (
             "blanking": blankings("own"),
             "other estimate": estimates("score", "base"),
             "length": [
-                partial(paired, matched, f"first k tokens of both, k of {LEAST_RESPONSE} or more"),
-                equal_length,
+                partial(paired, lambda store: tables.paired(tables.matched_scores(store)), MATCHED),
+                lambda store: tables.equal_length(scores(store)),
                 *readings(SCORE, ("own",), least=LEAST_RESPONSE),
             ],
             "shuffled tuning": [partial(beyond_shuffled, EVERY["instruction, own"])],
-            "7B": [partial(paired, seven, SEVEN)],
+            "7B": [partial(paired, lambda s: tables.paired(release.both_kept(scores(s))), SEVEN)],
         },
     ),
     Claim(
         chapter=1, key="followed", whose="paper", sign=1, unit="instruction score",
         compare=partial(follow, OWN, "tuned model, own responses"),
         text="Responses that follow their instruction have a higher score than those that do not",
-        said=(
-            "Responses that follow have a higher instruction score than those that do not",
-            "Responses that follow have a lower instruction score than those that do not",
-            "Responses that follow have no higher instruction score than those that do not",
-        ),
+        said="Responses that follow have {a higher/a lower/no higher} instruction score than those "
+        "that do not",
         checks={
             "other response": "whether it follows is a property of the response itself",
             "no template": [

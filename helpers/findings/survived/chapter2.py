@@ -10,19 +10,17 @@ import numpy as np
 import pandas as pd
 
 from helpers.findings.course.read import EVERY, Measure
-from helpers.findings.positions import profile_tables as profiles
+from helpers.findings.positions import profiles
 from helpers.findings.positions.placed import ENDS, MATCHED, MIDDLE, grid, measures
 from helpers.findings.positions.profiles import LEFT_OUT, OURS
 from helpers.findings.positions.read import losses
 from helpers.findings.recognition.read import WHOSE
 from helpers.findings.recognition.tables import paired as side_by_side
-from helpers.findings.survived.claims import Claim, Compare, Sides, Wide, beyond_shuffled, paired
+from helpers.findings.survived.claims import SEVEN, Claim, Sides, Wide, beyond_shuffled, paired
 from helpers.methods.profiles import stretches
 from helpers.methods.statistics import Comparison, compare_paired
 from helpers.models.roles import ROLES
 from helpers.store.store import Store
-
-SEVEN = "LLaMA and Vicuna, all data sets"
 
 # --- the middle of a prompt
 
@@ -67,7 +65,7 @@ def below_ends(sides: Sides, label: str, store: Store) -> Comparison:
     )  # fmt: skip
 
 
-def controls(ask: Callable[[Sides, str], Compare]) -> dict:
+def controls(ask: Callable[..., Comparison]) -> dict:
     """The controls of a claim on the middle; `ask` says what is compared."""
     return {
         "other response": [partial(ask, partial(our_dips, response=r), WHOSE[r]) for r in ROLES],
@@ -85,13 +83,9 @@ def controls(ask: Callable[[Sides, str], Compare]) -> dict:
 # --- an instruction moved through a text
 
 
-def placed(column: str, store: Store, *, response: str = "expected") -> Wide:
+def placed(column: str, store: Store, *, of: Callable = measures, response="expected") -> Wide:
     """A measure of the instruction, mean over the places where it stood."""
-    return _over_places(grid(measures(store), column, response))
-
-
-def placed_losses(column: str, store: Store) -> Wide:
-    return _over_places(grid(losses(store), column))
+    return grid(of(store), column, response).T.groupby(level="model").mean().T
 
 
 MOVED = Measure(
@@ -100,51 +94,35 @@ MOVED = Measure(
 )  # fmt: skip
 
 
-def _over_places(wide: pd.DataFrame) -> Wide:
-    return wide.T.groupby(level="model").mean().T
-
-
 CLAIMS = (
     Claim(
         chapter=2, key="middle", whose="paper", sign=-1, unit="relative density", lead=True,
         compare=partial(below_ends, our_dips, "tuned model, own responses"),
         text="For the tuned model the middle of a prompt counts less than its ends",
-        said=(
-            "For the tuned model the middle of a prompt counts more than its ends",
-            "For the tuned model the middle of a prompt counts less than its ends",
-            "For the tuned model the middle of a prompt counts no less than its ends",
-        ),
+        said="For the tuned model the middle of a prompt counts {more/less/no less} than its ends",
         checks=controls(below_ends) | {"shuffled tuning": "the claim is on one model"},
     ),
     Claim(
         compare=partial(paired, our_dips, "own responses"),
         chapter=2, key="shallower", whose="paper", sign=1, unit="relative density",
         text="Tuning lessens what the middle of a prompt lacks",
-        said=(
-            "Tuning lets the middle of a prompt count more, next to its ends",
-            "Tuning lets the middle of a prompt count less, next to its ends",
-            "Tuning leaves the middle of a prompt as it was, next to its ends",
-        ),
-        checks=controls(paired) | {
-            "shuffled tuning": [partial(beyond_shuffled, EVERY["dip"])]
-        },
+        said="Tuning {lets the middle of a prompt count more/lets the middle of a prompt count less/"
+        "leaves the middle of a prompt as it was}, next to its ends",
+        checks=controls(paired) | {"shuffled tuning": [partial(beyond_shuffled, EVERY["dip"])]},
     ),
     Claim(
         compare=partial(paired, partial(placed, "share"), "expected response"),
         chapter=2, key="placed", whose="this book", sign=1, unit="share of importance",
         text="Wherever one instruction stands in a text, more importance lies on it after tuning",
-        said=(
-            "An instruction moved through a text draws more importance after tuning",
-            "An instruction moved through a text draws less importance after tuning",
-            "An instruction moved through a text draws no more importance after tuning",
-        ),
+        said="An instruction moved through a text draws {more/less/no more} importance after tuning",
         checks={
             "other response": [partial(paired, partial(placed, "share", response="own"), WHOSE["own"])],
             "no template": "the experiment is made in the template alone",
             "placebo": [
-                partial(paired, partial(placed_losses, "difference"), "blanked, less as many other words")
+                partial(paired, partial(placed, "difference", of=losses),
+                        "blanked, less as many other words")
             ],
-            "blanking": [partial(paired, partial(placed_losses, "instruction"), "nats a token")],
+            "blanking": [partial(paired, partial(placed, "instruction", of=losses), "nats a token")],
             "other estimate": [
                 partial(paired, partial(placed, name), name) for name in ("density", "score")
             ],

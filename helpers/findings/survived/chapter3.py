@@ -20,7 +20,7 @@ from helpers.findings.attention.lift import (
 )
 from helpers.findings.attention.pairs import n_layers
 from helpers.findings.attention.readings import READINGS
-from helpers.findings.survived.claims import Claim, runs
+from helpers.findings.survived.claims import Claim, of_weights, runs
 from helpers.findings.survived.verdicts import from_rank
 from helpers.methods.chance import among
 from helpers.methods.statistics import Comparison
@@ -29,8 +29,7 @@ from helpers.words.verbs import read_lexicon
 
 LOWER = 3 / 4  # of the layers: the paper's lower and middle ones
 SINGLE = "one dimension or more"
-OF_WEIGHTS = "pairs are read from weights: there is no response, no prompt and no template"
-NEVER = dict.fromkeys(("other response", "no template", "length"), OF_WEIGHTS)
+NEVER = of_weights("pairs")
 
 
 def gain(
@@ -41,7 +40,7 @@ def gain(
     lexicon, changes = read_lexicon(), store.read(part)
     depth = int(changes["layer"].max()) + 1
     values = lifts(changes, len(lexicon.verbs), counted, range(round(below * depth)))
-    return compare_verbs(values, lexicon, label).tested
+    return compare_verbs(values, lexicon, label)
 
 
 def beyond_draws(store: Store, *, parts: int | None = None, label: str = "") -> Comparison:
@@ -77,7 +76,7 @@ def beyond_shuffled(store: Store) -> Comparison:
     both = [store.read(f"{one.folder}/verbs") for one in runs(store, "verbs")]
     label = "a short run of the tuning, less one on shuffled responses"
     shuffled, short = (lifts(one, len(lexicon.verbs)) for one in both)
-    return compare_verbs(short - shuffled, lexicon, label).tested
+    return compare_verbs(short - shuffled, lexicon, label)
 
 
 def silenced(store: Store) -> Comparison:
@@ -94,24 +93,20 @@ def beside_general(store: Store) -> Comparison:
     )  # fmt: skip
 
 
-def _said(subject: str) -> tuple[str, str, str]:
-    end = "with instruction verbs than with other verbs"
-    return tuple(f"{subject} gained {word} pairs {end}" for word in ("more", "fewer", "no more"))
-
-
+GAINED = "gained {more/fewer/no more} pairs with instruction verbs than with other verbs"
 CLAIMS = (
     Claim(
         chapter=3, key="verbs", whose="paper", sign=1, unit="lift", lead=True,
         compare=partial(gain, label="all layers"),
         text="Heads gain pairs with instruction verbs rather than with other verbs",
-        said=_said("Attention heads"),
+        said=f"Attention heads {GAINED}",
         checks=controls() | {"shuffled tuning": [beyond_shuffled]},
     ),
     Claim(
         chapter=3, key="lower", whose="paper", sign=1, unit="lift",
         compare=partial(gain, label="lower and middle layers", below=LOWER),
         text="They do so in the lower and middle layers",
-        said=_said("Heads of lower and middle layers"),
+        said=f"Heads of lower and middle layers {GAINED}",
         checks=controls(parts=3, below=LOWER) | {
             "shuffled tuning": "of the control tuning, pairs are kept for all layers together"
         },
@@ -120,11 +115,8 @@ CLAIMS = (
         chapter=3, key="silenced", whose="this book", sign=-1, unit="share of prompts followed",
         compare=silenced,
         text="Without the heads that gained most such pairs, the tuned model follows less",
-        said=(
-            "Silencing the heads that gained most such pairs costs less than silencing random heads",
-            "Silencing the heads that gained most such pairs costs more than silencing random heads",
-            "Silencing the heads that gained most such pairs costs no more than silencing random heads",
-        ),
+        said="Silencing the heads that gained most such pairs costs {less/more/no more} than "
+        "silencing random heads",
         checks=NEVER | {
             "placebo": [beside_general],
             "blanking": "the claim itself silences heads",

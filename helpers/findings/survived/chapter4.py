@@ -9,17 +9,16 @@ import pandas as pd
 
 from helpers.findings.course.read import EVERY
 from helpers.findings.ffn import tables as ffn
-from helpers.findings.ffn.against_random import against_random
 from helpers.findings.ffn.trust import blind_shares, read_labels
+from helpers.findings.ffn.verdict import against_random
 from helpers.findings.release.concepts import KEYS, read_votes
-from helpers.findings.survived.claims import Claim, Wide, beyond_shuffled, paired
+from helpers.findings.survived.claims import Claim, Wide, beyond_shuffled, of_weights, paired
 from helpers.methods.rotation import NULLS
 from helpers.methods.statistics import Comparison
 from helpers.store.store import Store
 from helpers.words.annotation import LINGUISTIC_LEVELS, TASKS
 
-OF_WEIGHTS = "components are read from weights: there is no response, no prompt and no template"
-NEVER = dict.fromkeys(("other response", "no template", "length"), OF_WEIGHTS) | {
+NEVER = of_weights("components") | {
     "blanking": "components are read from weights: no words are there to be blanked"
 }
 
@@ -35,11 +34,8 @@ def tasks(store: Store, *, less_levels: bool = False) -> Wide:
     """Share of a layer's lists that have a user task; less that of lists with a linguistic level."""
     table = ffn.read_annotations(store)
     found = _by_layer(table, table[list(TASKS)].any(axis=1))
-    return (
-        found - _by_layer(table, table[list(LINGUISTIC_LEVELS)].any(axis=1))
-        if less_levels
-        else found
-    )
+    levels = _by_layer(table, table[list(LINGUISTIC_LEVELS)].any(axis=1))
+    return found - levels if less_levels else found
 
 
 def interpretable_tasks(store: Store) -> Wide:
@@ -51,9 +47,8 @@ def interpretable_tasks(store: Store) -> Wide:
 def seven_tasks(store: Store) -> Wide:
     """Share of the released components that ChatGPT gave a task, by layer."""
     votes = read_votes(store)
-    named = (
-        votes.assign(task=votes[list(TASKS)].any(axis=1)).groupby(KEYS)["task"].mean().reset_index()
-    )
+    votes = votes.assign(task=votes[list(TASKS)].any(axis=1))
+    named = votes.groupby(KEYS)["task"].mean().reset_index()
     return _by_layer(named, named["task"]).dropna()
 
 
@@ -87,11 +82,8 @@ CLAIMS = (
         chapter=4, key="turned", whose="paper", sign=1, unit="degrees", lead=True,
         compare=lambda store: turned(store)[0],
         text="Tuning turns feed-forward components further than a random update of its size",
-        said=(
-            "Tuning turned feed-forward components further than random updates of its size do",
-            "Tuning turned feed-forward components less than random updates of its size do",
-            "Tuning turned feed-forward components no further than random updates of its size do",
-        ),
+        said="Tuning turned feed-forward components {further/less/no further} than random "
+        "updates of its size do",
         checks=NEVER | {
             "placebo": "the random updates are part of the claim itself",
             "other estimate": [lambda store: turned(store)[1:]],
@@ -103,11 +95,7 @@ CLAIMS = (
         compare=partial(paired, tasks, "lists with a task, by layer"),
         chapter=4, key="tasks", whose="paper", sign=1, unit="share of lists",
         text="After tuning, more of what the layers write belongs to user tasks",
-        said=(
-            "More of what feed-forward layers write belongs to user tasks after tuning",
-            "Less of what feed-forward layers write belongs to user tasks after tuning",
-            "No more of what feed-forward layers write belongs to user tasks after tuning",
-        ),
+        said="{More/Less/No more} of what feed-forward layers write belongs to user tasks after tuning",
         checks=NEVER | {
             "placebo": [
                 partial(paired, partial(tasks, less_levels=True), "less the change of linguistic levels")
@@ -123,11 +111,7 @@ CLAIMS = (
         chapter=4, key="coherent", whose="paper", sign=1, unit="share of lists",
         compare=coherent,
         text="Components can be read: their words are more alike than those of random directions",
-        said=(
-            "Words of components are more alike than those of random directions",
-            "Words of components are less alike than those of random directions",
-            "Words of components are no more alike than those of random directions",
-        ),
+        said="Words of components are {more/less/no more} alike than those of random directions",
         checks=NEVER | {
             "placebo": "the random directions are part of the claim itself",
             "other estimate": [partial(coherent, question="interpretable"), read_blindly],

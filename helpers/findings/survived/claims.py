@@ -28,6 +28,7 @@ CONTROLS = {
     "shuffled tuning": "more than tuning on responses dealt to wrong instructions",
     "7B": "the authors' released matrices of LLaMA and Vicuna",
 }
+SEVEN = "LLaMA and Vicuna, all data sets"
 SEEDS = (1, 2)  # of the repeated tuning: stores PAIR-seed-1, PAIR-seed-2 beside the pair's own
 SHORT, SHUFFLED = "short", "shuffled"  # runs of the course with as many steps
 Compare = Callable[[Store], Comparison]
@@ -37,7 +38,7 @@ Sides = Callable[[Store], Wide]
 
 @dataclass(frozen=True)
 class Claim:
-    """One row. `said`: what a sentence says where it is found, where the opposite is, and where neither.
+    """One row. `said`: its sentence, with {words for more/for less/for neither} as the difference's sign.
 
     `compare` makes the claim's comparison on a pair's store. `checks` holds, by control, comparisons of
     a store, or why there can be none; "7B" takes the store of the authors' models.
@@ -47,7 +48,7 @@ class Claim:
     key: str
     whose: Literal["paper", "this book"]
     text: str
-    said: tuple[str, str, str]
+    said: str
     sign: Literal[1, -1]
     unit: str
     compare: Compare
@@ -59,10 +60,8 @@ class Claim:
         for control in CONTROLS:
             what = self.checks.get(control, "the control does not apply")
             source = seven if control == "7B" else store
-            if not isinstance(what, str):
-                asked[control] = [partial(one, source) for one in what]
-            elif control not in asked:
-                asked[control] = what
+            told = what if isinstance(what, str) else [partial(one, source) for one in what]
+            asked.setdefault(control, told)
         asked["other seed"] = [partial(self._seed, store, seed) for seed in SEEDS]
         return asked
 
@@ -87,6 +86,12 @@ def beside(store: Store, name: str) -> Store:
 def paired(sides: Sides, label: str, store: Store) -> Comparison:
     """Base against tuned, over items."""
     return compare(sides(store), label, "value")
+
+
+def of_weights(what: str) -> dict[str, str]:
+    """Why controls of the response and the prompt do not apply to what is read from weights."""
+    why = f"{what} are read from weights: there is no response, no prompt and no template"
+    return dict.fromkeys(("other response", "no template", "length"), why)
 
 
 # --- the control tuning, from the course of training

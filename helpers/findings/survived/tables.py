@@ -1,10 +1,8 @@
-"""What the page "What survived" shows: rows are claims, columns are controls, cells are verdicts.
-
-`sentence` and `sure` say a chapter's finding in words, for every page that repeats it.
-"""
+"""What the page "What survived" shows, and a chapter's finding in words for every page that repeats it."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cache
 
@@ -13,16 +11,8 @@ import pandas as pd
 
 from helpers.findings.release.read import open_store as open_seven
 from helpers.findings.survived import chapter1, chapter2, chapter3, chapter4
-from helpers.findings.survived.claims import CONTROLS, Claim
-from helpers.findings.survived.verdicts import (
-    GONE,
-    HOLDS,
-    MAIN,
-    REVERSED,
-    WEAKER,
-    Cell,
-    seen,
-)
+from helpers.findings.survived.claims import Claim
+from helpers.findings.survived.verdicts import GONE, HOLDS, MAIN, REVERSED, WEAKER, Cell, seen
 from helpers.pages import prose
 from helpers.pages.tables import show_difference, show_p
 from helpers.store.store import Store, open_store
@@ -69,23 +59,21 @@ def lead(chapter: int, store: Store | None = None) -> Row:
 
 def said(row: Row) -> str:
     """A claim's own finding in words, whatever its sign; controls are another matter."""
-    own, (up, down, none) = row.cells[MAIN], row.claim.said
+    own = row.cells[MAIN]
     if not own.judged:
         return f"{row.claim.text}: {own.verdict}"
-    return prose.direction(own.found[0], up=up, down=down, none=none)
+    before, up, down, none, after = re.split("[{/}]", row.claim.said)
+    return before + prose.direction(own.found[0], up=up, down=down, none=none) + after
 
 
 def agreement(row: Row) -> str:
     """How many controls agree with what the claim's own comparison found, in words."""
     n, k = len(row.checks), row.agreeing
     if n < 2:
-        return (
-            ("the one control agrees" if k else "the one control disagrees") if n else "not checked"
-        )
+        return ("the one control " + ("agrees" if k else "disagrees")) if n else "not checked"
     if k == n:
         return "both controls agree" if n == 2 else f"all {prose.number(n)} controls agree"
-    of = prose.number(n)
-    return f"{prose.number(k)} of {of} controls agree{'s' if k < 2 else ''}"
+    return f"{prose.number(k)} of {prose.number(n)} controls agree{'s' if k < 2 else ''}"
 
 
 def worded(row: Row) -> str:
@@ -110,10 +98,7 @@ def _of_the_book(chapter: int) -> Row:
 
 
 def sentence(chapter: int, store: Store | None = None) -> str:
-    """What a chapter found, as one plain sentence from the verdicts; numbers have two digits at most.
-
-    Of the book's own pair, or of a store's.
-    """
+    """What a chapter found in the book's own pair, or in a store's, as one plain sentence."""
     return worded(lead(chapter, store) if store else _of_the_book(chapter))
 
 
@@ -148,19 +133,8 @@ def in_words(found: list[Row]) -> str:
     )
 
 
-def verdicts(found: list[Row]) -> pd.DataFrame:
-    """One row a claim, one column a control."""
-    index = [f"{row.claim.chapter}. {row.claim.text} ({row.claim.whose})" for row in found]
-    return pd.DataFrame(
-        [{k: v.verdict for k, v in row.cells.items()} for row in found],
-        index=index,
-        columns=list(CONTROLS),
-    )
-
-
 def readings(cell: Cell) -> list[dict[str, object]]:
-    """The comparisons behind a cell: what, verdict, n, difference with interval, p, and what a test that
-    found nothing would have seen."""
+    """The comparisons behind a cell; `seen` is what a test that found nothing would have seen."""
     return [
         {
             "reading": one.label,

@@ -7,7 +7,7 @@ Sizes are Hedges' g where both comparisons have one, so that measures of differe
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -91,25 +91,9 @@ def verdict_of(found: Comparison, sign: int, main: Comparison | None = None) -> 
     return WEAKER if main is not None and relative_size(found, main) < HALF else HOLDS
 
 
-@dataclass(frozen=True)
-class _Read:
+def _read(readings: Sequence[Reading], command: str) -> tuple[list, list, list]:
     """What could be compared, why the rest could not, and what is missing."""
-
-    found: tuple[Comparison, ...]
-    why: tuple[str, ...]
-    missing: tuple[str, ...]
-
-    def cell(self, judge: Callable[[Comparison], str]) -> Cell:
-        verdicts = tuple(judge(one) for one in self.found)
-        worst = next((verdict for verdict in JUDGED if verdict in verdicts), None)
-        said = [*self.why, *(one.test for one in self.found if not one.possible)]
-        said += [f"not computed yet: {one}" for one in dict.fromkeys(self.missing)]
-        other = MISSING if self.missing else UNTESTABLE
-        return Cell(worst or other, self.found, verdicts, "; ".join(said))
-
-
-def _read(readings: Sequence[Reading], command: str) -> _Read:
-    found, missing, why = [], [], []
+    found, why, missing = [], [], []
     for reading in readings:
         try:
             one = reading()
@@ -120,7 +104,15 @@ def _read(readings: Sequence[Reading], command: str) -> _Read:
             missing.append(command)
         except Mendable as error:
             why.append(str(error))
-    return _Read(tuple(found), tuple(why), tuple(missing))
+    return found, why, missing
+
+
+def _cell(found: Sequence[Comparison], verdicts: tuple[str, ...], why: list, missing: list) -> Cell:
+    worst = next((verdict for verdict in JUDGED if verdict in verdicts), None)
+    said = [*why, *(one.test for one in found if not one.possible)]
+    said += [f"not computed yet: {one}" for one in dict.fromkeys(missing)]
+    other = MISSING if missing else UNTESTABLE
+    return Cell(worst or other, tuple(found), verdicts, "; ".join(said))
 
 
 def judge_row(
@@ -131,14 +123,14 @@ def judge_row(
     `command` computes what the store lacks. The tested comparisons of all cells are one Holm family.
     """
     read = {name: _read(what, command) for name, what in asked.items() if not isinstance(what, str)}
-    corrected = iter(holm([one for part in read.values() for one in part.found]))
-    for name, part in read.items():
-        read[name] = replace(part, found=tuple(next(corrected) for _ in part.found))
-    own = next(iter(read[MAIN].found), None)
+    corrected = iter(holm([one for found, *_ in read.values() for one in found]))
+    tested = {name: [next(corrected) for _ in found] for name, (found, *_) in read.items()}
+    own = next(iter(tested[MAIN]), None)
     main = own if own and verdict_of(own, sign) == HOLDS else None
-    return {
-        name: Cell(UNTESTABLE, why=what)
-        if isinstance(what, str)
-        else read[name].cell(lambda one: verdict_of(one, sign, main))
-        for name, what in asked.items()
+    cells = {
+        name: Cell(UNTESTABLE, why=what) for name, what in asked.items() if isinstance(what, str)
     }
+    for name, found in tested.items():
+        judged = tuple(verdict_of(one, sign, main) for one in found)
+        cells[name] = _cell(found, judged, *read[name][1:])
+    return cells
