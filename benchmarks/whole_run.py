@@ -61,7 +61,7 @@ def be_plain() -> None:
     from helpers.models.pair import Pair
 
     one_by_one = partial(erasure.scaled_probabilities, batch_rows=1, reuse=False)
-    for name in (*(f"{one}.compute" for one in FINDINGS), "positions.erased"):
+    for name in (*(f"{one}.compute" for one in FINDINGS), "parts"):
         module = import_module(f"helpers.findings.{name}")
         for own, other in (("importance", plain_importance), ("scaled_probabilities", one_by_one)):
             if hasattr(module, own):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from helpers.findings.rounding import PART, weight_table
+from helpers.findings.update import WEIGHTS, weight_table
 from helpers.models import registry
 from helpers.models.embedded import packaged_gguf
 from helpers.models.pair import fingerprint, load
@@ -11,5 +11,5 @@ from helpers.store.store import open_store
 
 if __name__ == "__main__":
     store = open_store(DEFAULT_PAIR, expected=fingerprint(registry.find(DEFAULT_PAIR)))
-    found = store.get(PART, lambda: weight_table(load(), packaged_gguf()))
+    found = store.get(WEIGHTS, lambda: weight_table(load(), packaged_gguf()))
     print(found.groupby(["matrix", "type"])[["rounding", "update"]].mean().round(4).to_string())

@@ -13,13 +13,14 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from helpers.methods.density import LEVELS, normalise
+from helpers.methods.importance import importance
 from helpers.models import registry
 from helpers.models.pair import Pair
 from helpers.models.responses import pieces, respond
 from helpers.models.roles import ROLES
 from helpers.prompts.prompt import Encoded, Prompt, Template, encode
 from helpers.store.origin import inputs_hash
-from helpers.store.store import Part, Store
+from helpers.store.store import MissingResult, Part, Store
 
 BLOCK = 24  # prompts
 
@@ -41,6 +42,23 @@ def encoded(prompts: Iterable[Prompt], pair: Pair, setting: str = "template") ->
     return [encode(prompt, pair.tokenizer, template) for prompt in prompts]
 
 
+def importance_of(pair: Pair, role: str, code: Encoded, ids: Sequence[int]) -> np.ndarray:
+    """Importance of a prompt's tokens for a response, (prompt, response); no column for an empty one."""
+    empty = np.zeros((len(code.tokens), 0), np.float32)
+    return importance(pair.model(role), code.ids, ids).numpy() if len(ids) else empty
+
+
+def read_all(store: Store, start: str, *, finding: str = "", what: str = "") -> dict[str, Any]:
+    """All parts whose name begins with `start`, by the rest of it; MissingResult, with the command, where
+    there is none of `what`."""
+    names = sorted(name for name in store.manifest() if name.startswith(start))
+    if what and not names:
+        raise MissingResult(
+            f"The store {store.folder} holds no {what}. Compute it with `{store.command(finding)}`."
+        )
+    return {name.removeprefix(start): store.read(name) for name in names}
+
+
 def responses(
     pair: Pair, role: str, codes: Sequence[Encoded], *, max_tokens: int, at_once: int | None = None,
     template: Template | None = None, progress: bool = False,
@@ -50,14 +68,10 @@ def responses(
     for block in tqdm(blocks(codes, at_once), desc=f"responses {role}", disable=not progress):
         ids = [code.ids for code in block]
         found += respond(pair.model(role), pair.tokenizer, ids, template, max_tokens=max_tokens)
+    tokens = (pieces(pair.tokenizer, one.ids) for one in found)
     return [
-        dict(
-            text=one.text,
-            ids=list(one.ids),
-            tokens=pieces(pair.tokenizer, one.ids),
-            ended=one.ended,
-        )
-        for one in found
+        dict(text=one.text, ids=list(one.ids), tokens=own, ended=one.ended)
+        for one, own in zip(found, tokens, strict=True)
     ]
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import anywidget
 import numpy as np
+import traitlets
 
 FOLDER = Path(__file__).parent
 
@@ -28,8 +29,10 @@ def module(explorer: str, *shared: str) -> str:
     return "\n".join(file.read_text(encoding="utf-8") for file in files)
 
 
-def style() -> str:
-    return (FOLDER / "kit.css").read_text(encoding="utf-8")
+def style(explorer: str = "") -> str:
+    """The kit's style sheet, and NAME.css beside the explorer `__file__`."""
+    files = [FOLDER / "kit.css", *([Path(explorer).with_suffix(".css")] if explorer else [])]
+    return "\n".join(file.read_text(encoding="utf-8") for file in files)
 
 
 def squeeze(values: np.ndarray, dtype: str) -> str:
@@ -67,6 +70,7 @@ def number_words(texts: Iterable[Iterable[str]]) -> tuple[list[str], list[list[i
 
 
 class BookWidget(anywidget.AnyWidget):
-    """An explorer; subclasses set `_esm = module(__file__)` and add traits tagged `sync=True`."""
+    """An explorer of `data`; subclasses set `_esm = module(__file__)`, further traits are `sync=True`."""
 
     _css = style()
+    data = traitlets.Any().tag(sync=True)

@@ -9,14 +9,10 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 from helpers.methods.statistics import Comparison
+from helpers.pages.prose import clear
 from helpers.pages.style import COLOURS, WIDTH
 
 GREY, LINE = "0.55", 0.235  # of what is not told apart from nothing; height of one line in inches
-
-
-def clear(found: Comparison) -> bool:
-    """Whether a difference is told apart from nothing, after Holm's correction where there is one."""
-    return bool((found.p_value if found.p_holm is None else found.p_holm) < 0.05)
 
 
 def forest(
@@ -30,9 +26,7 @@ def forest(
     Coloured by sign where `clear`, grey where not; what could not be tested says so in its name.
     """
     groups = groups if isinstance(groups, Mapping) else {"": groups}
-    lines: list[Comparison | str] = []
-    for heading, found in groups.items():
-        lines += [*([heading] if heading else []), *found]
+    lines = [line for heading, found in groups.items() for line in (heading, *found) if line]
     figure, axis = plt.subplots(figsize=(WIDTH, 0.9 + LINE * len(lines)))
     names = []
     for row, line in enumerate(lines):

@@ -32,18 +32,18 @@ def say_comparisons(digits: int = 3, **found: Comparison) -> None:
         say(**{f"difference_{name}": f"{one.difference:+.{digits}f}", f"interval_{name}": interval})
 
 
+def clear(found: Comparison) -> bool:
+    """Whether a difference is told apart from nothing, after Holm's correction where there is one."""
+    return bool((found.p_value if found.p_holm is None else found.p_holm) < 0.05)
+
+
 def direction(
     found: Comparison, *, up: str = "more", down: str = "less", none: str = "no more"
 ) -> str:
-    """The word that a sentence takes from a comparison: by its sign where it is told apart from zero.
-
-    After Holm's correction where there is one; "not testable" where the data allow no test.
-    """
+    """The word that a sentence takes from a comparison: by its sign where it is `clear`."""
     if not found.possible:
         return "not testable"
-    if (found.p_value if found.p_holm is None else found.p_holm) >= 0.05:
-        return none
-    return up if found.difference > 0 else down
+    return none if not clear(found) else up if found.difference > 0 else down
 
 
 def number(count: int) -> str:

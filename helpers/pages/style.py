@@ -37,9 +37,13 @@ def use_book_style() -> None:
     )
     matplotlib.rcParams["font.family"] = "DejaVu Sans"
     if shell := get_ipython():
-        shell.run_line_magic(
-            "config", "InlineBackend.figure_formats = ['retina']"
-        )  # twice the pixels
+        # Twice the pixels.
+        shell.run_line_magic("config", "InlineBackend.figure_formats = ['retina']")
+
+
+def headline(figure: Figure, title: str) -> None:
+    """The finding, above all panels."""
+    figure.suptitle(title, x=0.02, ha="left", fontsize=11, fontweight="semibold")
 
 
 def legend_below(figure: Figure, handles: list, columns: int, height: float = 0.06) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -23,19 +24,15 @@ def show_difference(found: Comparison, digits: int = 3) -> str:
     """Difference and interval, or why there is none."""
     if not found.possible:
         return f"not tested: {found.test}"
-    return "{:+.{d}f} [{:+.{d}f}, {:+.{d}f}]".format(
-        found.difference, found.low, found.high, d=digits
-    )
+    return f"{found.difference:+.{digits}f} [{found.low:+.{digits}f}, {found.high:+.{digits}f}]"
 
 
 NULL = "null hypothesis (test)"
-
-
 _COLUMNS: dict[str, Callable[[Comparison], object]] = {
     "n": lambda c: " + ".join(map(str, c.sizes)) if c.sizes else c.n,
     "base": lambda c: "" if np.isnan(c.mean_a) else f"{c.mean_a:.3f}",
     "tuned": lambda c: "" if np.isnan(c.mean_b) else f"{c.mean_b:.3f}",
-    "difference [95 % CI]": lambda c: show_difference(c),
+    "difference [95 % CI]": show_difference,
     "g": lambda c: "" if np.isnan(c.effect_size) else f"{c.effect_size:+.2f}",
     "p": lambda c: show_p(c.p_value),
     "p (Holm)": lambda c: show_p(c.p_holm),
@@ -60,6 +57,13 @@ class Captioned(pd.DataFrame):
         return super()._repr_html_().replace(opening, f"{opening}<caption>{words}</caption>", 1)
 
 
+def captioned(rows: object, caption: str, **options: object) -> Captioned:
+    """What a DataFrame is made of, with a caption."""
+    shown = Captioned(rows, **options)
+    shown.caption = caption
+    return shown
+
+
 def comparison_table(
     comparisons: Sequence[Comparison], *, names: tuple[str, str] = ("base", "tuned")
 ) -> pd.DataFrame:
@@ -75,19 +79,24 @@ def comparison_table(
     shown.comparisons = tuple(comparisons)
     said = set(shown.get(NULL, ())) - {""}
     if len(said) == 1:
-        shared = f"Null hypothesis and test: {said.pop()}."
         shown = shown.drop(columns=NULL)
-        shown.caption = shared
+        shown.caption = f"Null hypothesis and test: {said.pop()}."
     return shown
 
 
-def ranked_table(found: Mapping[tuple[str, str], Ranked]) -> Captioned:
-    """Values beside the random draws that they are ranked among; the keys name the rows."""
-    rows = [
-        {"tuning": f"{one.value:.3f}",
-         "random, mean (range)": f"{one.mean:.3f} ({one.low:.3f} to {one.high:.3f})",
-         "draws": one.draws, "tuning is": one.said, "p": show_p(one.p_value),
-         "detectable": f"{one.detectable:.3f}"}
-        for one in found.values()
-    ]  # fmt: skip
-    return Captioned(rows, index=pd.MultiIndex.from_tuples(list(found)))
+def ranked_table(
+    found: Mapping[tuple[str, ...], Ranked], caption: str, *,
+    names: Sequence[str] | None = None, forms: Mapping[str, str] = MappingProxyType({}),
+) -> Captioned:  # fmt: skip
+    """Values beside the random draws that they are ranked among; the keys, called `names`, are the rows.
+
+    `forms`: how the numbers of rows are written, by a part of their key; "{:.3f}" else.
+    """
+    rows = []
+    for key, one in found.items():
+        show = next((forms[part] for part in key if part in forms), "{:.3f}").format
+        draws = f"{show(one.mean)} ({show(one.low)} to {show(one.high)})"
+        row = {"tuning": show(one.value), "random, mean (range)": draws, "draws": one.draws}
+        row |= {"tuning is": one.said, "p": show_p(one.p_value)}
+        rows.append(row | {"detectable": show(one.detectable).lstrip("+")})
+    return captioned(rows, caption, index=pd.MultiIndex.from_tuples(list(found), names=names))

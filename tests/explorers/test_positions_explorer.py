@@ -418,11 +418,3 @@ def test_levels_up_to_the_least_are_left_out_and_the_others_kept():
          for o in FIRST], ANSWERS, LOGS,
     )  # fmt: skip
     assert again == packed
-
-
-def test_items_that_lack_a_place_or_have_other_rows_are_refused():
-    with pytest.raises(ValueError, match="'item-1', 'after', 'tuned', 'expected'"):
-        pack_placement(FIRST[:-1], ANSWERS, {})
-    short = Placed(**(vars(FIRST[0]) | {"normalised": FIRST[0].normalised[1:]}))
-    with pytest.raises(ValueError, match="29 rows for 30 tokens"):
-        pack_placement([short, *FIRST[1:]], ANSWERS, {})

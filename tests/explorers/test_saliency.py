@@ -10,7 +10,7 @@ from harness import put, saved, widget_page
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers.findings.recognition.explorer import SaliencyExplorer, levels, pack_items, sums
+from helpers.findings.recognition.explorer import SaliencyExplorer, levels, sums
 from helpers.methods import density as method
 from helpers.methods.density import density, instruction_score, normalise
 
@@ -543,17 +543,6 @@ def test_packing_keeps_ten_levels_with_and_without_the_template(rows, columns, s
     assert more.min() >= 0 and not more[~inside].any()
     each = found.clip(min=0).sum(1)
     assert np.abs(sums(found) / 255 - each / (each.max() or 1)).max() < 0.003
-
-
-def test_a_matrix_of_another_shape_is_refused():
-    bad = item("x")
-    bad["models"]["base"]["importance"] = np.zeros((2, 2))
-    with pytest.raises(ValueError, match="one row a prompt token"):
-        pack_items([bad])
-    bad = item("x")
-    bad["crossed"]["base"] = np.zeros((12, 4))
-    with pytest.raises(ValueError, match="base on the tuned model's response"):
-        pack_items([bad])
 
 
 def test_a_readers_own_prompt_is_added_or_refused_with_the_reason():

@@ -12,13 +12,11 @@ from tiny import SMALL, byte_tokenizer
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from helpers.findings.attention import compute as attention
-from helpers.findings.attention import example as attention_example
 from helpers.findings.attention import figures, said
 from helpers.findings.attention import heads as heads_view
 from helpers.findings.attention import lift as view
 from helpers.findings.attention import pairs as attention_pairs
 from helpers.findings.attention import readings as attention_readings
-from helpers.findings.attention import silenced as attention_causal
 from helpers.findings.attention.explorer import from_store, pack_heads
 from helpers.findings.attention.readings import READINGS
 from helpers.methods.heads import each_head
@@ -173,9 +171,8 @@ def test_a_second_run_computes_nothing_and_other_words_everything(pair, store, m
 
     monkeypatch.setattr(attention_readings, "BLOCK", 2)
     monkeypatch.setattr(attention_pairs, "word_pairs", fail)
-    monkeypatch.setattr(attention_example, "word_pairs", fail)
     monkeypatch.setattr(attention_readings, "verb_counts", fail)
-    monkeypatch.setattr(attention_causal, "respond", fail)
+    monkeypatch.setattr(attention, "respond", fail)
     attention.compute(pair, store, **OPTIONS)
     other = replace(LEXICON, vectors=LEXICON.vectors + 1)
     with pytest.raises(AssertionError, match="computed again"), pytest.warns(UserWarning):
@@ -229,7 +226,7 @@ def test_the_baseline_holds_every_draw_once(store):
         )
     }
     table = view.random_table(found)
-    assert len(table) == 8 and all("(2)" in null for *_, null in table.index)
+    assert len(table) == 8 and (table["draws"] == 2).all()
     tuning = found[found["update"] == "tuning"].set_index("pairs")["counts changed"]
     assert {f"{n:,}" for n in tuning} <= set(table["tuning"])
     main = store.read("attention/readings/main")
@@ -252,10 +249,10 @@ def lifted(effect: float, rng, *, strata_shift: float = 0.0) -> np.ndarray:
 
 def test_a_planted_lift_of_instruction_verbs_is_found():
     found = view.compare_verbs(lifted(0.6, np.random.default_rng(0)), LEXICON, "planted")
-    assert (found.n_instruction, found.n_general) == (N_INSTRUCTION, N_VERBS - N_INSTRUCTION)
-    assert found.tested.p_value < 0.001 and found.welch_p < 0.001
-    assert found.tested.low < 0.6 < found.tested.high
-    assert found.null[0] < 0 < found.null[1] < found.tested.difference
+    assert found.sizes == (N_VERBS - N_INSTRUCTION, N_INSTRUCTION)
+    assert found.p_value < 0.001 and found.welch_p < 0.001
+    assert found.low < 0.6 < found.high
+    assert found.null[0] < 0 < found.null[1] < found.difference
 
 
 def test_without_an_effect_p_values_are_uniform():
@@ -284,8 +281,8 @@ def test_verbs_without_a_lift_are_left_out_and_small_groups_are_not_tested():
     values = lifted(0, np.random.default_rng(3))
     values[LEXICON.is_instruction & (np.arange(N_VERBS) > 12)] = np.nan
     found = view.compare_verbs(values, LEXICON, "few")
-    assert (found.n_instruction, found.n_general) == (4, 36)
-    assert not found.tested.possible and np.isfinite(found.instruction)
+    assert found.sizes == (36, 4)
+    assert not found.possible and np.isfinite(found.mean_b)
     both = {"few": values, "b": np.arange(48.0)}
     shown = view.table(view.compare_all(both, LEXICON))
     assert shown.loc["few", "difference [95 % CI]"] == "not tested: fewer than 5 verbs"
@@ -329,7 +326,7 @@ def test_a_spelling_variant_is_no_general_verb_and_verbs_keep_their_numbers(stor
     values = lifted(0, np.random.default_rng(5))
     values[variant] = 1e6  # would be seen in any mean that it entered
     found = view.compare_verbs(values, lexicon, "planted")
-    assert found.general < 2 and found.n_general == N_VERBS - N_INSTRUCTION - 1
+    assert found.mean_a < 2 and found.sizes[0] == N_VERBS - N_INSTRUCTION - 1
     changes = store.read("attention/readings/main").copy()
     own = changes["verb"] == variant
     changes.loc[own, ["rose_any", "fell_any"]] = 200, 0
@@ -349,7 +346,7 @@ def test_the_shipped_lexicon_leaves_out_analyse_alone():
 
 def test_a_lift_is_found_as_often_as_is_said():
     rng, found = np.random.default_rng(6), []
-    size = view.compare_verbs(lifted(0, rng), LEXICON, "spread").detectable
+    size = view.compare_verbs(lifted(0, rng), LEXICON, "spread").detectable()
     for _ in range(600):
         values = lifted(size, rng)
         groups = values[LEXICON.is_instruction], values[LEXICON.is_general]
@@ -379,10 +376,8 @@ def test_tuning_below_every_draw_is_said_in_the_table():
 def test_the_chapters_tables_come_from_the_store(store):
     compared = view.robustness(store, LEXICON)
     assert len(compared) == 2 * (len(READINGS) + 3)
-    holm = [one.tested.p_holm for one in compared if one.tested.possible]
-    assert holm and all(
-        one.tested.p_holm >= one.tested.p_value for one in compared if one.tested.possible
-    )
+    holm = [one.p_holm for one in compared if one.possible]
+    assert holm and all(one.p_holm >= one.p_value for one in compared if one.possible)
     sums, table = heads_view.totals(store), attention_pairs.read_pairs(store)
     assert sums["gained"] + sums["lost"] + sums["kept"] == len(table)
     gained = attention_pairs.gains(store, LEXICON)
@@ -407,7 +402,7 @@ def test_sentences_say_what_was_found(effect, word):
 
 
 def test_the_drawn_pair_stands_in_the_lists_of_the_dimensions_that_hold_it(pair, store):
-    drawn = attention_example.read_example(store, LEXICON)
+    drawn = attention_pairs.read_example(store, LEXICON)
     known = head_knowledge(pairs_of(pair, drawn.role)[drawn.layer, drawn.head])
     words = LEXICON.vocabulary.words
     assert drawn.pair in [
@@ -427,7 +422,7 @@ def test_the_papers_table_speaks_of_whatever_pair_it_is_given(store):
     said = " ".join(table["ours"]) + " ".join(table["what differs"])
     assert not any(word in said for word in ("270M", "18 layers", "no difference found"))
     whole = compared["two dimensions or more"][-1]
-    assert f"{whole.n_instruction} / {whole.n_general} verbs" in said
+    assert f"{whole.changed} verbs" in said
     assert view.table([whole]).caption == view.CAPTION
 
 
@@ -454,7 +449,7 @@ def test_a_head_that_gained_a_pair_of_an_instruction_verb_is_ranked_first(pair, 
     found = Store(tmp_path)
     attention_pairs.make_pairs(planted, found, lexicon, 3, False)
     table = attention_pairs.gains(found, lexicon)
-    assert attention_causal.top_heads(table, "instruction", 1) == [HEAD]
+    assert attention.top_heads(table, "instruction", 1) == [HEAD]
     rows = attention_pairs.read_pairs(found).query("change == 'gained'")
     assert {(verb, other), (other, verb)} & {*zip(rows["first"], rows["second"], strict=True)}
 
@@ -464,13 +459,13 @@ def test_a_head_that_gained_a_pair_of_an_instruction_verb_is_ranked_first(pair, 
 
 def test_control_sets_are_different_draws_of_as_many_heads_of_the_same_layers():
     chosen = [(0, 1), (2, 0), (2, 3)]
-    drawn = attention_causal.control_heads(chosen, 4, draws=20)
+    drawn = attention.control_heads(chosen, 4, draws=20)
     assert len({tuple(one) for one in drawn}) == 20
     for heads in drawn:
         assert [layer for layer, _ in heads] == [0, 2, 2] and len(set(heads)) == 3
         assert heads != chosen
     assert {(0, head) for head in range(4)} == {heads[0] for heads in drawn}
-    assert len(attention_causal.control_heads(chosen, 4, draws=99)) == 4 * 6 - 1  # all others
+    assert len(attention.control_heads(chosen, 4, draws=99)) == 4 * 6 - 1  # all others
 
 
 def test_silencing_a_head_removes_its_output_and_nothing_else(pair):
@@ -485,7 +480,7 @@ def test_silencing_a_head_removes_its_output_and_nothing_else(pair):
 
     watch = projection.register_forward_hook(remember)
     plain = pair.model("tuned")(ids).logits
-    with attention_causal.silenced(of_model, [(layer, head)]) as model:
+    with attention.silenced(of_model, [(layer, head)]) as model:
         changed = model(ids).logits
     after = pair.model("tuned")(ids).logits
     watch.remove()
@@ -495,7 +490,7 @@ def test_silencing_a_head_removes_its_output_and_nothing_else(pair):
     assert not torch.allclose(plain, changed) and torch.equal(plain, after)
     with (
         pytest.raises(ValueError, match="no such head"),
-        attention_causal.silenced(of_model, [(2, 0)]),
+        attention.silenced(of_model, [(2, 0)]),
     ):
         pass
 
@@ -504,7 +499,7 @@ def test_loss_is_the_mean_of_the_negative_log_likelihoods(pair):
     ids = [1, 20, 30, 40]
     rows = torch.log_softmax(pair.model("tuned")(torch.tensor([ids])).logits[0], dim=-1)
     expected = -np.mean([rows[i, token].item() for i, token in enumerate(ids[1:])])
-    found = attention_causal.text_loss(pair.model("tuned"), [ids, ids[:2]])
+    found = attention.text_loss(pair.model("tuned"), [ids, ids[:2]])
     np.testing.assert_allclose(found[0], expected, rtol=1e-5)
 
 

@@ -8,7 +8,6 @@ from living import Living
 from tiny import byte_tokenizer
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from helpers.findings.ffn import against_random as ffn_random_view
 from helpers.findings.ffn import compute as ffn
 from helpers.findings.ffn import figures, verdict
 from helpers.findings.ffn import live as ffn_live
@@ -248,7 +247,7 @@ def directions(rng, n: int = 400) -> pd.DataFrame:
 def test_a_planted_share_beyond_random_is_found_with_its_interval():
     rng = np.random.default_rng(0)
     both = marked(planted(0.15, rng), directions(rng))
-    found = ffn_random_view.against_random(*both, "beyond_random", "x")
+    found = verdict.against_random(*both, "beyond_random", "x")
     assert found.n == 8 * 60 * 2 and found.p_value < 0.01
     assert found.low < 0.10 < found.high and found.low > 0.02
 
@@ -258,7 +257,7 @@ def test_without_an_effect_the_interval_holds_zero_as_often_as_it_says():
     for seed in range(60):
         rng = np.random.default_rng(seed)
         both = marked(planted(0.05, rng, layers=18, spread=0.01), directions(rng))
-        one = ffn_random_view.against_random(*both, "beyond_random", "x", seed=seed)
+        one = verdict.against_random(*both, "beyond_random", "x", seed=seed)
         held.append(one.low <= 0 <= one.high)
         small.append(one.p_value < 0.05)
     assert np.mean(held) > 0.85 and np.mean(small) < 0.15
@@ -269,9 +268,7 @@ def test_the_limit_is_as_uncertain_as_the_directions_are_few():
     table = planted(0.05, rng, layers=30)
     widths = []
     for n in (40, 2000):
-        one = ffn_random_view.against_random(
-            *marked(table, directions(rng, n)), "beyond_random", "x"
-        )
+        one = verdict.against_random(*marked(table, directions(rng, n)), "beyond_random", "x")
         widths.append(one.high - one.low)
     assert widths[0] > 2 * widths[1]
 
@@ -280,7 +277,7 @@ def test_only_the_ranks_that_stand_out_are_found_to():
     rng = np.random.default_rng(2)
     both = [planted(0.05, rng, layers=12, low=0.4).assign(role=r) for r in ("base", "tuned")]
     both = marked(pd.concat(both), directions(rng, 2000))
-    found = ffn_random_view.beyond_random_by_rank(*both, ks=(12, 60))
+    found = verdict.beyond_random_by_rank(*both, ks=(12, 60))
     names = [one.label.split(", ")[1] for one in found[:3]]
     assert names == ["all 60 components", "components 1 to 12", "components 13 to 60"]
     assert found[1].p_holm < 0.05 < found[2].p_holm and found[4].p_holm < 0.05
@@ -291,7 +288,7 @@ def test_tasks_are_compared_with_random_directions_for_both_models():
     both = pd.concat([planted(0.05, rng).assign(role=r) for r in ("base", "tuned")])
     own = directions(rng)
     own["coding"] = rng.random(len(own)) < 0.4
-    found = {one.label: one for one in ffn_random_view.tasks_against_random(both, own)}
+    found = {one.label: one for one in verdict.tasks_against_random(both, own)}
     assert len(found) == 8 and found["coding, base"].high < -0.2
     assert found["writing, tuned"].p_holm > 0.05
     assert found["coding, base"].mean_a == pytest.approx(own["coding"].mean())
@@ -303,7 +300,7 @@ def test_tasks_are_compared_with_random_directions_for_both_models():
     (8, (12, 60, 300), ["all 8"]),
 ])  # fmt: skip
 def test_ranks_are_parted_where_rotation_is_tested(n, ks, names):
-    bins = ffn_random_view.rank_bins(n, ks)
+    bins = verdict.rank_bins(n, ks)
     assert [name.replace("components", "").strip() for name in bins] == names
     assert sum(map(len, list(bins.values())[1:])) in (0, n)
 

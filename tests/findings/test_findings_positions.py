@@ -12,15 +12,12 @@ from scipy import stats
 from tiny import save_model
 
 from helpers.findings.positions import compute as positions
-from helpers.findings.positions import erased as placement_erased
 from helpers.findings.positions import figures, live, middle, profiles, read, report
 from helpers.findings.positions import placed as positions_view
-from helpers.findings.positions import profile_tables as profiles_view
 from helpers.findings.positions.placed import measure
 from helpers.findings.positions.read import Placed
 from helpers.findings.recognition import compute as recognition
 from helpers.findings.recognition import read as read_recognition
-from helpers.findings.recognition import tables as recognition_view
 from helpers.methods.density import density, normalise, relative_density
 from helpers.methods.importance import importance
 from helpers.methods.profiles import position_profile
@@ -120,10 +117,10 @@ def test_losses_of_an_older_store_are_given_per_token_too(filled, tmp_path):
 
 def test_stretches_are_context_alone_and_as_long_as_the_instruction():
     context = np.array([0, 1, 1, 1, 0, 0, 1, 1, 1, 0], bool)
-    masks = placement_erased.stretches(context, 4, seed=0, n=50)
+    masks = positions.stretches(context, 4, seed=0, n=50)
     assert (masks.sum(axis=1) == 4).all() and not (masks & ~context).any()
     assert (masks[:, 3] & masks[:, 6]).any() and len(np.unique(masks, axis=0)) == 3
-    assert placement_erased.stretches(context, 9, seed=0).sum(axis=1).tolist() == [6, 6]
+    assert positions.stretches(context, 9, seed=0).sum(axis=1).tolist() == [6, 6]
 
 
 def test_the_expected_answer_is_the_same_everywhere_and_own_ones_are_the_models(pair, filled):
@@ -372,7 +369,7 @@ def test_what_tuning_does_to_the_middle_is_said_with_what_would_have_been_seen()
 def test_the_chapters_numbers_and_figures_come_from_any_store(filled):
     """On a tiny store nothing is clear; every sentence and panel is made all the same."""
     measures, losses = positions_view.measures(filled), read.losses(filled)
-    table = profiles_view.released(open_store("llama-vicuna-7b"))
+    table = profiles.released(open_store("llama-vicuna-7b"))
     found = middle.lines(measures, losses, table, table)
     assert len(middle.lines(measures, losses, table)[middle.OBSERVED]) == 2
     assert [len(four) for four in found.values()] == [4] * 4
@@ -394,17 +391,17 @@ def test_profiles_of_a_pair_are_those_of_its_matrices(pair, tmp_path):
     prompts = [Prompt("long", "k", segments), Prompt("short", "k", short)]
     store = Store(tmp_path)
     recognition.compute(pair, store, prompts=prompts, max_tokens=8, progress=False)
-    table = profiles.make_profiles(store)
+    table = profiles.ours(store)
     lengths = {r: len(read_recognition.read_responses(store, "plain", r)["ids"][0]) for r in ROLES}
     assert min(lengths.values()) >= 5, "choose other seeds: the planted responses are too short"
     assert "short" not in set(table.query("kind == 'ours, plain text'")["id"])
     for role in ROLES:
-        item = recognition_view.explained(store, "plain", role, role)[0]
+        item = read_recognition.explained(store, "plain", role, role)[0]
         values = density(normalise(item.importance, 10, 5), 4)
         row = table.query("kind == 'ours, plain text' and model == @role and threshold == 5")
         np.testing.assert_allclose(row["profile"].item(), position_profile(values), rtol=1e-6)
     kept = table.query("kind == @profiles.LEFT_OUT and bins == 20 and p == 8 and model == 'base'")
-    item = recognition_view.explained(store, "template", "base", "base")[0]
+    item = read_recognition.explained(store, "template", "base", "base")[0]
     values = relative_density(density(normalise(item.importance, 10, 7), 8))
     values = values[np.array(item.roles) != "template"]
     np.testing.assert_allclose(
@@ -422,10 +419,10 @@ OURS = {
 
 def test_our_middle_ratios_are_rederived_from_the_profiles():
     store = open_store()
-    table = profiles_view.ours(store)
-    found = {one.label: one for one in profiles_view.ratio_of_means(table)}
-    shown = profiles_view.ratios(table).set_index(["kind", "model"])
-    used = profiles_view.used(store, table[table["kind"] == profiles.OURS["plain"]])
+    table = profiles.ours(store)
+    found = {one.label: one for one in profiles.ratio_of_means(table)}
+    shown = profiles.ratios(table).set_index(["kind", "model"])
+    used = profiles.used(store, table[table["kind"] == profiles.OURS["plain"]])
     left = used[[column for column in used.columns if "under" in column]].sum(axis=1).item()
     assert used["prompts"].item() == 216 == used["profiles"].item() + left
     for kind, (n, *golden) in OURS.items():
@@ -441,28 +438,28 @@ def test_our_middle_ratios_are_rederived_from_the_profiles():
 
 
 def test_every_threshold_that_a_table_holds_is_one_line_of_a_family():
-    ours = profiles_view.ours(open_store())
+    ours = profiles.ours(open_store())
     plain = ours[ours["kind"] == profiles.OURS["plain"]]
-    found = profiles_view.by_threshold(plain, "ours")
+    found = profiles.by_threshold(plain, "ours")
     assert [one.label for one in found] == [f"ours, b = {b}" for b in range(10)]
-    assert found[7].mean_b == profiles_view.ratio_of_means(plain)[0].mean_b
-    few = profiles_view.by_threshold(plain[plain["threshold"].isin([0, 7])], "few")
+    assert found[7].mean_b == profiles.ratio_of_means(plain)[0].mean_b
+    few = profiles.by_threshold(plain[plain["threshold"].isin([0, 7])], "few")
     assert [one.label for one in few] == ["few, b = 0", "few, b = 7"]
 
 
 def test_the_robustness_table_has_every_setting_of_each_pair():
-    ours = profiles_view.ours(open_store())
-    released = profiles_view.released(open_store("llama-vicuna-7b"))
-    shown = profiles_view.robustness(
+    ours = profiles.ours(open_store())
+    released = profiles.released(open_store("llama-vicuna-7b"))
+    shown = profiles.robustness(
         {"7B": released, "ours": ours[ours["kind"] == profiles.OURS["plain"]]}
     )
-    assert shown.index.tolist() == list(profiles_view.VARIANTS)
+    assert shown.index.tolist() == list(profiles.VARIANTS)
     ratio, changed = "{}: base → tuned (n)", "{}: difference [95 % CI], p (Holm)"
     empty = shown[ratio.format("7B")] == ""
     on_shared = ["on the base's responses", "on the tuned model's responses"]
     assert shown.index[empty].tolist() == on_shared
     assert shown.index[shown[changed.format("ours")] == ""].tolist() == ["without labels"]
-    main = profiles_view.ratio_of_means(ours)[-1]
+    main = profiles.ratio_of_means(ours)[-1]
     assert shown.loc["as in the text", ratio.format("ours")] == (
         f"{main.mean_a:.2f} → {main.mean_b:.2f} ({main.n})"
     )

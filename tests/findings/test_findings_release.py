@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from helpers.commands.released import main
-from helpers.findings.positions import profile_tables as profiles_view
+from helpers.findings.positions import profiles as profiles_view
 from helpers.findings.release import tables as view
 from helpers.findings.release.compute import FIRST, compute, place, score_of
 from helpers.findings.release.read import KINDS, PAIR

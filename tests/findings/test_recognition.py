@@ -7,7 +7,6 @@ from tiny import save_model
 from helpers.findings import parts
 from helpers.findings.recognition import compute as recognition
 from helpers.findings.recognition import read
-from helpers.findings.recognition import tables as recognition_view
 from helpers.methods.density import density, instruction_score, normalise
 from helpers.methods.importance import importance
 from helpers.models.pair import load_pair
@@ -83,8 +82,8 @@ def test_the_explorer_gets_both_models_on_both_responses(filled, monkeypatch):
     items = read.explorer_items(filled)
     assert [item["id"] for item in items] == [one.id for one in PROMPTS]
     for name, other in (("base", "tuned"), ("tuned", "base")):
-        own = recognition_view.explained(filled, "template", name, name)
-        crossed = recognition_view.explained(filled, "template", name, other)
+        own = read.explained(filled, "template", name, name)
+        crossed = read.explained(filled, "template", name, other)
         for item, mine, theirs in zip(items, own, crossed, strict=True):
             np.testing.assert_array_equal(item["models"][name]["importance"], mine.importance)
             np.testing.assert_array_equal(item["crossed"][name], theirs.importance)

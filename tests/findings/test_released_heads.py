@@ -202,14 +202,14 @@ def test_planted_lift_is_found_in_its_layers_and_nowhere_else(lifted):
         "lowest (0 to 1)", "second (2 to 3)", "third (4 to 5)", "highest (6 to 7)", "all layers",
     ]  # fmt: skip
     for one in (*ours[:2], ours[-1]):
-        assert one.tested.p_holm < 0.01
+        assert one.p_holm < 0.01
     for one in ours[2:4]:
-        assert abs(one.tested.difference) < 0.1 and one.tested.p_holm > 0.01
-    assert ours[0].instruction == 1 and ours[0].general == pytest.approx(0.5, abs=0.05)
+        assert abs(one.difference) < 0.1 and one.p_holm > 0.01
+    assert ours[0].mean_b == 1 and ours[0].mean_a == pytest.approx(0.5, abs=0.05)
     assert not layers[0].possible and "fewer than 3 layers" in layers[0].test
     whole = layers[-1]
-    assert whole.mean_b == pytest.approx(ours[-1].instruction) and whole.n == 8
-    assert whole.difference == pytest.approx(ours[-1].tested.difference)
+    assert whole.mean_b == pytest.approx(ours[-1].mean_b) and whole.n == 8
+    assert whole.difference == pytest.approx(ours[-1].difference)
     # Half of the layers have it: drawn anew, between a few and nearly all of them do.
     assert 0 < whole.low < 0.15 and 0.35 < whole.high < 0.5 and whole.p_value < 0.05
     assert list(lift.table(ours).index) == [one.label for one in ours]
@@ -228,7 +228,7 @@ def test_the_authors_analysis_is_repeated_on_their_verbs(lifted):
 def test_without_planted_lift_none_is_found(tmp_path):
     lexicon = read_lexicon()
     store = planted(tmp_path, layers=4, n_heads=4, lifted=())
-    assert all(one.tested.p_holm > 0.05 for one in heads.by_group(store, lexicon))
+    assert all(one.p_holm > 0.05 for one in heads.by_group(store, lexicon))
     assert heads.over_layers(store, lexicon)[-1].p_value > 0.01
 
 

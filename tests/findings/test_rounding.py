@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from helpers.findings.rounding import BLOCKS, NAMES, PART, rounding_error
+from helpers.findings.update import BLOCKS, NAMES, WEIGHTS, rounding_error
 from helpers.store.store import open_store
 
 
@@ -27,7 +27,7 @@ def test_constant_blocks_have_no_error():
 
 
 def test_the_stored_table_has_every_matrix_of_every_layer():
-    table = open_store().read(PART)
+    table = open_store().read(WEIGHTS)
     assert set(table["matrix"]) == {*NAMES, "token_embd"} and set(table["type"]) <= set(BLOCKS)
     assert (table.query("layer >= 0").groupby("matrix").size() == 18).all()
     assert table["rounding"].between(0.001, 0.15).all()

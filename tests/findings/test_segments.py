@@ -8,7 +8,7 @@ import pytest
 import torch
 from test_recognition import PROMPTS, filled, pair, small_blocks  # noqa: F401
 
-from helpers.findings.recognition import blanked, doubts, lengths, segments, tables
+from helpers.findings.recognition import blanked, doubts, segments, tables
 from helpers.findings.recognition.read import WHOSE, explorer_items, read_responses
 from helpers.findings.recognition.read import scores as read_scores
 from helpers.findings.recognition.tables import own
@@ -111,13 +111,13 @@ def test_the_covariates_intercept_and_the_correlation_are_told_from_the_lengths(
             value = tokens if model == "tuned" else (n * 7) % 40
             rows.append(label | dict(author=model, response_tokens=tokens + n % 3, score=value))
     table = pd.DataFrame(rows)
-    assert lengths.near_equal(table) == (10, 40)
-    shown = lengths.score_and_length(table)
+    assert tables.near_equal(table) == (10, 40)
+    shown = tables.score_and_length(table)
     assert (
         shown.loc["tuned", "rho"] > 0.9 and shown.loc["base", "low"] < 0 < shown.loc["base", "high"]
     )
     assert set(shown["n"]) == {40} and set(shown["response"]) == {"own responses"}
-    same = lengths.score_and_length(table.assign(response_tokens=4))
+    same = tables.score_and_length(table.assign(response_tokens=4))
     assert same[["rho", "low", "high"]].isna().all(axis=None)
 
 

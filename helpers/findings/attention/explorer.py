@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-import traitlets
 from jaxtyping import Float, Int
 
 from helpers.findings.attention.lift import TUNING, mean_lift, updates
@@ -22,14 +21,6 @@ from helpers.pages.explorer import BookWidget, module, squeeze, squeeze_text, st
 from helpers.store.store import MissingResult, Store
 from helpers.words.verbs import Lexicon, read_lexicon
 
-STYLE = """
-.ex-heads .ex-top { align-items: start; }
-.ex-heads .ex-top details { margin: 0; }
-.ex-heads .ex-where { padding: 0 0.4em; min-height: 1.5rem; }
-.ex-heads :is(th, td):nth-child(2) { text-align: left; }
-.ex-heads .ex-top > :first-child { flex: 0 1 auto; }
-.ex-chance { margin: 0.6rem 0; }
-"""
 CLASSES = ("other", "instruction", "general")
 NULL = f"random, equal {EQUAL['spectrum']}"  # the stricter of the two kinds of random update
 
@@ -86,18 +77,12 @@ def explorable(
     word_class[lexicon.places] = np.select([lexicon.is_instruction, lexicon.is_general], [1, 2])
     counts = np.bincount(head, minlength=shape[0] * per_layer)
     return Explorable(
-        name=name,
-        words=tuple(lexicon.vocabulary.words[i] for i in used),
-        word_class=word_class[used],
-        first=first,
-        second=second,
+        name=name, words=tuple(lexicon.vocabulary.words[i] for i in used),
+        word_class=word_class[used], first=first, second=second,
         similarity=pairs["similarity"].to_numpy()[order][at],
-        n_layers=shape[0],
-        start=np.concatenate([[0], counts.cumsum()]),
-        known=known.ravel(),
-        n_held=pairs[["base", "tuned"]].to_numpy()[order].T,
-        **more,
-    )
+        n_layers=shape[0], start=np.concatenate([[0], counts.cumsum()]), known=known.ravel(),
+        n_held=pairs[["base", "tuned"]].to_numpy()[order].T, **more,
+    )  # fmt: skip
 
 
 def chance(store: Store, lexicon: Lexicon) -> Chance | None:
@@ -167,9 +152,7 @@ class HeadExplorer(BookWidget):
     the word that it opens with.
     """
 
-    _esm = module(__file__)
-    _css = style() + STYLE
-    data = traitlets.Dict().tag(sync=True)
+    _esm, _css = module(__file__), style(__file__)
 
     def __init__(
         self, shown: Sequence[Explorable], *, compact: bool = False, word: str = "", **options

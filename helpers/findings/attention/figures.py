@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from helpers.findings.attention.example import Dimension, Example
-from helpers.findings.attention.lift import TUNING, VerbComparison
-from helpers.pages.style import COLOURS, GREY, WIDTH, legend_below
+from helpers.findings.attention.lift import TUNING, Counted, VerbComparison
+from helpers.findings.attention.pairs import Dimension, Example
+from helpers.pages.style import COLOURS, GREY, WIDTH, headline, legend_below
 
 BAND = {"color": GREY, "alpha": 0.25, "lw": 0}
 DOT = {"marker": "o", "color": GREY, "ls": "", "alpha": 0.6, "ms": 3.5, "mew": 0}
@@ -70,8 +70,7 @@ def two_lists(example: Example) -> Figure:
                   color=COLOURS["tuned"])  # fmt: skip
     axes[-1].axis("off")
     where = f"Layer {example.layer}, head {example.head}, {example.role} model"
-    figure.suptitle(f"{where}: two lists of words meet in a dimension", fontsize=11, x=0.02,
-                    ha="left", weight="semibold")  # fmt: skip
+    headline(figure, f"{where}: two lists of words meet in a dimension")
     figure.tight_layout(w_pad=0)
     return figure
 
@@ -81,25 +80,23 @@ def two_lists(example: Example) -> Figure:
 
 def _tick(one: VerbComparison) -> str:
     name = one.label.replace(" (", "\n(")
-    return f"{name}\n{one.n_instruction} / {one.n_general}"
+    return f"{name}\n{one.changed}"
 
 
 def _differences(axis: Axes, compared: Sequence[VerbComparison], drawn: pd.DataFrame) -> None:
     """Difference of lift with its interval, over relabelled verbs and beside random updates."""
     for at, one in enumerate(compared):
-        found, random = one.tested, drawn[one.label].to_numpy(float)
+        random = drawn[one.label].to_numpy(float)
         axis.plot(at + 0.27 + _jitter(len(random), 0.09), random, **DOT)
-        if found.possible:
+        if one.possible:
             axis.fill_between([at - 0.32, at + 0.15], *one.null, **BAND)
-            ends = [[found.difference - found.low], [found.high - found.difference]]
-            axis.errorbar(at - 0.08, found.difference, ends, **INTERVAL)
+            ends = [[one.difference - one.low], [one.high - one.difference]]
+            axis.errorbar(at - 0.08, one.difference, ends, **INTERVAL)
     axis.axhline(0, color=GREY, lw=0.8, ls=":")
     axis.set_xticks(range(len(compared)), [_tick(one) for one in compared], fontsize=9)
 
 
-def lift_by_quarter(
-    counted: Mapping[str, Sequence[VerbComparison]], drawn: pd.DataFrame, *, title: str = ""
-) -> Figure:
+def lift_by_quarter(counted: Counted, drawn: pd.DataFrame, *, title: str = "") -> Figure:
     """Difference of lift by quarter of the layers beside both nulls; one panel a way of counting.
 
     The grey band holds 95 % of the differences between groups whose labels were permuted; a dot is a
@@ -113,7 +110,7 @@ def lift_by_quarter(
         axis.set_title(f"Pairs held by {name}", fontsize=10, weight="normal")
         axis.set_ylabel("difference of lift")
     axes[-1, 0].set_xlabel("layers; below, instruction / general verbs that changed")
-    figure.suptitle(title, fontsize=11, x=0.02, ha="left", weight="semibold")
+    headline(figure, title)
     handles = [
         Line2D([], [], marker="D", color="black", ms=5, label="tuning, 95 % interval"),
         Patch(**BAND, label="95 % of relabelled verbs"),
@@ -141,6 +138,6 @@ def silenced(table: pd.DataFrame, *, title: str = "") -> Figure:
     axes[0].invert_yaxis()
     axes[0].set(xlabel="share of prompts followed", ylabel="silenced")
     axes[1].set(xlabel="loss on plain text (nats a token)")
-    figure.suptitle(title, fontsize=11, x=0.02, ha="left", weight="semibold")
+    headline(figure, title)
     figure.tight_layout()
     return figure

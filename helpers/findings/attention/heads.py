@@ -9,9 +9,10 @@ import pandas as pd
 
 from helpers.findings.attention.lift import COUNTED, VerbComparison, among_draws
 from helpers.findings.attention.pairs import CHANGES, n_layers, read_pairs
+from helpers.findings.parts import read_all
 from helpers.methods.chance import Ranked, among
 from helpers.methods.statistics import Comparison, compare_paired, holm, mcnemar
-from helpers.pages.tables import Captioned, comparison_table, show_difference, show_p
+from helpers.pages.tables import captioned, show_difference, show_p
 from helpers.store.store import MissingResult, Store
 from helpers.words.vocabulary import INSTRUCTION
 
@@ -29,14 +30,13 @@ def totals(store: Store) -> dict[str, int]:
 
 def read_silenced(store: Store) -> dict[str, dict[str, np.ndarray]]:
     """Following by prompt, loss by text and silenced heads of every condition."""
-    start = "attention/silenced/"
-    names = sorted(name for name in store.manifest() if name.startswith(start))
-    if missing := {"none", "instruction", "general"} - {name.removeprefix(start) for name in names}:
+    found = read_all(store, "attention/silenced/")
+    if missing := {"none", "instruction", "general"} - found.keys():
         raise MissingResult(
             f"The store {store.folder} holds no run with these heads silenced: "
             f"{', '.join(sorted(missing))}. Compute them with `{store.command('attention')}`."
         )
-    return {name.removeprefix(start): store.read(name) for name in names}
+    return found
 
 
 def silenced_table(found: dict[str, dict[str, np.ndarray]]) -> pd.DataFrame:
@@ -55,17 +55,11 @@ def compare_silenced(found: dict[str, dict[str, np.ndarray]]) -> list[Comparison
     compared, null = [], "silencing these heads changes nothing"
     for before, after in (("none", "instruction"), ("none", "general"), ("general", "instruction")):
         sets = f"{after} set" if before == "none" else f"{after} against {before} set"
-        for name, what, test in (
-            ("followed", "following", mcnemar),
-            ("loss", "loss", compare_paired),
-        ):
+        measured = ("followed", "following", mcnemar), ("loss", "loss", compare_paired)
+        for name, what, test in measured:
             sides, label = (found[before][name], found[after][name]), f"{what}, {sets}"
             compared.append(test(*sides, label=label, null_hypothesis=null))
     return holm(compared)
-
-
-def silenced_comparisons(found: dict[str, dict[str, np.ndarray]]) -> pd.DataFrame:
-    return comparison_table(compare_silenced(found), names=("before", "silenced"))
 
 
 def among_sets(table: pd.DataFrame, condition: str = INSTRUCTION) -> dict[str, Ranked]:
@@ -80,38 +74,29 @@ def rank_among_draws(table: pd.DataFrame, condition: str = INSTRUCTION) -> pd.Da
     rows = {}
     for quantity, one in among_sets(table, condition).items():
         harm = one.as_low if "followed" in quantity else one.as_high
-        rows[quantity] = {
-            f"{condition} set": f"{one.value:.3f}",
-            "random sets, mean (range)": f"{one.mean:.3f} ({one.low:.3f} to {one.high:.3f})",
-            "draws": one.draws,
-            "draws that harm as much": harm,
-            "p": show_p((1 + harm) / (1 + one.draws)),
-        }
-    shown = Captioned(pd.DataFrame(rows).T)
-    shown.caption = (
+        draws = f"{one.mean:.3f} ({one.low:.3f} to {one.high:.3f})"
+        row = {f"{condition} set": f"{one.value:.3f}", "random sets, mean (range)": draws}
+        row |= {"draws": one.draws, "draws that harm as much": harm}
+        rows[quantity] = row | {"p": show_p((1 + harm) / (1 + one.draws))}
+    return captioned(
+        pd.DataFrame(rows).T,
         "Null hypothesis: the chosen heads are one more random set of heads of the same layers. p: "
-        "one-sided, (1 + draws that harm as much) / (1 + draws), not corrected."
+        "one-sided, (1 + draws that harm as much) / (1 + draws), not corrected.",
     )
-    return shown
 
 
 # --- beside the paper
 
 
 def paper_table(
-    quarters: Sequence[VerbComparison],
-    single: Sequence[VerbComparison],
-    drawn: pd.DataFrame,
+    quarters: Sequence[VerbComparison], single: Sequence[VerbComparison], drawn: pd.DataFrame,
     paper: Sequence[Comparison] = (),
-) -> pd.DataFrame:
+) -> pd.DataFrame:  # fmt: skip
     """The paper, our run, what differs; `paper`: its own comparison, from the heads it released."""
-    theirs = [
-        f"{one.label.split(' (')[0]} {one.mean_b:.2f} against {one.mean_a:.2f}, "
-        f"p {show_p(one.p_value)}"
-        for one in paper
-    ]
     unread = "its sizes are in the heads it released, which this store does not hold"
-    lift = lambda one: f"{one.instruction:.2f} against {one.general:.2f}"  # noqa: E731
+    lift = lambda one: f"{one.mean_b:.2f} against {one.mean_a:.2f}"  # noqa: E731
+    part = lambda one: f"{one.label.split(' (')[0]} {lift(one)}"  # noqa: E731
+    theirs = [f"{part(one)}, p {show_p(one.p_value)}" for one in paper]
     rows = {
         "Do heads gain pairs with instruction verbs more than with others?": (
             f"yes: lift of instruction verbs higher (Welch); {theirs[-1] if theirs else unread}",
@@ -121,7 +106,7 @@ def paper_table(
         ),
         "Most in the lower and middle layers?": (
             f"yes; {'; '.join(theirs[:-1]) or unread}",
-            "; ".join(f"{one.label.split(' (')[0]} {lift(one)}" for one in quarters[:-1]),
+            "; ".join(map(part, quarters[:-1])),
             "quarters of the layers instead of groups of 8",
         ),
         "More than a random update would?": (
@@ -134,8 +119,7 @@ def paper_table(
 
 
 def _verbs(one: VerbComparison) -> str:
-    verbs = f"{one.n_instruction} / {one.n_general} verbs"
-    return f"{show_difference(one.tested)} ({verbs}; detectable {one.detectable:.2f})"
+    return f"{show_difference(one)} ({one.changed} verbs; detectable {one.detectable():.2f})"
 
 
 def _beside_draws(drawn: pd.DataFrame) -> list[str]:

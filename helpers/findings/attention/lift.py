@@ -10,7 +10,7 @@ part of any comparison (`Lexicon.is_general`).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -19,12 +19,13 @@ from numpy import ndarray
 
 from helpers.findings.attention.pairs import n_layers
 from helpers.findings.attention.readings import READINGS
+from helpers.findings.parts import read_all
 from helpers.methods.chance import Ranked, among
 from helpers.methods.rotation import EQUAL, NULLS
 from helpers.methods.statistics import RESAMPLES, Comparison, compare_independent, holm, untested
 from helpers.methods.word_pairs import layer_groups, verb_lift
-from helpers.pages.tables import Captioned, show_difference, show_p
-from helpers.store.store import MissingResult, Store
+from helpers.pages.tables import captioned, ranked_table, show_difference, show_p
+from helpers.store.store import Store
 from helpers.words.verbs import Lexicon
 
 FEWEST = 5  # verbs with a lift that a group must have to be tested
@@ -32,6 +33,7 @@ QUARTERS = ("lowest", "second", "third", "highest")
 WHOLE, TUNING = "all layers", "tuning"
 # Pairs in two dimensions or more (the paper's knowledge), and in one or more.
 COUNTED = {"two dimensions or more": "", "one dimension or more": "_any"}
+Counted = Mapping[str, Sequence["VerbComparison"]]  # comparisons by the way of counting pairs
 NULL_HYPOTHESIS = "instruction verbs change as other verbs of their frequency do"
 CAPTION = (
     f"Null hypothesis: {NULL_HYPOTHESIS}. p: two-sided, verbs relabelled within bands of frequency "
@@ -47,36 +49,26 @@ RANDOM_CAPTION = (
 
 
 @dataclass(frozen=True)
-class VerbComparison:
-    """Instruction against general verbs; not tested where a group has too few verbs.
+class VerbComparison(Comparison):
+    """General verbs (a) against instruction verbs (b), with the permutation's p-value.
 
-    `tested` holds general verbs as a and instruction verbs as b, with the permutation's p-value;
-    `null` is the range of 95 % of relabelled differences.
+    `null` is the range of 95 % of relabelled differences. Where a group has too few verbs to be tested,
+    means and sizes are given all the same.
     """
 
-    label: str
-    n_instruction: int
-    n_general: int
-    instruction: float
-    general: float
-    tested: Comparison
     null: tuple[float, float] = (np.nan, np.nan)
     welch_p: float = np.nan
 
     @property
-    def detectable(self) -> float:
-        """The difference that would be found with a power of 80 % at the 5 % level."""
-        return self.tested.detectable()
+    def changed(self) -> str:
+        """How many verbs there are: instruction / general."""
+        return "{1} / {0}".format(*self.sizes)
 
 
 def relabelled(
-    values: Float[ndarray, " verb"],
-    member: Bool[ndarray, " verb"],
-    strata: Int[ndarray, " verb"],
-    *,
-    draws: int = RESAMPLES,
-    seed: int = 0,
-) -> Float[ndarray, " draw"]:
+    values: Float[ndarray, " verb"], member: Bool[ndarray, " verb"], strata: Int[ndarray, " verb"],
+    *, draws: int = RESAMPLES, seed: int = 0,
+) -> Float[ndarray, " draw"]:  # fmt: skip
     """Differences of means (members less others) with labels permuted inside each stratum."""
     rng, inside, n_members = np.random.default_rng(seed), np.zeros(draws), int(member.sum())
     for stratum in np.unique(strata):
@@ -93,38 +85,33 @@ def permutation_p(observed: float, drawn: Float[ndarray, " draw"]) -> float:
     return float((1 + as_far.sum()) / (1 + len(drawn)))
 
 
-def compare_verbs(
-    values: Float[ndarray, " verb"], lexicon: Lexicon, label: str, *, seed: int = 0
-) -> VerbComparison:
+def compare_verbs(values: Float[ndarray, " verb"], lexicon: Lexicon, label: str) -> VerbComparison:
     """Instruction against general verbs, over the verbs that have a value (not NaN)."""
     kept = np.isfinite(values) & (lexicon.is_instruction | lexicon.is_general)
     member, strata = lexicon.is_instruction[kept], lexicon.verbs["stratum"].to_numpy()[kept]
     values = values[kept]
     groups = values[~member], values[member]
     means = [float(own.mean()) if len(own) else np.nan for own in groups]
-    sizes = len(groups[1]), len(groups[0])
-    none = untested(label, f"fewer than {FEWEST} verbs", n=sum(sizes))
-    found = VerbComparison(label, *sizes, means[1], means[0], none)
-    if min(sizes) < FEWEST:
-        return found
-    about = {"label": label, "null_hypothesis": NULL_HYPOTHESIS, "seed": seed}
+    known = dict(sizes=tuple(map(len, groups)), mean_a=means[0], mean_b=means[1])
+    about = {"label": label, "null_hypothesis": NULL_HYPOTHESIS}
+    if min(known["sizes"]) < FEWEST:
+        none = untested(label, f"fewer than {FEWEST} verbs", n=len(values))
+        return VerbComparison(**vars(none) | known)
     welch = compare_independent(*groups, alternative="greater", **about)
     if not welch.possible:
-        return replace(found, tested=welch)
-    drawn = relabelled(values, member, strata, seed=seed)
-    p_value, test = permutation_p(welch.difference, drawn), "permutation within strata, two-sided"
-    low, high = map(float, np.percentile(drawn, [2.5, 97.5]))
-    tested = replace(welch, p_value=p_value, test=test)
-    return replace(found, tested=tested, null=(low, high), welch_p=welch.p_value)
+        return VerbComparison(**vars(welch) | known)
+    drawn = relabelled(values, member, strata)
+    changed = {"p_value": permutation_p(welch.difference, drawn), "welch_p": welch.p_value}
+    changed |= {"test": "permutation within strata, two-sided"}
+    changed["null"] = tuple(map(float, np.percentile(drawn, [2.5, 97.5])))
+    return VerbComparison(**vars(welch) | changed)
 
 
 def compare_all(
     values: Mapping[str, Float[ndarray, " verb"]], lexicon: Lexicon
 ) -> list[VerbComparison]:
     """One comparison a label, one family for Holm's correction over those that could be tested."""
-    compared = [compare_verbs(own, lexicon, label) for label, own in values.items()]
-    tested = holm([one.tested for one in compared])
-    return [replace(one, tested=own) for one, own in zip(compared, tested, strict=True)]
+    return holm([compare_verbs(own, lexicon, label) for label, own in values.items()])
 
 
 def lifts(
@@ -187,18 +174,16 @@ def table(compared: Sequence[VerbComparison]) -> pd.DataFrame:
     """For reading: instruction / general verbs in the first columns; what was not tested says so."""
     rows = []
     for one in compared:
-        found, row = one.tested, {"verbs": f"{one.n_instruction} / {one.n_general}"}
-        row["lift"] = f"{one.instruction:.2f} / {one.general:.2f}"
-        row["difference [95 % CI]"] = show_difference(found)
-        if found.possible:
-            row["detectable"], row["g"] = f"{one.detectable:.2f}", f"{found.effect_size:+.2f}"
+        row = {"verbs": one.changed, "lift": f"{one.mean_b:.2f} / {one.mean_a:.2f}"}
+        row["difference [95 % CI]"] = show_difference(one)
+        if one.possible:
+            row["detectable"], row["g"] = f"{one.detectable():.2f}", f"{one.effect_size:+.2f}"
             row["relabelled, 95 %"] = "{:+.2f} to {:+.2f}".format(*one.null)
-            p_values = found.p_value, found.p_holm, one.welch_p
+            p_values = one.p_value, one.p_holm, one.welch_p
             row |= dict(zip(("p", "p (Holm)", "p (Welch)"), map(show_p, p_values), strict=True))
         rows.append(row)
-    shown = Captioned(rows, index=[one.label for one in compared]).fillna("")
-    shown.caption = CAPTION
-    return shown
+    index = [one.label for one in compared]
+    return captioned(pd.DataFrame(rows, index).fillna(""), CAPTION)
 
 
 # --- against random updates
@@ -217,16 +202,14 @@ def updates(
     """`counts` of tuning (one draw) and of each kind of random update. MissingResult without draws."""
     n, main = len(lexicon.verbs), store.read("attention/readings/main")
     found = {TUNING: counts(main, n, counted)}
+    what = "random update to compare with"
+    drawn = read_all(store, "attention/null/", finding="attention", what=what)
     for null in NULLS:
-        names = [name for name in store.manifest() if name.startswith(f"attention/null/{null}-")]
-        if names:
-            blocks = [counts(store.read(name), n, counted) for name in sorted(names)]
+        blocks = [
+            counts(one, n, counted) for name, one in drawn.items() if name.startswith(f"{null}-")
+        ]
+        if blocks:
             found[f"random, equal {EQUAL[null]}"] = np.concatenate(blocks)
-    if len(found) == 1:
-        raise MissingResult(
-            f"The store {store.folder} holds no random update to compare with. Compute them with "
-            f"`{store.command('attention')}`."
-        )
     return found
 
 
@@ -269,21 +252,11 @@ def among_draws(found: pd.DataFrame, name: str) -> dict[tuple[str, str], Ranked]
 
 def random_table(found: pd.DataFrame) -> pd.DataFrame:
     """Tuning beside the mean and range of random draws, with the p-value of its rank among them."""
-    rows = {}
-    for name, text, short in (
-        ("counts changed", "{:,.0f}", "places changed"), ("difference", "{:+.3f}", "lift")
-    ):  # fmt: skip
-        for (pairs, update), one in among_draws(found, name).items():
-            rows[pairs, short, f"{update} ({one.draws})"] = {
-                "tuning": text.format(one.value),
-                "random, mean (range)": "{} ({} to {})".format(
-                    *map(text.format, (one.mean, one.low, one.high))
-                ),
-                "tuning is": one.said,
-                "p": show_p(one.p_value),
-                "detectable": text.format(one.detectable).lstrip("+"),
-            }
-    names = ["pairs held by", "quantity", "null (draws)"]
-    shown = Captioned(list(rows.values()), index=pd.MultiIndex.from_tuples(list(rows), names=names))
-    shown.caption = RANDOM_CAPTION
-    return shown
+    forms = {"places changed": "{:,.0f}", "lift": "{:+.3f}"}
+    ranked = {
+        (pairs, quantity, update): one
+        for quantity, name in zip(forms, ("counts changed", "difference"), strict=True)
+        for (pairs, update), one in among_draws(found, name).items()
+    }
+    names = ["pairs held by", "quantity", "null"]
+    return ranked_table(ranked, RANDOM_CAPTION, names=names, forms=forms)

@@ -18,13 +18,7 @@ def live_check(name: str, store: Store, *, layer: int, head: int) -> pd.DataFram
     """
     from helpers.methods.heads import head_activations
     from helpers.methods.weights import weights
-    from helpers.methods.word_pairs import (
-        LEAST,
-        Knowledge,
-        head_knowledge,
-        word_pairs,
-        word_space,
-    )
+    from helpers.methods.word_pairs import LEAST, Knowledge, head_knowledge, word_pairs, word_space
     from helpers.words.vocabulary import word_embeddings
 
     pair = live.models(name, store)

@@ -103,12 +103,9 @@ def verb_changes(
     change = (tuned - base).reshape(len(COUNTED_FROM), n_layers, -1, base.shape[-1])
     columns = {}
     for suffix, one in zip(("", "_any"), change, strict=True):
-        for name, values in (
-            ("rose", (one > 0).sum(axis=1).astype(np.uint8)),
-            ("fell", (one < 0).sum(axis=1).astype(np.uint8)),
-            ("change", one.sum(axis=1).astype(np.int16)),
-        ):
-            columns[name + suffix] = values.ravel()
+        columns[f"rose{suffix}"] = (one > 0).sum(axis=1).ravel().astype(np.uint8)
+        columns[f"fell{suffix}"] = (one < 0).sum(axis=1).ravel().astype(np.uint8)
+        columns[f"change{suffix}"] = one.sum(axis=1).ravel().astype(np.int16)
     layer, verb = np.divmod(np.arange(n_layers * base.shape[-1]), base.shape[-1])
     return pd.DataFrame(
         {"layer": layer.astype(np.uint8), "verb": verb.astype(np.uint16), **columns}

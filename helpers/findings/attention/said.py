@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pandas as pd
 
 from helpers.findings.attention.heads import among_sets
-from helpers.findings.attention.lift import COUNTED, VerbComparison, among_draws
+from helpers.findings.attention.lift import COUNTED, Counted, VerbComparison, among_draws
 from helpers.findings.attention.readings import READINGS
 from helpers.methods.chance import LEVEL, Ranked
 from helpers.methods.statistics import Comparison
-from helpers.pages.prose import direction
+from helpers.pages.prose import direction, percent
 
 WORDS = {"up": "more often", "down": "less often", "none": "no more often"}
 NET = "pairs gained less lost"  # a reading of another unit than lift
@@ -20,10 +20,10 @@ NET = "pairs gained less lost"  # a reading of another unit than lift
 
 def gain(one: VerbComparison) -> str:
     """How often the number of pairs rose with instruction verbs, beside other verbs."""
-    word = direction(one.tested, **WORDS)
-    if not one.tested.possible:
-        return f"too few verbs changed to compare ({one.n_instruction} instruction verbs)"
-    return f"it rose {word} for instruction verbs than for other verbs of the same frequency"
+    if not one.possible:
+        return f"too few verbs changed to compare ({one.sizes[1]} instruction verbs)"
+    rose = direction(one, **WORDS)
+    return f"it rose {rose} for instruction verbs than for other verbs of the same frequency"
 
 
 def title(one: VerbComparison) -> str:
@@ -31,27 +31,25 @@ def title(one: VerbComparison) -> str:
     words = {"up": "Instruction verbs rose more than other verbs",
              "down": "Instruction verbs rose less than other verbs",
              "none": "Instruction verbs rose no more than other verbs"}  # fmt: skip
-    return direction(one.tested, **words) if one.tested.possible else "Too few verbs changed"
+    return direction(one, **words) if one.possible else "Too few verbs changed"
 
 
-def lines(
-    compared: Mapping[str, Sequence[VerbComparison]], robust: Sequence[VerbComparison]
-) -> dict[str, list[Comparison]]:
+def lines(compared: Counted, robust: Sequence[VerbComparison]) -> dict[str, list[Comparison]]:
     """For the forest: the result by both ways of counting, and by the paper's for every other reading."""
     paper = f"; {next(iter(COUNTED))}"
     readings = [
-        replace(one.tested, label=one.label.removesuffix(paper))
+        replace(one, label=one.label.removesuffix(paper))
         for one in robust
         if one.label.endswith(paper) and not one.label.startswith((NET, READINGS["main"].label))
     ]
-    found = [replace(own[-1].tested, label=f"pairs of {way}") for way, own in compared.items()]
+    found = [replace(own[-1], label=f"pairs of {way}") for way, own in compared.items()]
     return {"The result": found, "Read otherwise (two dimensions or more)": readings}
 
 
 def agreeing(main: VerbComparison, robust: Sequence[VerbComparison]) -> str:
     """How many readings say the same as the main comparison: "14 of 19"."""
-    tested = [one.tested for one in robust if one.tested.possible]
-    same = sum(direction(one) == direction(main.tested) for one in tested)
+    tested = [one for one in robust if one.possible]
+    same = sum(direction(one) == direction(main) for one in tested)
     return f"{same} of {len(tested)}"
 
 
@@ -69,10 +67,6 @@ def beside_chance(one: Ranked) -> str:
     )
 
 
-def percent(share: float) -> str:
-    return f"{100 * share:.0f}\u00a0%"
-
-
 def harmed(sets: pd.DataFrame) -> dict[str, object]:
     """Following without the chosen heads, and how many random sets cost as much (`silenced_table`)."""
     following = among_sets(sets)["share of prompts followed"]
@@ -86,26 +80,23 @@ def harmed(sets: pd.DataFrame) -> dict[str, object]:
 
 
 def summary(
-    compared: Mapping[str, Sequence[VerbComparison]],
-    robust: Sequence[VerbComparison],
-    drawn: pd.DataFrame,
+    compared: Counted, robust: Sequence[VerbComparison], drawn: pd.DataFrame
 ) -> dict[str, object]:
     """What the first screen says, by name; rounded."""
     two, single = (found[-1] for found in compared.values())
     strict = list(among_draws(drawn, "counts changed").values())
-    words = {direction(one.tested, **WORDS) for one in (two, single)}
-    sure = f"{words.pop()}, by both ways of counting" if len(words) == 1 else (
-        f"{direction(two.tested, **WORDS)} by the paper's way of counting, "
-        f"{direction(single.tested, **WORDS)} by a more sensitive one"
-    )  # fmt: skip
+    words = [direction(one, **WORDS) for one in (two, single)]
+    sure = "{} by the paper's way of counting, {} by a more sensitive one".format(*words)
+    if words[0] == words[1]:
+        sure = f"{words[0]}, by both ways of counting"
     return {
         "gain": gain(two),
-        "lift_instruction": percent(two.instruction),
-        "lift_general": percent(two.general),
+        "lift_instruction": percent(two.mean_b),
+        "lift_general": percent(two.mean_a),
         "chance": beside_chance(strict[1]),
         "sure_direction": sure,
-        "sure_size": f"{two.tested.difference:+.2f} in lift".replace("-", "\u2212"),
-        "detectable_two": f"{two.detectable:.2f}",
-        "detectable_any": f"{single.detectable:.2f}",
+        "sure_size": f"{two.difference:+.2f} in lift".replace("-", "\u2212"),
+        "detectable_two": f"{two.detectable():.2f}",
+        "detectable_any": f"{single.detectable():.2f}",
         "sure_measures": f"{agreeing(two, robust)} readings of the heads say the same",
     }

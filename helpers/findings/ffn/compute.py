@@ -180,10 +180,9 @@ def make_rotation(pair: Pair, store: Store, progress: bool) -> None:
 def make_update(pair: Pair) -> dict[str, np.ndarray]:
     """Where the update points: its share in two spans, (layer, k); random updates', (layer, draw, k).
 
-    For k of TESTED, and all components of a layer that has fewer.
-
-    The spans are those of the base's components and of the principal directions of its vocabulary's
-    output embeddings; the random updates have the singular values of the real one.
+    For k of TESTED, and all components of a layer that has fewer. The spans are those of the base's
+    components and of the principal directions of its vocabulary's output embeddings; the random updates
+    have the singular values of the real one.
     """
     tuned, of_model = _value_vectors(pair, "tuned"), weights(pair.model("base"))
     n = n_components(of_model)
@@ -200,11 +199,8 @@ def make_update(pair: Pair) -> dict[str, np.ndarray]:
         for span, directions in zip(found, (components(before, n).directions, words), strict=True):
             found[span].append([share_in_span(one, directions)[ks - 1] for one in updates])
     shares = {span: np.array(own, dtype=np.float32) for span, own in found.items()}
-    return {"k": ks} | {
-        name: part
-        for span, own in shares.items()
-        for name, part in ((span, own[:, 0]), (f"{span}_null", own[:, 1:]))
-    }
+    real = {span: own[:, 0] for span, own in shares.items()}
+    return {"k": ks} | real | {f"{span}_null": own[:, 1:] for span, own in shares.items()}
 
 
 def make_picture(pair: Pair, store: Store) -> dict[str, np.ndarray]:

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
-import traitlets
 from jaxtyping import Float, Int
 
 from helpers.findings.ffn.labelled import LEVEL_NAMES
@@ -19,15 +18,6 @@ from helpers.pages.explorer import BookWidget, module, squeeze, squeeze_levels, 
 from helpers.words.annotation import TASKS
 
 MODELS, POLES = ("base", "tuned"), ("positive pole", "negative pole")
-STYLE = """
-.ex-components .ex-list { margin: 0.5rem 0; }
-.ex .ex-flow { margin: 0; line-height: 1.55; }
-.ex-flow span { display: inline-block; margin-right: 0.4em; }
-.ex-flow .ex-own { text-decoration: underline 2px; text-underline-offset: 3px; }
-.ex.ex-components select { max-width: min(100%, 17rem); }
-.ex-flow .ex-found { outline: 2px solid; border-radius: 3px; }
-.ex-components .ex-relation { font-weight: 600; font-size: 0.9em; }
-"""
 RUNNING_WORDS = ("spanish", "translate", "sentence")  # of the running example (pages.example)
 
 
@@ -180,8 +170,7 @@ def pack_components(shown: Explorable) -> dict:
 class ComponentExplorer(BookWidget):
     """Choose a pair, a layer and a component, see both models' words, filter, and map all of them."""
 
-    _esm, _css = module(__file__), style() + STYLE
-    data = traitlets.List().tag(sync=True)
+    _esm, _css = module(__file__), style(__file__)
 
     def __init__(self, *shown: Explorable, **options) -> None:
         super().__init__(data=[pack_components(one) for one in shown], **options)

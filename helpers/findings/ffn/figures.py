@@ -25,7 +25,7 @@ from helpers.findings.ffn.tables import (
 )
 from helpers.methods.chance import Ranked
 from helpers.methods.rotation import EQUAL
-from helpers.pages.style import COLOURS, GREY, WIDTH, legend_below
+from helpers.pages.style import COLOURS, GREY, WIDTH, headline, legend_below
 from helpers.store.store import Store
 from helpers.words.annotation import LINGUISTIC_LEVELS, TASKS
 from helpers.words.classes import vocabulary
@@ -49,15 +49,10 @@ def _turning(axis: Axes, one: Ranked) -> None:
             axis.annotate("", (np.cos(end), np.sin(end)), (0, 0),
                            arrowprops={"arrowstyle": "-|>", "color": colour, "lw": 2})  # fmt: skip
     axis.text(1.02, -0.1, "a base component", color=COLOURS["base"], fontsize=9, ha="right")
-    axis.text(
-        0.4,
-        0.26,
-        f"its tuned partner: {one.value:.1f}°\n(median)",
-        color=COLOURS["tuned"],
-        fontsize=9,
-    )
-    axis.text(0.4, 0.5, f"grey: {one.draws} random updates\n({one.low:.1f}° to {one.high:.1f}°)",
-               color="0.3", fontsize=9)  # fmt: skip
+    partner = f"its tuned partner: {one.value:.1f}°\n(median)"
+    random = f"grey: {one.draws} random updates\n({one.low:.1f}° to {one.high:.1f}°)"
+    axis.text(0.4, 0.26, partner, color=COLOURS["tuned"], fontsize=9)
+    axis.text(0.4, 0.5, random, color="0.3", fontsize=9)
     axis.set(xlim=(-0.45, 1.15), ylim=(-0.2, 1.1), aspect="equal", xticks=[], yticks=[])
     axis.set_title("Two frames and the angle between")
 
@@ -74,13 +69,9 @@ def picture(store: Store, words: int = 4) -> Figure:
         left.plot([-reach * x, reach * x], [-reach * y, reach * y], color=COLOURS["base"], lw=1.5)
         for pole, sign in enumerate((1, -1)):
             text = "\n".join(named[listed[axis, pole, :words]])
-            at, go = (
-                (sign * reach * x, sign * reach * y),
-                {1: ("left", "bottom"), -1: ("right", "top")}[sign],
-            )
-            left.text(
-                *at, text, ha="center" if y else go[0], va=go[1] if y else "center", fontsize=8
-            )
+            across, along = ("left", "bottom") if sign > 0 else ("right", "top")
+            go = {"ha": "center", "va": along} if y else {"ha": across, "va": "center"}
+            left.text(sign * reach * x, sign * reach * y, text, **go, fontsize=8)
     left.set(xlim=(-2 * reach, 2 * reach), ylim=(-1.7 * reach, 1.7 * reach), xticks=[], yticks=[])
     left.set_title(f"Layer {layer}'s value vectors,\nits first two components, their words")
     _turning(right, among_random(found)[MATCHED, "norm"])
@@ -99,19 +90,12 @@ def turned(found: Rotation, title: str = "") -> Figure:
         left.fill_between(found.k, draws.min(axis=0), draws.max(axis=0), color=GREY, alpha=0.25)
         left.plot(found.k, draws.mean(axis=0), line, color=GREY)
         one = among_random(found)[MATCHED, null]
-        draws = found.null_median_angle[null].mean(axis=0)
-        row = list(NULL_STYLE).index(null)
-        right.plot(
-            draws,
-            row + 0.3 * (np.arange(len(draws)) / len(draws) - 0.5),
-            ".",
-            color=GREY,
-            alpha=0.6,
-        )
+        draws, row = found.null_median_angle[null].mean(axis=0), list(NULL_STYLE).index(null)
+        heights = row + 0.3 * (np.arange(len(draws)) / len(draws) - 0.5)
+        right.plot(draws, heights, ".", color=GREY, alpha=0.6)
         right.plot(one.value, row, "D", color=COLOURS["tuned"], ms=8)
-    left.set(
-        xscale="log", xlabel="first k components", ylabel="mean angle (degrees)", title="Spans"
-    )
+    left.set(xscale="log", xlabel="first k components", ylabel="mean angle (degrees)")
+    left.set_title("Spans")
     shown = [k for k in found.k if k in (1, 3, 12, 60, found.k[-1])]
     left.set_xticks(shown, [str(k) for k in shown])
     left.minorticks_off()
@@ -123,8 +107,7 @@ def turned(found: Rotation, title: str = "") -> Figure:
           for null, line in NULL_STYLE.items()),
         Patch(color=GREY, alpha=0.25, lw=0, label="all random updates"),
     ]  # fmt: skip
-    if title:
-        figure.suptitle(title, x=0.02, ha="left", fontsize=11, fontweight="semibold")
+    headline(figure, title)
     legend_below(figure, handles, 2, 0.14)
     return figure
 
@@ -136,15 +119,11 @@ def by_layer(found: Rotation) -> Figure:
     axis.plot(layers, found.angle[:, -1], "o-", color=COLOURS["tuned"], label="tuning")
     for null, line in NULL_STYLE.items():
         draws = found.null[null][:, :, -1]
-        axis.plot(
-            layers, draws.mean(axis=1), line, color=GREY, label=f"random, equal {EQUAL[null]}"
-        )
+        name = f"random, equal {EQUAL[null]}"
+        axis.plot(layers, draws.mean(axis=1), line, color=GREY, label=name)
         axis.fill_between(layers, draws.min(axis=1), draws.max(axis=1), color=GREY, alpha=0.25)
-    axis.set(
-        xlabel="layer",
-        ylabel="mean angle (degrees)",
-        title=f"First {found.k[-1]} components, by layer",
-    )
+    title = f"First {found.k[-1]} components, by layer"
+    axis.set(xlabel="layer", ylabel="mean angle (degrees)", title=title)
     _whole_ticks(axis)
     legend_below(figure, axis.get_legend_handles_labels()[0], 3)
     return figure
@@ -190,9 +169,8 @@ def interpretable_by_rank(annotations: pd.DataFrame, baseline: pd.DataFrame) -> 
             axis.axhline(baseline[question].mean(), color=GREY, ls=line, lw=1)
         axis.set(ylim=(0, 1))
         _whole_ticks(axis)
-    axes[0].set(
-        xlabel=f"rank of the component ({BIN} in a point)", ylabel="share of lists", title="By rank"
-    )
+    axes[0].set(xlabel=f"rank of the component ({BIN} in a point)", title="By rank")
+    axes[0].set_ylabel("share of lists")
     axes[1].set(xlabel="layer", title="By layer")
     colours = COLOURS | {"random directions": GREY}
     handles = [
@@ -207,14 +185,11 @@ def interpretable_by_rank(annotations: pd.DataFrame, baseline: pd.DataFrame) -> 
 def cumulative_variance(store: Store) -> Figure:
     """Variance that the first k components explain (left), and what tuning changes of it (right)."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(WIDTH, 3.4))
-    layers = range(n_layers(store))
-    curves = {
-        role: np.stack(
-            [np.cumsum(read_concepts(store, layer, role).explained_variance_ratio, dtype=float)
-             for layer in layers]
-        )
-        for role in COLOURS
-    }  # fmt: skip
+    curves = {}
+    for role in COLOURS:
+        read = [read_concepts(store, layer, role) for layer in range(n_layers(store))]
+        explained = [one.explained_variance_ratio for one in read]
+        curves[role] = np.cumsum(explained, axis=1, dtype=float)
     k = np.arange(1, curves["base"].shape[1] + 1)
     left.plot(k, 100 * curves["base"].T, color=COLOURS["base"], alpha=0.5, lw=1)
     left.set(xlabel="first k components", ylabel="explained variance (%)", ylim=(0, 100),

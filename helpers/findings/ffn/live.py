@@ -22,10 +22,8 @@ from helpers.store.store import Store
 from helpers.words.classes import vocabulary, word_vectors
 
 
-def live_check(
-    name: str, store: Store, *, layer: int, component: int, role: str = "base"
-) -> pd.DataFrame | str:
-    """One component computed from the weights now, beside what the store holds.
+def live_check(name: str, store: Store, *, layer: int, component: int) -> pd.DataFrame | str:
+    """One component of the base computed from the weights now, beside what the store holds.
 
     A pair with fewer layers is looked at in its last one.
     """
@@ -33,22 +31,21 @@ def live_check(
     if isinstance(pair, str):
         return pair
     layer = min(layer, n_layers(store) - 1)
-    of_model = weights(pair.model(role))
+    of_model = weights(pair.model("base"))
     now = components(layer_value_vectors(of_model, layer), n_components(of_model))
-    units = word_outputs(embedded_words(pair, role))
+    units = word_outputs(embedded_words(pair, "base"))
     listed = concept_words(now.directions[component], units, top_k=TOP_K)
-    stored, words = read_concepts(store, layer, role), np.array(vocabulary())
+    stored, words = read_concepts(store, layer, "base"), np.array(vocabulary())
     kept = stored.words[component]
     same = [np.isin(ours, theirs).mean() for ours, theirs in zip(listed.words, kept, strict=True)]
-    return pd.DataFrame(
-        {
-            "pole": ["positive", "negative"],
-            "first words now": [" ".join(words[ours[:5]]) for ours in listed.words],
-            "first words stored": [" ".join(words[theirs[:5]]) for theirs in kept],
-            "words in common": same,
-            "largest difference of scores": np.abs(listed.scores - stored.scores[component]).max(1),
-        }
-    )
+    shown = {
+        "pole": ["positive", "negative"],
+        "first words now": [" ".join(words[ours[:5]]) for ours in listed.words],
+        "first words stored": [" ".join(words[theirs[:5]]) for theirs in kept],
+        "words in common": same,
+        "largest difference of scores": np.abs(listed.scores - stored.scores[component]).max(1),
+    }
+    return pd.DataFrame(shown)
 
 
 def cosine_of_nearest(name: str, store: Store, *, n: int = 500) -> pd.DataFrame | str:

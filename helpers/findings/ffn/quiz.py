@@ -8,26 +8,12 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-import traitlets
 
 from helpers.findings.ffn import trust
 from helpers.findings.ffn.explorer import POLES
 from helpers.pages.explorer import BookWidget, module, squeeze_json, style
 
 ROUND = 10
-STYLE = """
-.ex.ex-quiz { max-width: 46rem; margin: auto; padding: 0.7rem 1rem; text-align: center; }
-.ex .ex-quiz-words { min-height: 3.4em; font-size: 1.15em; line-height: 1.6; text-wrap: balance; }
-.ex-quiz-words span { display: inline-block; padding: 0 0.35em; }
-.ex.ex-quiz .ex-buttons { justify-content: center; }
-.ex.ex-quiz button { min-height: 2.9rem; padding: 0.3em 1.4em; font-weight: 600; }
-.ex-quiz kbd { margin-left: 0.7em; font-size: 0.75em; background: none; color: inherit; border: 1px solid;
-  box-shadow: none; }
-@media (hover: none) { .ex-quiz kbd { display: none; } }
-.ex-dots { font-size: 1.1em; letter-spacing: 0.35em; }
-.ex-score { font-size: 1.15em; }
-@media (max-width: 500px) { .ex .ex-quiz-words { min-height: 8em; } }
-"""
 
 
 def rounds(lists: pd.DataFrame, *, seed: int = 0) -> list[list[int]]:
@@ -54,8 +40,7 @@ def pack_quiz(lists: pd.DataFrame, *, seed: int = 0) -> dict[str, object]:
 class ConceptQuiz(BookWidget):
     """Ten lists at a time, a score at the end; `lists` as `trust.read_blind` gives them."""
 
-    _esm, _css = module(__file__), style() + STYLE
-    data = traitlets.Dict().tag(sync=True)
+    _esm, _css = module(__file__), style(__file__)
 
     def __init__(self, lists: pd.DataFrame, *, seed: int = 0, **options) -> None:
         super().__init__(data=pack_quiz(lists, seed=seed), **options)

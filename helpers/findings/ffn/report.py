@@ -5,8 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from helpers.findings.ffn import explorer, figures, tables
-from helpers.pages.blocks import Block
-from helpers.pages.tables import comparison_table
+from helpers.pages.blocks import Block, compared
 from helpers.store.store import Store
 
 
@@ -31,10 +30,7 @@ def blocks(store: Store) -> list[Block]:
             "Share of word lists by linguistic level and by task, both models, with random "
             "directions as dashed lines and layers as dots.",
         ),
-        Block(
-            "Shares of lists, paired by layer",
-            lambda: comparison_table(tables.compare_shares(annotations)),
-        ),
+        compared("Shares of lists, paired by layer", lambda: tables.compare_shares(annotations)),
         Block(
             "Explore every component",
             lambda: explorer.ComponentExplorer(explorer.from_store(store)),

@@ -19,7 +19,7 @@ from helpers.methods.chance import Ranked, among
 from helpers.methods.rotation import EQUAL, NULLS
 from helpers.methods.statistics import Comparison, compare_paired, holm
 from helpers.models.roles import ROLES
-from helpers.pages.tables import Captioned, comparison_table, ranked_table
+from helpers.pages.tables import captioned, comparison_table, ranked_table
 from helpers.store.store import Store
 from helpers.words.annotation import LINGUISTIC_LEVELS, TASKS
 
@@ -81,17 +81,14 @@ def shares(annotations: pd.DataFrame, *by: str) -> pd.DataFrame:
     return annotations.groupby(list(by), observed=True)[list(QUESTIONS)].mean()
 
 
-def compare_shares(annotations: pd.DataFrame, questions=QUESTIONS) -> list[Comparison]:
+def compare_shares(annotations: pd.DataFrame) -> list[Comparison]:
     """Base against tuned, paired by layer, with p-values corrected over the questions (Holm)."""
     by_layer = shares(annotations, "role", "layer")
-    return holm([
-        compare_paired(
-            *(by_layer.loc[role, question] for role in ROLES),
-            label=NAMES.get(question, question),
-            null_hypothesis="tuning leaves the share of lists answered yes unchanged",
-        )
-        for question in questions
-    ])  # fmt: skip
+    null, found = "tuning leaves the share of lists answered yes unchanged", []
+    for one in QUESTIONS:
+        both = (by_layer.loc[role, one] for role in ROLES)
+        found.append(compare_paired(*both, label=NAMES.get(one, one), null_hypothesis=null))
+    return holm(found)
 
 
 # --- rotation
@@ -132,12 +129,10 @@ def of_rotation(found: Rotation, null: str, ks=KS) -> dict[str, tuple[ndarray, n
     change of rank of matched components.
     """
     own = list(found.k)
+    at = {k: own.index(k) for k in (min(k, own[-1]) for k in ks)}
     spans = {
-        f"first {k} components": (
-            found.angle[:, own.index(k)],
-            found.null[null][:, :, own.index(k)],
-        )
-        for k in dict.fromkeys(min(k, own[-1]) for k in ks)
+        f"first {k} components": (found.angle[:, i], found.null[null][:, :, i])
+        for k, i in at.items()
     }
     return spans | {
         MATCHED: (np.median(found.matched_angle, axis=1), found.null_median_angle[null]),
@@ -152,15 +147,13 @@ def named(name: str, null: str) -> str:
 
 def compare_rotation(found: Rotation, ks=KS) -> list[Comparison]:
     """Angles under tuning (b) against the mean of random updates (a), in degrees, paired by layer."""
-    return holm([
-        compare_paired(
-            random.mean(axis=1), tuning, label=named(name, null),
-            null_hypothesis="tuning turns components as far as a random update does",
-        )
-        for null in NULLS
-        for name, (tuning, random) in of_rotation(found, null, ks).items()
-        if name != MOVED
-    ])  # fmt: skip
+    about, compared = "tuning turns components as far as a random update does", []
+    for null in NULLS:
+        for name, (tuning, random) in of_rotation(found, null, ks).items():
+            if name != MOVED:
+                sides, label = (random.mean(axis=1), tuning), named(name, null)
+                compared.append(compare_paired(*sides, label=label, null_hypothesis=about))
+    return holm(compared)
 
 
 def rotation_table(compared: list[Comparison]) -> pd.DataFrame:
@@ -182,16 +175,13 @@ def among_random(found: Rotation) -> dict[tuple[str, str], Ranked]:
 def matched_table(found: Rotation) -> pd.DataFrame:
     """What turned and moved, beside random updates, with the p-value of tuning's rank among them."""
     ranked = among_random(found)
-    shown = ranked_table(
-        {(name, f"equal {EQUAL[null]}"): one for (name, null), one in ranked.items()}
-    )
-    shown.caption = (
+    return ranked_table(
+        {(name, f"equal {EQUAL[null]}"): one for (name, null), one in ranked.items()},
         "Null hypothesis: tuning is one more random update of the same size. p: two-sided, from its "
         "rank among the draws (it cannot fall below 2 / (draws + 1)), not corrected. Means over "
         "layers; in brackets the lowest and highest draw. Detectable: the shift from the draws that "
-        "would be found with a power of 80 %."
+        "would be found with a power of 80 %.",
     )
-    return shown
 
 
 def read_update(store: Store) -> dict[tuple[str, int], Ranked]:
@@ -208,21 +198,18 @@ def update_table(store: Store) -> pd.DataFrame:
     """Where the update points: `read_update` for reading."""
     spans = {"components": "the base's components", "embeddings": "its word embeddings' directions"}
     found = read_update(store)
-    shown = ranked_table({(spans[span], f"first {k}"): one for (span, k), one in found.items()})
-    shown.caption = (
+    return ranked_table(
+        {(spans[span], f"first {k}"): one for (span, k), one in found.items()},
         "Share of the update's squared norm, mean over layers. Null hypothesis: the update lies as "
-        "updates of equal singular values in random directions do. p: two-sided, from its rank."
+        "updates of equal singular values in random directions do. p: two-sided, from its rank.",
     )
-    return shown
 
 
 def folding_table(store: Store) -> pd.DataFrame:
     """What folding either norm changes, over the layers it was tried on."""
     table = store.read("ffn/folding")
-    names = {
-        "post_norm": "norm behind the down projection",
-        "final_norm": "norm before the output head",
-    }
+    names = {"post_norm": "norm behind the down projection"}
+    names |= {"final_norm": "norm before the output head"}
     for norm in names:
         table[norm] = np.where(table[norm], "folded in", "left out")
     columns = {
@@ -232,13 +219,12 @@ def folding_table(store: Store) -> pd.DataFrame:
         "words kept": ("words_kept", "mean"),
     }
     found = table.groupby(list(names), sort=False).agg(**columns)
-    shown = Captioned(found.rename_axis(list(names.values())).round(3))
     layers = ", ".join(str(layer) for layer in sorted(table["layer"].unique()))
-    shown.caption = (
+    return captioned(
+        found.rename_axis(list(names.values())).round(3),
         f"Base model, layers {layers}, shares and means over them. Words kept: share of a component's "
-        "words that survive. Descriptive: nothing is tested here."
+        "words that survive. Descriptive: nothing is tested here.",
     )
-    return shown
 
 
 def explained_variance(store: Store, k: int | None = None) -> pd.DataFrame:

@@ -22,7 +22,7 @@ from statsmodels.stats.inter_rater import cohens_kappa
 from helpers.findings.ffn.labelled import annotation_table, rules
 from helpers.findings.ffn.tables import limit, with_readings
 from helpers.methods.statistics import Comparison, from_draws, holm, resamples
-from helpers.pages.tables import Captioned
+from helpers.pages.tables import captioned
 from helpers.paths import DEFAULT_PAIR, data_folder
 from helpers.store.store import Store, open_store
 from helpers.words.annotation import LINGUISTIC_LEVELS, NO_LEVEL, TASKS
@@ -167,13 +167,12 @@ def trust_table(
                       "agreement": f"{one.agreement:.2f}",
                       "kappa [95 % CI]": f"{one.kappa:.2f} [{one.low:.2f}, {one.high:.2f}]",
                       "precision": share(one.precision), "recall": share(one.recall)}  # fmt: skip
-    shown = Captioned(pd.DataFrame(rows).T)
-    shown.caption = (
+    return captioned(
+        pd.DataFrame(rows).T,
         f"Precision: of the yes of the {names[1]}, the share that the {names[0]} says yes to too; recall: "
         f"of the yes of the {names[0]}, the share that the {names[1]} finds. Intervals resample components "
-        "and random directions, with both their poles."
+        "and random directions, with both their poles.",
     )
-    return shown
 
 
 # --- components against random directions, as a blind reader saw them

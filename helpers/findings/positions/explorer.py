@@ -12,9 +12,8 @@ from itertools import product
 
 import numpy as np
 import pandas as pd
-import traitlets
 
-from helpers.findings.positions import profile_tables as profiles
+from helpers.findings.positions import profiles
 from helpers.findings.positions.read import RESPONSES, Placed, losses, placed
 from helpers.findings.recognition.explorer import LETTERS
 from helpers.models.roles import ROLES
@@ -31,18 +30,7 @@ def _ordered(items: Sequence[Placed]) -> list[Placed]:
     """Every item at every place, for every model and response, in that order."""
     found = {(one.id, one.place, one.model, one.response): one for one in items}
     ids = dict.fromkeys(one.id for one in items)
-    cells = list(product(ids, PLACES, ROLES, RESPONSES))
-    missing = [cell for cell in cells if cell not in found]
-    if not cells or missing or len(found) != len(cells):
-        what = f"{missing[0]} is missing" if missing else "there is none, or one of another kind"
-        raise ValueError(f"items must hold every place, model and response of each item: {what}.")
-    for one in found.values():
-        if one.normalised.shape[0] != len(one.tokens):
-            raise ValueError(
-                f"item {one.id!r}, {one.place}: S has {one.normalised.shape[0]} rows for "
-                f"{len(one.tokens)} tokens: give one row a prompt token."
-            )
-    return [found[cell] for cell in cells]
+    return [found[cell] for cell in product(ids, PLACES, ROLES, RESPONSES)]
 
 
 def pack_placement(
@@ -103,7 +91,7 @@ def typical(ordered: Sequence[Placed], logs: Logs) -> str:
 
 
 def pack_profiles(sets: Mapping[str, pd.DataFrame]) -> list[dict]:
-    """Profile bands by data set, bins, p and threshold, to four decimals (`profile_tables.bands`).
+    """Profile bands by data set, bins, p and threshold, to four decimals (`profiles.bands`).
 
     Each table has the columns bins, p, threshold, model, bin, n, mean, low and high.
     """
@@ -125,18 +113,11 @@ class PositionExplorer(BookWidget):
     """
 
     _esm = module(__file__, "density", "strip")
-    data = traitlets.Dict().tag(sync=True)
 
     def __init__(
-        self,
-        items: Sequence[Placed],
-        answers: dict[tuple, Sequence[str]],
-        sets: Mapping[str, pd.DataFrame],
-        logs: Logs | None = None,
-        *,
-        compact: bool = False,
-        **options,
-    ) -> None:
+        self, items: Sequence[Placed], answers: dict[tuple, Sequence[str]],
+        sets: Mapping[str, pd.DataFrame], logs: Logs | None = None, *, compact: bool = False, **options,
+    ) -> None:  # fmt: skip
         opening = typical(_ordered(items), logs or {})
         shown = [one for one in items if one.id == opening] if compact else items
         packed = pack_placement(shown, answers, logs or {})

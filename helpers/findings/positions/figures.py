@@ -11,13 +11,12 @@ from jaxtyping import Bool, Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from helpers.findings.positions import profile_tables
+from helpers.findings.positions.profiles import DATA_SETS, ratios, thresholds
 from helpers.methods.density import relative_density
 from helpers.methods.profiles import middle_ratio, position_profile, stretches
 from helpers.pages.style import COLOURS, GREY, WIDTH
 from helpers.prompts.placement import PLACES, SHARES
 
-NAMES = {"base": "base", "tuned": "tuned"}
 LINES = {"base": "o-", "tuned": "s--"}
 
 
@@ -63,7 +62,7 @@ def _places(axis: Axes, table: pd.DataFrame, label: str, low: float | None = 0) 
         at = np.arange(len(PLACES)) + shift
         error = [part["mean"] - part["low"], part["high"] - part["mean"]]
         axis.errorbar(at, part["mean"], error, fmt=LINES[model], color=COLOURS[model],
-                      label=NAMES[model], ms=5, capsize=2.5, lw=1.6)  # fmt: skip
+                      label=model, ms=5, capsize=2.5, lw=1.6)  # fmt: skip
     axis.set_xticks(range(len(PLACES)), [textwrap.fill(place, 8) for place in PLACES], fontsize=9)
     axis.set_ylabel(label, fontsize=9)
     if low == 0:
@@ -94,7 +93,7 @@ def placement(panels: dict[str, pd.DataFrame], *, title: str = "") -> Figure:
 def _band(axis: Axes, part: pd.DataFrame, model: str) -> None:
     at = (part["bin"] - 0.5) * 100 / part["bin"].max()
     axis.fill_between(at, part["low"], part["high"], color=COLOURS[model], alpha=0.2, linewidth=0)
-    axis.plot(at, part["mean"], LINES[model], color=COLOURS[model], label=NAMES[model], ms=4)
+    axis.plot(at, part["mean"], LINES[model], color=COLOURS[model], label=model, ms=4)
 
 
 def profiles(bands: pd.DataFrame, *, by: str = "kind", title: str = "") -> Figure:
@@ -131,17 +130,13 @@ def threshold(tables: dict[str, pd.DataFrame], *, title: str = "") -> Figure:
         1, len(tables), figsize=(WIDTH, 2.2), sharey=True, squeeze=False, layout="constrained"
     )
     for axis, (name, table) in zip(axes[0], tables.items(), strict=True):
-        kept = profile_tables.thresholds(table)
-        found = pd.concat(
-            profile_tables.ratios(table.assign(kind=profile_tables.DATA_SETS[0]), threshold=b)
-            for b in kept
-        )
+        kept, together = thresholds(table), table.assign(kind=DATA_SETS[0])
+        found = pd.concat(ratios(together, threshold=b) for b in kept)
         for model in COLOURS:
             part = found[found["model"] == model]
-            axis.fill_between(
-                kept, part["low"], part["high"], color=COLOURS[model], alpha=0.2, lw=0
-            )
-            axis.plot(kept, part["ratio"], LINES[model], color=COLOURS[model], label=NAMES[model])
+            colour = {"color": COLOURS[model]}
+            axis.fill_between(kept, part["low"], part["high"], **colour, alpha=0.2, lw=0)
+            axis.plot(kept, part["ratio"], LINES[model], **colour, label=model)
         axis.axhline(1, color="0.1", linewidth=1)
         axis.set_xticks(range(10))
         axis.set_title(f"{name} (n = {part['n'].iloc[0]})", fontsize=10, fontweight="normal")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from helpers.findings.parts import encoded
-from helpers.findings.positions.compute import explain_item
+from helpers.findings.parts import encoded, importance_of
+from helpers.findings.positions.compute import described
 from helpers.findings.positions.read import PLACEMENT, RESPONSES, expected_ids, placed
 from helpers.models.pair import Pair
 from helpers.models.roles import ROLES
@@ -21,18 +21,11 @@ def recompute(pair: Pair, store: Store, item: Item, place: str) -> pd.DataFrame:
     for role in ROLES:
         own = PLACEMENT.own_ids(PLACEMENT.answers(store, role), item, place)
         for response, ids in zip(RESPONSES, (own, expected_ids(pair, item)), strict=True):
-            fresh = explain_item(pair, role, code, ids)
-            kept = stored[(item.id, place, role, response)]
-            rows.append(
-                {
-                    "model": role,
-                    "response": response,
-                    "entries of S": fresh["normalised"].size,
-                    "entries that differ": int((fresh["normalised"] != kept.normalised).sum()),
-                    "share, stored": kept.share,
-                    "share, now": fresh["share"],
-                }
-            )
+            fresh = described(code, importance_of(pair, role, code, ids))
+            kept, levels = stored[(item.id, place, role, response)], fresh["normalised"]
+            row = {"model": role, "response": response, "entries of S": levels.size}
+            row |= {"entries that differ": int((levels != kept.normalised).sum())}
+            rows.append(row | {"share, stored": kept.share, "share, now": fresh["share"]})
     return pd.DataFrame(rows)
 
 

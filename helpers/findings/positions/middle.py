@@ -12,8 +12,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from helpers.findings.positions import placed
-from helpers.findings.positions import profile_tables as profiles
+from helpers.findings.positions import placed, profiles
 from helpers.methods.statistics import Comparison, compare_paired, holm, resamples, untested
 from helpers.models.roles import ROLES
 from helpers.pages.forest import clear
@@ -72,11 +71,9 @@ def observed(table: pd.DataFrame, names: dict[str, str], **setting) -> list[Comp
 
 
 def lines(
-    measures: pd.DataFrame,
-    losses: pd.DataFrame,
-    ours: pd.DataFrame,
+    measures: pd.DataFrame, losses: pd.DataFrame, ours: pd.DataFrame,
     released: pd.DataFrame | None = None,
-) -> dict[str, list[Comparison]]:
+) -> dict[str, list[Comparison]]:  # fmt: skip
     """Every reading of the middle, by heading: one Holm family a heading.
 
     `ours` are the pair's profiles in one setting, `released` those of 7B.
@@ -165,11 +162,9 @@ def _by_place(measures: pd.DataFrame, losses: pd.DataFrame) -> dict[str, str]:
 
 
 def numbers(
-    measures: pd.DataFrame,
-    losses: pd.DataFrame,
-    found: dict[str, list[Comparison]],
+    measures: pd.DataFrame, losses: pd.DataFrame, found: dict[str, list[Comparison]],
     released: pd.DataFrame,
-) -> dict[str, object]:
+) -> dict[str, object]:  # fmt: skip
     """What the chapter's sentences say, by name; `found` are its `lines`, 7B among them."""
     blanked, shared, _, profile = found.values()
     said = _by_place(measures, losses)
@@ -177,10 +172,8 @@ def numbers(
     said["counted"] = counted(found)
     for name, four in (("blanked", blanked), ("shared", shared)):
         said |= {f"{name}_base": sentence(*four[:2]), f"{name}_tuned": sentence(*four[2:])}
-    for name, table, unit in (
-        ("instruction", losses, "nats a token"),
-        ("share", measures, "of the share"),
-    ):
+    units = ("instruction", losses, "nats a token"), ("share", measures, "of the share")
+    for name, table, unit in units:
         said[f"places_{name}"] = places(placed.base_against_tuned(table, name))
         said[f"change_{name}"] = change(placed.middle_against_ends(table, name)[2], unit)
     zero = holm(observed(released, SEVEN, threshold=0))

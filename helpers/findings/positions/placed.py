@@ -62,8 +62,7 @@ def measures(store: Store) -> pd.DataFrame:
 def grid(table: pd.DataFrame, column: str, response: str = "expected") -> pd.DataFrame:
     """Items by (model, place) of one measure; items that lack a value anywhere are left out."""
     rows = table[table["response"] == response]
-    wide = rows.pivot(index="id", columns=["model", "place"], values=column).astype(float)
-    wide = wide.dropna()
+    wide = rows.pivot(index="id", columns=["model", "place"], values=column).astype(float).dropna()
     if len(wide) < 3:
         raise BadSample(
             f"{column} of {response} responses: {len(wide)} items have all places and both models, "
@@ -79,12 +78,10 @@ def by_place(table: pd.DataFrame, column: str, response: str = "expected") -> pd
     wide, rows = grid(table, column, response), []
     for model, place in product(ROLES, PLACES):
         values = wide[(model, place)]
-        rate = column == "followed"
-        low, high = (
-            proportion_confint(int(values.sum()), len(values), method="wilson")
-            if rate
-            else bootstrap_interval(values)
-        )
+        if column == "followed":
+            low, high = proportion_confint(int(values.sum()), len(values), method="wilson")
+        else:
+            low, high = bootstrap_interval(values)
         row = dict(model=model, place=place, n=len(values), mean=float(values.mean()))
         rows.append(row | dict(low=float(low), high=float(high)))
     return pd.DataFrame(rows)
@@ -117,10 +114,8 @@ def _flips(differences: np.ndarray) -> float:
     """Two-sided p-value of a mean of differences by flipping their signs at random, seeded."""
     if not differences.any():
         return 1.0
-    mean = lambda x, axis: x.mean(axis=axis)  # noqa: E731
-    options = dict(permutation_type="samples", n_resamples=RESAMPLES, vectorized=True)
-    rng = np.random.default_rng(0)
-    return float(stats.permutation_test((differences,), mean, **options, rng=rng).pvalue)
+    options = dict(permutation_type="samples", n_resamples=RESAMPLES, rng=np.random.default_rng(0))
+    return float(stats.permutation_test((differences,), np.mean, vectorized=True, **options).pvalue)
 
 
 def paired(a: pd.Series, b: pd.Series, label: str, null_hypothesis: str) -> Comparison:
@@ -132,8 +127,7 @@ def paired(a: pd.Series, b: pd.Series, label: str, null_hypothesis: str) -> Comp
     found = compare_paired(a, b, **about)
     if len(values) > 7 or not found.possible:
         return found
-    p = _flips((b - a).to_numpy())
-    return replace(found, p_value=p, test="sign flips of items, two-sided")
+    return replace(found, p_value=_flips((b - a).to_numpy()), test="sign flips of items, two-sided")
 
 
 def family(cells: list[tuple[pd.Series, pd.Series, str]], null_hypothesis: str) -> list[Comparison]:
@@ -152,9 +146,9 @@ def base_against_tuned(table: pd.DataFrame, column: str, response: str = "expect
     return family(cells, f"both models have the same mean at this place ({column})")
 
 
-def against_before(table: pd.DataFrame, column: str, response: str = "expected") -> list:
+def against_before(table: pd.DataFrame, column: str) -> list:
     """Within each model, every other place against the place before the context."""
-    wide = grid(table, column, response)
+    wide = grid(table, column)
     cells = [
         (wide[(model, PLACES[0])], wide[(model, place)], f"{model}: {place}")
         for model, place in product(ROLES, PLACES[1:])
@@ -162,9 +156,9 @@ def against_before(table: pd.DataFrame, column: str, response: str = "expected")
     return family(cells, f"the place makes no difference to the mean ({column})")
 
 
-def gain_by_place(table: pd.DataFrame, column: str, response: str = "expected") -> list:
+def gain_by_place(table: pd.DataFrame, column: str) -> list:
     """What tuning adds at every other place against what it adds before the context."""
-    wide = grid(table, column, response)
+    wide = grid(table, column)
     gain = {place: wide[("tuned", place)] - wide[("base", place)] for place in PLACES}
     cells = [(gain[PLACES[0]], gain[place], place) for place in PLACES[1:]]
     return family(cells, f"tuning adds as much at this place as before the context ({column})")

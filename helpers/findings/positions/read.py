@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 from jaxtyping import UInt8
 
-from helpers.findings.parts import Experiment
+from helpers.findings.parts import Experiment, read_all
 from helpers.models.pair import Pair
 from helpers.models.roles import ROLES
 from helpers.prompts.placement import PLACES, Item
 from helpers.prompts.rules import follows
-from helpers.store.store import MissingResult, Store
+from helpers.store.store import Store
 
 RESPONSES = ("own", "expected")
 PLACEMENT = Experiment(
@@ -77,15 +77,9 @@ def losses(store: Store) -> pd.DataFrame:
     and `context` are the losses, `difference` is the first less the second, `tokens` their number.
     `response` is "expected", so that the tables of `placed` take it.
     """
-    held, tables = store.manifest(), []
-    for role in ROLES:
-        names = [name for name in held if name.startswith(f"positions/erased-{role}/")]
-        tables += [store.read(name).assign(model=role) for name in sorted(names)]
-    if not tables:
-        raise MissingResult(
-            f"The store {store.folder} holds no erasure of the placement experiment. Compute it with "
-            f"`{store.command('positions')}`."
-        )
+    asked = dict(finding="positions", what="erasure of the placement experiment")
+    read = read_all(store, "positions/erased-", **asked).items()
+    tables = [table.assign(model=name.split("/")[0]) for name, table in read]
     found = pd.concat(tables, ignore_index=True).assign(response="expected")
     if "tokens" not in found:  # older parts give sums; the importance beside them knows the length
         lengths = {o.id: o.normalised.shape[1] for o in placed(store) if o.response == "expected"}

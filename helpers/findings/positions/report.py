@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from functools import cache
 
-from helpers.findings.positions import explorer, figures, middle, placed, profile_tables, read
-from helpers.findings.positions.profiles import OURS
-from helpers.pages.blocks import Block
+from helpers.findings.positions import explorer, figures, middle, placed, profiles, read
+from helpers.pages.blocks import Block, compared
 from helpers.pages.forest import forest
-from helpers.pages.tables import comparison_table
 from helpers.store.store import Store
 
 
@@ -25,22 +23,21 @@ def panels(measures, losses) -> dict:
 
 def by_place(measures, losses) -> list[Block]:
     """Base against tuned model at each place, by three measures."""
-    compared = {
+    measured = {
         "Log-probability lost with the instruction, by place": (losses, "instruction"),
         "Share of importance on the instruction, by place": (measures, "share"),
         "Following, by place": (measures, "followed", "own"),
     }
     return [
-        Block(title, lambda table=table, columns=columns: comparison_table(
-            placed.base_against_tuned(table(), *columns)))
-        for title, (table, *columns) in compared.items()
-    ]  # fmt: skip
+        compared(title, lambda own=own: placed.base_against_tuned(own[0](), *own[1:]))
+        for title, own in measured.items()
+    ]
 
 
 def blocks(store: Store) -> list[Block]:
     measures, losses = cache(lambda: placed.measures(store)), cache(lambda: read.losses(store))
-    profiles = cache(lambda: profile_tables.ours(store))
-    plain = cache(lambda: profiles()[profiles()["kind"] == OURS["plain"]])
+    ours = cache(lambda: profiles.ours(store))
+    plain = cache(lambda: ours()[ours()["kind"] == profiles.OURS["plain"]])
     return [
         Block(
             "One instruction at five places",
@@ -61,12 +58,11 @@ def blocks(store: Store) -> list[Block]:
         ),
         Block(
             "Position profiles",
-            lambda: figures.profiles(profile_tables.bands(profiles())),
+            lambda: figures.profiles(profiles.bands(ours())),
             "Mean relative density by place in the prompt, both models with 95 % bands.",
         ),
-        Block(
-            "Middle ratio by the threshold b",
-            lambda: comparison_table(profile_tables.by_threshold(plain(), "plain text")),
+        compared(
+            "Middle ratio by the threshold b", lambda: profiles.by_threshold(plain(), "plain text")
         ),
         Block("Explore every item", lambda: explorer.from_store(store), widget=True),
     ]

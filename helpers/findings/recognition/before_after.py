@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import traitlets
-
 from helpers.findings.recognition.blanked import part_name, read_blanking
 from helpers.findings.recognition.read import example, read_responses
 from helpers.methods.density import shares
@@ -41,8 +39,7 @@ def before_after(store: Store, id: str = RUNNING) -> dict:
     for role, one in sides.items():
         said = read_responses(store, "template", role).set_index("id").loc[one.id, "text"]
         weights = lost[role].to_dict() if exact else shares(one.importance, one.roles)
-        followed = None if one.followed is None else bool(one.followed)
-        models[role] = {"text": said, "followed": followed, "weights": weights}
+        models[role] = {"text": said, "followed": one.judged, "weights": weights}
     parts = segments(sides["base"].tokens, sides["base"].roles)
     return {"segments": parts, "unit": "nats" if exact else "share", "models": models}
 
@@ -51,7 +48,6 @@ class BeforeAfter(BookWidget):
     """One switch, base or tuned: the response, and the prompt's segments tinted by what they weigh."""
 
     _esm = module(__file__)
-    data = traitlets.Dict().tag(sync=True)
 
     def __init__(self, data: dict, **traits) -> None:
         super().__init__(data=data, **traits)

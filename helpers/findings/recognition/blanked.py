@@ -7,7 +7,7 @@ the segment), in nats a token. Parts `recognition/blanking/SETTING/MODEL-on-AUTH
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from itertools import product
 
@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from helpers.findings.parts import read_all
 from helpers.findings.recognition.read import WHERE, WHOSE, answered
 from helpers.findings.recognition.segments import SEGMENTS, family, sides
 from helpers.methods.density import TEMPLATE
@@ -57,26 +58,26 @@ def make_block(
 
 
 def parts(
-    pair: Pair, store: Store, prompts: list[Prompt], setting: str, model: str, author: str,
+    pair: Pair, store: Store, prompts: list[Prompt], cells: Iterable[tuple[str, str, str]],
     blanks: dict | None = None, **about: object,
 ) -> Iterator[Part]:  # fmt: skip
-    """The parts of one condition, a block of prompts each; `blanks` are options of `make_block`."""
-    for number, block, codes, ids in answered(pair, store, prompts, setting, author):
-        source = [[c.ids, c.roles, i] for c, i in zip(codes, ids, strict=True)]
-        made_from = {"inputs": inputs_hash([blanks, source] if blanks else source)}
-        make = partial(make_block, pair, model, block, codes, ids, **(blanks or {}))
-        yield Part(part_name(setting, model, author, number), make, made_from, about)
+    """A part a block of prompts of every cell (model, setting, author); `blanks`: see `make_block`."""
+    for model, setting, author in cells:
+        for number, block, codes, ids in answered(pair, store, prompts, setting, author):
+            source = [[c.ids, c.roles, i] for c, i in zip(codes, ids, strict=True)]
+            made_from = {"inputs": inputs_hash([blanks, source] if blanks else source)}
+            make = partial(make_block, pair, model, block, codes, ids, **(blanks or {}))
+            yield Part(part_name(setting, model, author, number), make, made_from, about)
 
 
 def read_blanking(store: Store) -> pd.DataFrame:
     """All losses: the columns of `make_block` with setting, model and author."""
+    asked = dict(finding="recognition", what="blanked segment")
     tables = []
-    for setting, model, author in product(WHERE, ROLES, ROLES):
-        prefix = part_name(setting, model, author, 0)[:-2]
-        held = [name for name in store.manifest() if name.startswith(prefix)]
-        tables += [store.read(n).assign(setting=setting, model=model, author=author) for n in held]
-    if not tables:
-        store.read(part_name("template", "base", "base", 0))  # says which command computes it
+    for name, table in read_all(store, "recognition/blanking/", **asked).items():
+        setting, condition, _ = name.split("/")
+        model, author = condition.split("-on-")
+        tables.append(table.assign(setting=setting, model=model, author=author))
     return pd.concat(tables, ignore_index=True)
 
 

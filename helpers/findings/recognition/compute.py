@@ -8,19 +8,17 @@ interrupted run loses a minute at most.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict
 from functools import partial
 from itertools import product
 
-import numpy as np
 import pandas as pd
 
-from helpers.findings.parts import encoded, pack, responses
+from helpers.findings.parts import encoded, importance_of, pack, responses
 from helpers.findings.recognition import blanked
 from helpers.findings.recognition.read import answered, explained, part_name
 from helpers.methods.density import LEVELS, THRESHOLD, P, score
-from helpers.methods.importance import importance
 from helpers.models.pair import Pair
 from helpers.models.responses import check_lengths
 from helpers.models.roles import ROLES
@@ -60,12 +58,8 @@ def make_responses(
 
 
 def _explain_block(pair: Pair, role: str, codes: list[Encoded], answers: list[list[int]]) -> dict:
-    matrices = []
-    for code, ids in zip(codes, answers, strict=True):
-        empty = np.zeros((len(code.tokens), 0), dtype=np.float32)
-        found = importance(pair.model(role), code.ids, ids).numpy() if ids else empty
-        matrices.append(found)
-    return pack(matrices)
+    cells = zip(codes, answers, strict=True)
+    return pack([importance_of(pair, role, code, ids) for code, ids in cells])
 
 
 def make_scores(store: Store, settings: tuple[str, ...] = SETTINGS) -> pd.DataFrame:
@@ -114,18 +108,10 @@ def compute(
     made = {part.name: store.manifest()[part.name]["sha256"] for part in parts}
     source |= {"importance": inputs_hash(made)}
     store.fill([Part("recognition/scores", partial(make_scores, store, settings), source, about)])
-    losses = [*_losses(pair, store, prompts, settings, sample)]
-    store.fill(losses, desc="blanking", progress=progress)
-
-
-def _losses(
-    pair: Pair, store: Store, prompts: list[Prompt], settings: Sequence[str], sample: int | None
-) -> Iterator[Part]:
-    """What blanking takes, for every condition, or for those of a first look."""
     quick = {} if sample is None else {"blanks": blanked.FIRST_LOOK, "quick": sample}
-    authors = ROLES if sample is None else ("tuned",)
-    for role, setting, author in product(ROLES, settings, authors):
-        yield from blanked.parts(pair, store, prompts, setting, role, author, **quick)
+    cells = product(ROLES, settings, ROLES if sample is None else ("tuned",))
+    losses = blanked.parts(pair, store, prompts, cells, **quick)
+    store.fill(losses, desc="blanking", progress=progress)
 
 
 def _responses(

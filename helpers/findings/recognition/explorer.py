@@ -13,10 +13,10 @@ import numpy as np
 import traitlets
 
 from helpers.methods.density import LEVELS, TEMPLATE, normalise
+from helpers.models.roles import ROLES
 from helpers.pages.example import RUNNING
 from helpers.pages.explorer import BookWidget, module, number_words, squeeze, squeeze_json
 
-MODELS = ("base", "tuned")
 LETTERS = {"instruction": "i", "context": "c", "input": "x", "cue": "q", "template": "t"}
 
 Compute = Callable[[str, Callable[[float], None]], dict]
@@ -56,7 +56,7 @@ def pack_items(prompts: list[dict], added: int = 0, opening: str = RUNNING) -> d
     )
     items = [
         {key: item[key] for key in ("id", "kind", "place")}
-        | {"f": {name: item["models"][name]["followed"] for name in MODELS}}
+        | {"f": {name: item["models"][name]["followed"] for name in ROLES}}
         | {"crossed": "crossed" in item}
         for item in prompts
     ]
@@ -84,26 +84,12 @@ def pack_items(prompts: list[dict], added: int = 0, opening: str = RUNNING) -> d
 
 def _matrices(item: dict) -> list[np.ndarray]:
     """Each model on its own response, then each on the other's where the item has them."""
-    own = [_checked(item, name, name, item["models"][name]["importance"]) for name in MODELS]
-    if "crossed" not in item:
-        return own
-    others = zip(MODELS, reversed(MODELS), strict=True)
-    return own + [_checked(item, name, other, item["crossed"][name]) for name, other in others]
-
-
-def _checked(item: dict, name: str, author: str, importance: np.ndarray) -> np.ndarray:
-    matrix = np.asarray(importance)
-    wanted = (len(item["tokens"]), len(item["models"][author]["tokens"]))
-    if matrix.shape != wanted:
-        raise ValueError(
-            f"prompt {item['id']!r}, {name} on the {author} model's response: importance has shape "
-            f"{matrix.shape}, its tokens ask for {wanted}: give one row a prompt token."
-        )
-    return matrix
+    own = [item["models"][name]["importance"] for name in ROLES]
+    return own + [item["crossed"][name] for name in ROLES if "crossed" in item]
 
 
 def _responses(item: dict) -> list[list[str]]:
-    return [item["models"][name]["tokens"] for name in MODELS]
+    return [item["models"][name]["tokens"] for name in ROLES]
 
 
 class SaliencyExplorer(BookWidget):
@@ -113,20 +99,14 @@ class SaliencyExplorer(BookWidget):
     """
 
     _esm = module(__file__, "density", "strip")
-    data = traitlets.Dict().tag(sync=True)
     compact = traitlets.Bool(False).tag(sync=True)
     progress = traitlets.Float(0.0).tag(sync=True)
     problem = traitlets.Unicode("").tag(sync=True)
 
     def __init__(
-        self,
-        prompts: list[dict],
-        compute: Compute | None = None,
-        *,
-        opening: str = RUNNING,
-        compact: bool = False,
-        **options,
-    ) -> None:
+        self, prompts: list[dict], compute: Compute | None = None, *, opening: str = RUNNING,
+        compact: bool = False, **options,
+    ) -> None:  # fmt: skip
         if not prompts:
             raise ValueError("prompts is empty: give at least one explained prompt.")
         if compact:

@@ -20,9 +20,7 @@ def live_check(name: str, store: Store, prompt_id: str) -> pd.DataFrame | str:
     held = store.read("recognition/prompts").query("setting == 'template'")["id"]
     prompt = live.one_of(prompt_id, held, {one.id: one for one in read_prompts()})
     if prompt is None:
-        return (
-            f"The store {store.folder} holds prompts of your own, none of the book's to run again."
-        )
+        return f"The store {store.folder} holds none of the book's prompts to run again."
     pair = live.models(name, store)
     if isinstance(pair, str):
         return pair
@@ -31,16 +29,10 @@ def live_check(name: str, store: Store, prompt_id: str) -> pd.DataFrame | str:
         ids = read_responses(store, "template", role).set_index("id").loc[prompt.id, "ids"]
         fresh = explain(pair, prompt, role, response=list(ids))
         stored = next(e for e in explained(store, "template", role, role) if e.id == prompt.id)
-        rows.append(
-            {
-                "model": role,
-                "largest difference of I, relative": relative_difference(
-                    fresh.importance, stored.importance
-                ),
-                "score, stored": score(stored.importance, fresh.roles)["score"],
-                "score, now": fresh.score,
-            }
-        )
+        apart = relative_difference(fresh.importance, stored.importance)
+        row = {"model": role, "largest difference of I, relative": apart}
+        row |= {"score, stored": score(stored.importance, fresh.roles)["score"]}
+        rows.append(row | {"score, now": fresh.score})
     return pd.DataFrame(rows)
 
 

@@ -36,6 +36,11 @@ class Explained:
     importance: Float[np.ndarray, "prompt response"]
 
     @property
+    def judged(self) -> bool | None:
+        """`followed` as JSON has it."""
+        return None if self.followed is None else bool(self.followed)
+
+    @property
     def mask(self) -> np.ndarray:
         return np.array([role == "instruction" for role in self.roles])
 
@@ -82,37 +87,40 @@ def explained(store: Store, setting: str, model: str, author: str) -> list[Expla
     ]
 
 
-def example(store: Store, id: str, setting: str = "template") -> list[Explained]:
+def both(
+    store: Store, response: str = "own", setting: str = "template"
+) -> list[tuple[Explained, Explained]]:
+    """Base and tuned on every prompt: on their own responses, or on that of one author."""
+    authors = ROLES if response == "own" else (response, response)
+    sides = (explained(store, setting, *one) for one in zip(ROLES, authors, strict=True))
+    return list(zip(*sides, strict=True))
+
+
+def example(store: Store, id: str) -> tuple[Explained, Explained]:
     """Base and tuned on one prompt and their own responses; another prompt where the store lacks it."""
-    sides = [{one.id: one for one in explained(store, setting, r, r)} for r in ROLES]
-    answered = [key for key in sides[0] if all(side[key].importance.size for side in sides)]
-    chosen = id if id in answered else next(iter(answered), None)
-    if chosen is None:
+    answered = {one[0].id: one for one in both(store) if all(own.importance.size for own in one)}
+    if not answered:
         raise BadSample("no prompt has a response of both models: there is nothing to draw.")
-    return [side[chosen] for side in sides]
+    return answered.get(id) or next(iter(answered.values()))
 
 
-def explorer_items(
-    store: Store, losses: pd.DataFrame | None = None, setting: str = "template"
-) -> list[dict]:
+def explorer_items(store: Store, losses: pd.DataFrame | None = None) -> list[dict]:
     """What the explorer shows: both models on both responses, prompt by prompt.
 
     `losses`: what blanking takes (`blanked.held`), where the store holds it.
     """
-    readings = [explained(store, setting, r, author) for r, author in product(ROLES, ROLES)]
+    readings = [explained(store, "template", *cell) for cell in product(ROLES, ROLES)]
     blanked: dict[str, dict] = {}
     if losses is not None:
-        zeroed = losses[(losses["setting"] == setting) & (losses["way"] == "zero")]
-        for row in zeroed.itertuples():
+        for row in losses.query("setting == 'template' and way == 'zero'").itertuples():
             found = blanked.setdefault(row.id, {}).setdefault(f"{row.model} on {row.author}", {})
             found[row.segment] = round(row.loss, 3)
     items = []
     for base, base_crossed, tuned_crossed, tuned in zip(*readings, strict=True):
-        models = {}
-        for role, item in zip(ROLES, (base, tuned), strict=True):
-            followed = None if item.followed is None else bool(item.followed)
-            own = dict(tokens=list(item.response), importance=item.importance)
-            models[role] = own | {"followed": followed}
+        models = {
+            role: dict(tokens=list(one.response), importance=one.importance, followed=one.judged)
+            for role, one in zip(ROLES, (base, tuned), strict=True)
+        }
         crossed = {"base": base_crossed.importance, "tuned": tuned_crossed.importance}
         labels = dict(id=base.id, kind=base.kind, place=base.place, blanked=blanked.get(base.id))
         text = dict(tokens=list(base.tokens), roles=list(base.roles))

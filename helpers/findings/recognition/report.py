@@ -4,54 +4,41 @@ from __future__ import annotations
 
 from functools import cache
 
-from helpers.findings.recognition import blanked, doubts, figures, lengths, read, segments, tables
+from helpers.findings.recognition import blanked, doubts, figures, read, segments, tables
 from helpers.findings.recognition.explorer import SaliencyExplorer
 from helpers.models.roles import ROLES
-from helpers.pages.blocks import Block
+from helpers.pages.blocks import Block, compared
 from helpers.pages.forest import forest
-from helpers.pages.tables import comparison_table
 from helpers.store.store import Store
 
 
 def _controls(store: Store, scores, side) -> list[Block]:
     """Kind of prompt, length of the response, following."""
+    by_kind = lambda: tables.by_group(side("tuned"), "kind", "tuned", "share")  # noqa: E731
     return [
-        Block(
-            "Share by kind of prompt",
-            lambda: comparison_table(tables.by_group(side("tuned"), "kind", "tuned", "share")),
-        ),
+        compared("Share by kind of prompt", by_kind),
         Block("Length of the responses, in tokens", lambda: tables.lengths(scores).round(1)),
-        Block("Score and length", lambda: lengths.score_and_length(scores).round(2)),
-        Block("Length held equal", lambda: comparison_table(tables.length_controls(store))),
-        Block("Following", lambda: comparison_table([tables.following(scores)])),
-    ]
-
-
-def _blanked(store: Store) -> list[Block]:
-    """What blanking a segment takes."""
-    losses = cache(lambda: blanked.read_blanking(store))
-    return [
-        Block(
-            "How many times less likely a response token becomes without a segment",
-            lambda: blanked.times_less_likely(losses()).round(2),
-        ),
-        Block(
-            "What blanking a segment takes, nats a response token",
-            lambda: comparison_table(blanked.families(losses())["zero"]),
-        ),
+        Block("Score and length", lambda: tables.score_and_length(scores).round(2)),
+        compared("Length held equal", lambda: tables.length_controls(store)),
+        compared("Following", lambda: [tables.following(scores)]),
     ]
 
 
 def blocks(store: Store) -> list[Block]:
     scores, asked = read.scores(store), cache(lambda: doubts.doubts(store))
     table = cache(lambda: segments.read_segments(store))
+    losses = cache(lambda: blanked.read_blanking(store))
     side = lambda whose: segments.sides(table(), "template", whose, "instruction", "share")  # noqa: E731
     return [
-        *_blanked(store),
         Block(
-            "Share of importance on each segment",
-            lambda: comparison_table(segments.family(table(), "share")),
+            "How many times less likely a response token becomes without a segment",
+            lambda: blanked.times_less_likely(losses()).round(2),
         ),
+        compared(
+            "What blanking a segment takes, nats a response token",
+            lambda: blanked.families(losses())["zero"],
+        ),
+        compared("Share of importance on each segment", lambda: segments.family(table(), "share")),
         Block(
             "All prompts",
             lambda: figures.each_prompt(
@@ -66,11 +53,8 @@ def blocks(store: Store) -> list[Block]:
             "are in the tables.",
         ),
         *(
-            Block(
-                f"Instruction score, {reading}",
-                lambda reading=reading: comparison_table(segments.family(table(), reading)),
-            )
-            for reading in segments.READINGS[1:]
+            compared(f"Instruction score, {one}", lambda one=one: segments.family(table(), one))
+            for one in segments.READINGS[1:]
         ),
         *_controls(store, scores, side),
         Block(

@@ -70,16 +70,11 @@ def sides(
 
 
 def family(
-    table: pd.DataFrame,
-    column: str,
-    *,
-    settings: tuple[str, ...] = tuple(WHERE),
-    responses: tuple[str, ...] = tuple(WHOSE),
-    segments: tuple[str, ...] = SEGMENTS,
+    table: pd.DataFrame, column: str, segments: tuple[str, ...] = SEGMENTS
 ) -> list[Comparison]:
     """Base against tuned in one reading, by segment, setting and response: one Holm family."""
     found = []
-    for segment, setting, response in product(segments, settings, responses):
+    for segment, setting, response in product(segments, WHERE, WHOSE):
         wide = sides(table, setting, response, segment, column)
         if len(wide):  # plain text has no template, and no prompt need have every segment
             label = f"{segment}, {WHERE[setting]}, {WHOSE[response]}"

@@ -12,7 +12,7 @@ import pandas as pd
 from jaxtyping import Float
 from scipy.stats import t as student
 
-from helpers.findings.recognition.read import Explained, explained
+from helpers.findings.recognition.read import Explained, both
 from helpers.methods.density import density, instruction_score, normalise
 from helpers.methods.profiles import LEAST_RESPONSE
 from helpers.models.roles import ROLES
@@ -20,17 +20,6 @@ from helpers.store.store import Store
 
 LEVELS, THRESHOLD_SHARES, POWERS = (5, 10, 20), (0.0, 0.3, 0.5, 0.7, 0.9), (2, 4, 8)
 COMPARISONS = ("own response", "first k tokens of both", "on the base's", "on the tuned's")
-
-
-def _pairs(store: Store, setting: str) -> dict[str, list[tuple[Explained, Explained]]]:
-    """(base, tuned) of every prompt, by comparison."""
-    found = {
-        (model, author): explained(store, setting, model, author)
-        for model, author in product(ROLES, ROLES)
-    }
-    own = list(zip(found["base", "base"], found["tuned", "tuned"], strict=True))
-    shared = [list(zip(*(found[m, a] for m in ROLES), strict=True)) for a in ROLES]
-    return dict(zip(COMPARISONS, (own, own, *shared), strict=True))
 
 
 def _scores(one: Explained, k: int | None, levels: int) -> list[float]:
@@ -56,14 +45,15 @@ def _differences(pairs, matched: bool, levels: int) -> Float[np.ndarray, "prompt
     return np.array(rows)
 
 
-def grid(store: Store, setting: str = "template") -> pd.DataFrame:
+def grid(store: Store) -> pd.DataFrame:
     """Mean difference tuned minus base, its 95 % interval (paired t) and g, in every cell.
 
     The threshold is given as a share of L, so that cells of different L compare.
     """
-    rows = []
+    rows, own = [], both(store)
     cells = list(product(THRESHOLD_SHARES, POWERS))
-    for (name, pairs), levels in product(_pairs(store, setting).items(), LEVELS):
+    read = zip(COMPARISONS, (own, own, *(both(store, role) for role in ROLES)), strict=True)
+    for (name, pairs), levels in product(read, LEVELS):
         values = _differences(pairs, name == COMPARISONS[1], levels)
         mean, spread = values.mean(axis=0), values.std(axis=0, ddof=1)
         reach = student.ppf(0.975, len(values) - 1) * spread / np.sqrt(len(values))
@@ -76,15 +66,9 @@ def grid(store: Store, setting: str = "template") -> pd.DataFrame:
 
 def summary(found: pd.DataFrame) -> pd.DataFrame:
     """For each comparison: in how many cells the interval lies above, across and below zero."""
-    rows = {}
-    for name, part in found.groupby("comparison", sort=False):
-        above, below = (part["low"] > 0).sum(), (part["high"] < 0).sum()
-        rows[name] = {
-            "cells": len(part),
-            "tuned higher": int(above),
-            "interval holds 0": int(len(part) - above - below),
-            "tuned lower": int(below),
-            "smallest difference": round(part["difference"].min(), 3),
-            "largest difference": round(part["difference"].max(), 3),
-        }
-    return pd.DataFrame.from_dict(rows, orient="index")
+    above, below = found["low"] > 0, found["high"] < 0
+    signs = {"cells": 1, "tuned higher": above, "interval holds 0": ~(above | below)}
+    groups = found.assign(**signs, **{"tuned lower": below}).groupby("comparison", sort=False)
+    shown = groups[[*signs, "tuned lower"]].sum().rename_axis(None)
+    ends = groups["difference"].agg(["min", "max"]).round(3)
+    return shown.assign(**{"smallest difference": ends["min"], "largest difference": ends["max"]})

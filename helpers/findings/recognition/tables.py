@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+import numpy as np
 import pandas as pd
 from pandas.core.groupby import SeriesGroupBy
+from scipy.stats import BootstrapMethod, pearsonr, rankdata
 
 from helpers.findings.parts import named
-from helpers.findings.recognition.read import WHOSE, explained, scores
+from helpers.findings.recognition.read import WHOSE, both, scores
 from helpers.methods.density import score
 from helpers.methods.profiles import LEAST_RESPONSE
 from helpers.methods.statistics import (
+    LEAST,
+    RESAMPLES,
     Comparison,
     at_equal_length,
     compare_independent,
@@ -23,6 +27,8 @@ from helpers.methods.statistics import (
 from helpers.models.roles import ROLES
 from helpers.pages.tables import show_difference, show_p
 from helpers.store.store import Store
+
+NEAR = 0.3  # of log lengths, to count as equally long
 
 
 def paired(table: pd.DataFrame, *, column: str = "score", by: str = "model") -> pd.DataFrame:
@@ -75,17 +81,15 @@ def length_controls(store: Store) -> list[Comparison]:
     )
 
 
-def matched_scores(
-    store: Store, setting: str = "template", least: int = LEAST_RESPONSE
-) -> pd.DataFrame:
+def matched_scores(store: Store, least: int = LEAST_RESPONSE) -> pd.DataFrame:
     """Scores on the first k response tokens of both models, k the shorter length, `least` or more.
 
     Columns of S are normalised one by one, so leaving columns out is exact.
     """
     rows = []
-    for both in zip(*(explained(store, setting, role, role) for role in ROLES), strict=True):
-        k = min(len(one.response) for one in both)
-        for role, one in zip(ROLES, both, strict=True):
+    for pair in both(store):
+        k = min(len(one.response) for one in pair)
+        for role, one in zip(ROLES, pair, strict=True):
             labels = dict(id=one.id, kind=one.kind, place=one.place, model=role)
             rows.append(labels | score(one.importance[:, :k], one.roles))
     return pd.DataFrame(rows).query("response_tokens >= @least")
@@ -118,15 +122,15 @@ def lengths(table: pd.DataFrame) -> pd.DataFrame:
     return quartiles(tokens).assign(**counts)
 
 
-def judged(table: pd.DataFrame, setting: str = "template") -> pd.DataFrame:
+def judged(table: pd.DataFrame) -> pd.DataFrame:
     """Whether each model followed, for prompts with a rule: index id, one column a model."""
-    rows = own(table, setting).dropna(subset=["followed"])
+    rows = own(table).dropna(subset=["followed"])
     return rows.pivot(index="id", columns="model", values="followed").astype(bool)
 
 
-def following(table: pd.DataFrame, setting: str = "template") -> Comparison:
+def following(table: pd.DataFrame) -> Comparison:
     """Share of prompts with a rule that each model followed (exact McNemar)."""
-    wide, label = judged(table, setting), "share that followed, own responses"
+    wide, label = judged(table), "share that followed, own responses"
     null = "both models follow equally often"
     if wide.empty:
         why = "no prompt has a rule that tells what following it is"
@@ -134,17 +138,42 @@ def following(table: pd.DataFrame, setting: str = "template") -> Comparison:
     return mcnemar(wide["base"], wide["tuned"], label=label, null_hypothesis=null)
 
 
-def own_lengths(
-    table: pd.DataFrame, setting: str = "template"
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+def own_lengths(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Scores of both models on their own responses, and the lengths of these."""
-    wide = sides(table, setting, "own")
-    return wide, sides(table, setting, "own", "response_tokens").loc[wide.index]
+    wide = sides(table, "template", "own")
+    return wide, sides(table, "template", "own", "response_tokens").loc[wide.index]
 
 
-def equal_length(table: pd.DataFrame, setting: str = "template") -> Comparison:
+def near_equal(table: pd.DataFrame) -> tuple[int, int]:
+    """How many prompts the covariate's intercept rests on: log lengths within NEAR, and of how many."""
+    _, length = own_lengths(table)
+    ratio = np.log(length["tuned"].astype(float) / length["base"].astype(float))
+    return int((ratio.abs() <= NEAR).sum()), len(ratio)
+
+
+def correlation(a: Sequence[float], b: Sequence[float]) -> tuple[float, float, float]:
+    """Spearman's rho with a 95 % bootstrap interval over items, which keep the ranks that they have.
+
+    NaN where one of both is the same everywhere, or of too few items.
+    """
+    if len(a) < LEAST or not (np.ptp(a) and np.ptp(b)):
+        return np.nan, np.nan, np.nan
+    found, rng = pearsonr(rankdata(a), rankdata(b)), np.random.default_rng(0)
+    resampled = BootstrapMethod(n_resamples=RESAMPLES, method="percentile", rng=rng)
+    return float(found.statistic), *map(float, found.confidence_interval(method=resampled))
+
+
+def score_and_length(table: pd.DataFrame) -> pd.DataFrame:
+    """How far the score goes with the length of a model's own response: rank correlation over prompts."""
+    wide, length = own_lengths(table)
+    rows = [correlation(wide[role], length[role]) for role in ROLES]
+    found = pd.DataFrame(rows, index=list(ROLES), columns=["rho", "low", "high"])
+    return found.assign(n=len(wide), response=WHOSE["own"])
+
+
+def equal_length(table: pd.DataFrame) -> Comparison:
     """The paired difference that remains at equal response length (covariate analysis)."""
-    wide, length = own_lengths(table, setting)
+    wide, length = own_lengths(table)
     return at_equal_length(
         wide["base"], wide["tuned"], length["base"], length["tuned"],
         label="own responses, length as a covariate",

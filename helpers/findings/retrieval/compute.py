@@ -14,10 +14,9 @@ import numpy as np
 import pandas as pd
 import torch
 
-from helpers.findings.parts import Experiment, encoded, pack_levels
+from helpers.findings.parts import Experiment, encoded, importance_of, pack_levels
 from helpers.methods.density import normalise, share_on
 from helpers.methods.erasure import scaled_probabilities
-from helpers.methods.importance import importance
 from helpers.models.pair import Pair
 from helpers.prompts.prompt import Encoded, Template
 from helpers.prompts.retrieval import CONDITIONS, DOCUMENTS, Item, read_items
@@ -56,10 +55,10 @@ def log_probability(model, prompt_ids: Sequence[int], response_ids: Sequence[int
 
 def explain_document(pair: Pair, role: str, code: Encoded, alone: Encoded, ids: list[int]) -> dict:
     """S without a threshold, the document's share of importance, log-probabilities."""
-    if not ids:
-        empty = np.zeros((len(code.tokens), 0), np.uint8)
-        return dict(normalised=empty, share=np.nan, with_document=np.nan, alone=np.nan)
-    found = importance(pair.model(role), code.ids, ids).numpy()
+    found = importance_of(pair, role, code, ids)
+    if not found.size:
+        nothing = dict.fromkeys(("share", "with_document", "alone"), np.nan)
+        return {"normalised": found.astype(np.uint8)} | nothing
     return {
         "normalised": normalise(found),
         "share": share_on(found, code.mask("context")),

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from helpers.findings.retrieval import tables
-from helpers.pages.blocks import Block
+from helpers.pages.blocks import Block, compared
 from helpers.pages.forest import forest
-from helpers.pages.tables import comparison_table
 from helpers.store.store import Store
 
 LABEL = "area under the ROC curve, above one half"
@@ -13,7 +12,6 @@ LABEL = "area under the ROC curve, above one half"
 
 def blocks(store: Store) -> list[Block]:
     found = tables.measures(store)
-    names = ("other score", "document score")
     return [
         Block("What responses say, by document", lambda: tables.labels(found)),
         Block(
@@ -22,14 +20,14 @@ def blocks(store: Store) -> list[Block]:
             "The area under the ROC curve of every score, less one half, with its interval, both "
             "models.",
         ),
-        Block(
+        compared(
             "Areas against chance",
-            lambda: comparison_table(
-                sum(tables.against_chance(found).values(), []), names=("chance", "area")
-            ),
+            lambda: sum(tables.against_chance(found).values(), []),
+            names=("chance", "area"),
         ),
-        Block(
+        compared(
             "The document score against the others",
-            lambda: comparison_table(tables.against_baselines(found), names=names),
+            lambda: tables.against_baselines(found),
+            names=("other score", "document score"),
         ),
     ]

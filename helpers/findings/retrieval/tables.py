@@ -132,13 +132,13 @@ def against_chance(table: pd.DataFrame) -> dict[str, list[Comparison]]:
     return {model: corrected[n * len(SCORES) :][: len(SCORES)] for n, model in enumerate(ROLES)}
 
 
-def against_baselines(table: pd.DataFrame, key: str = MAIN) -> list[Comparison]:
-    """One score against the other ones, in each model (Holm over all)."""
+def against_baselines(table: pd.DataFrame) -> list[Comparison]:
+    """The document score against the other ones, in each model (Holm over all)."""
     null, found = "both scores have the same area under the curve", []
-    for model, other in product(ROLES, [name for name in SCORES if name != key]):
+    for model, other in product(ROLES, [name for name in SCORES if name != MAIN]):
         rows = judged(table, model)
         about = dict(label=f"{model}: against {SCORES[other]}", null_hypothesis=null)
-        found.append(compare_areas(rows[other], rows[key], cases(rows), **about))
+        found.append(compare_areas(rows[other], rows[MAIN], cases(rows), **about))
     return holm(found)
 
 
