@@ -291,7 +291,7 @@ def test_a_device_that_is_too_small_is_said_with_what_to_try(models, tmp_path, m
     def full(*_, **__):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB.\nmore")
 
-    monkeypatch.setattr(recognition, "importance", full)
+    monkeypatch.setattr(parts, "importance", full)
     with pytest.raises(SystemExit) as ended:
         compute.main(command(models, tmp_path))
     assert "Tried to allocate 2 GiB. Try" in str(ended.value.code).replace(")", "")
