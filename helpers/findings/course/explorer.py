@@ -30,8 +30,7 @@ def _cells(store: Store, point: Point, ids: Sequence[str]) -> list[dict]:
     said = store.read(f"{point.folder}/responses").set_index("id")
     lost = store.read(f"{point.folder}/blanked")
     own = lost[lost["on"] == "own"].pivot(index="id", columns="segment", values="loss")
-    shared = lost[(lost["on"] == "shared") & (lost["segment"] == "instruction")]
-    shared = shared.set_index("id")["loss"]
+    shared = read.EVERY["reliance"].of(lost)
     cells = []
     for id in ids:
         one = said.loc[id]

@@ -26,8 +26,8 @@ TINTS = dict(zip(SEGMENTS, (COLOURS["tuned"], COLOURS["base"], "#8a9a5b", "0.75"
 def _panels(n: int, columns: int, height: Callable[[int], float], **options):
     """A figure of `n` panels, whose height is that of so many rows, and their axes."""
     rows = -(-n // columns)
-    size = (WIDTH, height(rows))
-    figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False, **options)
+    options |= {"figsize": (WIDTH, height(rows)), "squeeze": False}
+    figure, axes = plt.subplots(rows, columns, **options)
     for axis in axes.flat[n:]:
         axis.set_visible(False)
     return figure, axes.flat[:n]

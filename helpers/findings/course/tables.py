@@ -24,6 +24,7 @@ QUESTIONS = {
     "Attention or feed-forward?": ("attention", "feed-forward"),
     "How sure?": (MAIN, "seed-1", "seed-2", SHORT, "short-seed-1"),
 }
+CONTROLS = ("responses-only", "shuffled", "short-seed-1")
 GROUPS = ("seen", "unseen kinds", "unseen verbs")
 Effects = dict[str, list[Comparison]]
 
@@ -78,11 +79,9 @@ def parts_of_model(store: Store, key: str = "following") -> list[Comparison]:
 
 def what_else(store: Store, key: str = "following") -> dict[str, list[Comparison]]:
     """All comparisons of ends of runs in one measure, by question: for the chapter's forest."""
-    controls = ("responses-only", "shuffled", "short-seed-1")
+    controls = [_against(store, key, run, SHORT) for run in CONTROLS]
     return {
-        "Is it the instruction? Less the short run": holm(
-            [_against(store, key, run, SHORT) for run in controls]
-        ),
+        "Is it the instruction? Less the short run": holm(controls),
         "Does diversity matter? Less the short run": diversity(store, key),
         "Feed-forward alone less attention alone": parts_of_model(store, key),
     }
@@ -96,10 +95,8 @@ def moved(store: Store) -> pd.DataFrame:
         row = {name: {1: "+", -1: "\u2212"}.get(sign, "none") for name, sign in signs.items()}
         main, *others = signs.values() if signs else (0,)
         same = sum(sign == main for sign in others)
-        about = "tuning or format" if main and same == len(others) else (
-            "instructions with their responses" if main and not same
-            else "one of the two" if main else "does not move"
-        )  # fmt: skip
+        told = {0: "instructions with their responses", len(others): "tuning or format"}
+        about = told.get(same, "one of the two") if main else "does not move"
         rows[read.MEASURES[key].label] = row | {"about": about}
     return pd.DataFrame.from_dict(rows, orient="index")
 

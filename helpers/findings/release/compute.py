@@ -146,8 +146,7 @@ def _prompt_rows(release: Release, id: str, digest) -> dict[str, list[dict]]:
     label = dict(id=id, kind=KINDS.get(id.split("_")[0], "other"), place=place(mask))
     ranges = [(rule, hit) for rule in ("spans", "sentences") for hit in getattr(marks, rule)]
     rows = {"spans": [dict(id=id, rule=r, start=hit.start, stop=hit.stop) for r, hit in ranges]}
-    for name in ("scores", "matched", "first", "grid", "profiles"):
-        rows[name] = []
+    rows |= {name: [] for name in ("scores", "matched", "first", "grid", "profiles")}
     for role, released in both.items():
         digest.update(repr((id, role, rating, prompt, released.prompt, released.response)).encode())
         digest.update(released.normalised.tobytes())
@@ -159,9 +158,9 @@ def _prompt_rows(release: Release, id: str, digest) -> dict[str, list[dict]]:
         rows["matched"].append(label | dict(model=role) | matched)
         for k in (k for k in FIRST if k <= len(released.response)):
             rows["first"].append(short | dict(k=k, score=score_of(normalised[:, :k], mask)))
-        for b, p in CELLS:
-            found = score_of(normalised, mask, b, p)
-            rows["grid"].append(short | dict(threshold=b, p=p, score=found))
+        rows["grid"] += [
+            short | dict(threshold=b, p=p, score=score_of(normalised, mask, b, p)) for b, p in CELLS
+        ]
         rows["profiles"] += [label | dict(model=role) | r for r in _profile_rows(released, shorter)]
     return rows
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cache
-
 from helpers.findings.recognition.read import scores
 from helpers.findings.release import concepts, figures, heads, tables
 from helpers.findings.release.compute import FIRST
@@ -37,15 +34,11 @@ def blocks(store: Store) -> list[Block]:
             lambda: comparison_table(tables.followed_against_not(held), names=JUDGED),
         ),
         Block("Which prompts are left out, and why", lambda: tables.dropped(held)),
-        *_released("heads", lambda: heads.shown(store, read_lexicon()), heads.is_there(store)),
-        *_released("components", lambda: concepts.shown(store), concepts.is_there(store)),
+        *_released("heads", heads.shown(store, read_lexicon()) if heads.is_there(store) else []),
+        *_released("components", concepts.shown(store) if concepts.is_there(store) else []),
     ]
 
 
-def _released(name: str, make: Callable[[], list], there: bool) -> list[Block]:
-    """Tables of the released heads or components, where the store holds them."""
-    tables_of = cache(make)
-    return [
-        Block(f"Released {name}, table {n + 1}", lambda n=n: tables_of()[n])
-        for n in range(len(tables_of()) if there else 0)
-    ]
+def _released(name: str, shown: list) -> list[Block]:
+    named = ((f"Released {name}, table {number}", one) for number, one in enumerate(shown, 1))
+    return [Block(title, lambda one=one: one) for title, one in named]

@@ -80,24 +80,17 @@ def estimates(column: str, before: str) -> list:
 # --- responses that follow against those that do not
 
 
-def _follow(values: pd.Series, followed: pd.Series, label: str) -> Comparison:
-    kept = followed.reindex(values.index)
-    values, kept = values[kept.notna()].astype(float), kept.dropna().astype(bool)
-    return compare_independent(
-        values[~kept].to_numpy(), values[kept].to_numpy(), label=label,
-        null_hypothesis="followed and not followed prompts have the same mean",
-    )  # fmt: skip
-
-
 def follow(sides: Sides, label: str, store: Store, *, setting: str = "template") -> Comparison:
     """Tuned model: prompts that it did not follow (a) against those that it followed (b)."""
     table = tables.own(scores(store), setting).query("model == 'tuned'").set_index("id")
-    return _follow(sides(store)["tuned"], table["followed"], label)
+    values, null = sides(store)["tuned"], "followed and not followed prompts have the same mean"
+    kept = table["followed"].reindex(values.index).dropna().astype(bool)
+    values = values[kept.index].astype(float)
+    return compare_independent(values[~kept], values[kept], label=label, null_hypothesis=null)
 
 
-def follow_seven(store: Store) -> Comparison:
-    table = release.rated(scores(store)).set_index("id")
-    return _follow(table["score"], table["followed"], "Vicuna, all data sets")
+def rated_seven(store: Store) -> pd.DataFrame:
+    return release.rated(scores(store)).set_index("id").rename(columns={"score": "tuned"})
 
 
 OWN = partial(on_instruction, SCORE, "own")
@@ -166,7 +159,7 @@ CLAIMS = (
             ],
             "length": [partial(follow, partial(OWN, least=LEAST_RESPONSE), LONG)],
             "shuffled tuning": "no scores are kept of the control tuning",
-            "7B": [follow_seven],
+            "7B": [partial(follow, rated_seven, "Vicuna, all data sets", setting="plain")],
         },
     ),
 )  # fmt: skip

@@ -133,4 +133,4 @@ def judge_row(
     for name, found in tested.items():
         judged = tuple(verdict_of(one, sign, main) for one in found)
         cells[name] = _cell(found, judged, *read[name][1:])
-    return cells
+    return {name: cells[name] for name in asked}
