@@ -37,7 +37,7 @@ class Settings:
 
     rank: int = 8
     alpha: int = 16
-    learning_rate: float = 1e-3
+    learning_rate: float = 5e-4
     epochs: float = 1.0
     batch_size: int = 16
     max_length: int = 256
