@@ -19,6 +19,7 @@ from typing import Literal
 
 from helpers.methods.errors import Mendable
 from helpers.prompts.prompt import JOINT
+from helpers.prompts.records import filled
 
 HELD_OUT_SEED = 2024  # held-out rows are the same for every seed of a run
 
@@ -37,7 +38,7 @@ class Settings:
 
     rank: int = 8
     alpha: int = 16
-    learning_rate: float = 5e-4
+    learning_rate: float = 1e-3
     epochs: float = 1.0
     batch_size: int = 16
     max_length: int = 256
@@ -68,7 +69,7 @@ def _text(record: dict, key: str, default: str | None = None) -> str:
     value = record.get(key, default)
     if not isinstance(value, str):
         raise ValueError(f"{key!r} is missing or no text: add it")
-    return value.strip()
+    return filled(value, key).strip() if value.strip() else ""
 
 
 def parse_row(record: object) -> Row:
@@ -97,7 +98,7 @@ def read_rows(path: str | Path) -> list[Row]:
             continue
         try:
             rows.append(parse_row(json.loads(line.decode("utf-8-sig"))))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise BadRow(f"{path}, line {number}: {error}.") from error
     return rows
 
