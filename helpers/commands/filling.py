@@ -43,6 +43,13 @@ def at_least(least: int) -> Callable[[str], int]:
     return read
 
 
+def something(text: str) -> str:
+    """For a parser's options: an empty one, of a variable that is not set, is not the default."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("it is empty: give a value, or leave the option out")
+    return text
+
+
 def fill(
     choice: Choice,
     findings: list[str],
@@ -120,6 +127,8 @@ def _open(
     store = open_store(
         choice.name, folder, expected=expected, models=own, conditions=on, writing=True
     )
+    if own:
+        registry.check_free(store.folder.name, "--folder")
     if replace and rank()[1] > 1:
         raise StoreTaken("--replace is for one process: run it once alone, then all together.")
     if replace:

@@ -1,10 +1,6 @@
 """A report as numbers: the comparisons of every finding as a data frame, JSON, Markdown or a screen.
 
-The schema of the JSON, and of the data frame's columns: `finding`, `table` and `label` say what is
-compared; `n` items (or `sizes` of both groups); `mean_a` (base, or the null) and `mean_b` (tuned);
-`difference` b - a with its 95 % interval `low` to `high`; `effect_size` (Hedges' g); `p_value`,
-`p_holm` after Holm's correction over its table; `test` and `null_hypothesis`. Numbers that do not exist
-are null, and where a test was impossible `test` says why.
+The schema of the JSON, and of the data frame's columns, is said at `comparisons`.
 """
 
 from __future__ import annotations
@@ -49,7 +45,14 @@ def tables(store: Store) -> Iterator[tuple[str, str, tuple[Comparison, ...]]]:
 
 
 def comparisons(store: Store) -> pd.DataFrame:
-    """Every comparison of a store, one row each, with the columns of the schema above."""
+    """Every comparison that a store's tables hold, one row each.
+
+    Columns: `finding`, `table` and `label` say what is compared; `n` items (or `sizes` of both groups);
+    `mean_a` (base, or the null) and `mean_b` (tuned); `difference` b - a with its 95 % interval `low` to
+    `high`; `effect_size` (Hedges' g); `p_value`, `p_holm` after Holm's correction over its table; `test`
+    and `null_hypothesis`. Numbers that do not exist are NaN (null in `report --format json`), and where a
+    test was impossible `test` says why.
+    """
     rows = [
         {"finding": finding, "table": title, **asdict(one)}
         for finding, title, compared in tables(store)

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
 
+from helpers.commands.filling import something
 from helpers.methods.errors import Mendable
 from helpers.paths import DEFAULT_PAIR, adapter_folder, data_folder
 
@@ -59,7 +60,9 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--data", nargs="+", type=Path, help="JSONL files of rows")
-    parser.add_argument("--source", help="folder of the base model (default: the packaged one)")
+    parser.add_argument(
+        "--source", type=something, help="folder of the base model (default: the packaged one)"
+    )
     parser.add_argument("--output", type=Path, help="default: data/adapters/gemma-3-270m-own-sft")
     parser.add_argument("--kinds", nargs="+", help="only rows of these kinds")
     for name, least in LEAST.items():

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from transformers import AutoTokenizer, PreTrainedModel
+from transformers import PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
-from helpers.models.loading import convert, load_model
+from helpers.models.loading import How, convert, load_model, read_tokenizer
 from helpers.models.sources import MissingWeights, sha256
 from helpers.paths import cache_folder
 
@@ -52,4 +52,4 @@ def load_base(
 ) -> tuple[PreTrainedModel, Tokenizer]:
     """Gemma 3 270M, frozen, in evaluation mode, with its tokenizer."""
     folder = base_folder(source)
-    return load_model(folder, dtype), AutoTokenizer.from_pretrained(str(folder))
+    return load_model(folder, dtype), read_tokenizer(folder, How())

@@ -138,6 +138,8 @@ def _unusable(folder: Path, error: Exception) -> Exception:
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return error
     text = " ".join(str(error).split())
+    if "weights_only" in text:  # torch advises to run what the file asks for
+        text = "its pickled weights hold more than numbers, and nothing of that was run."
     if "trust_remote_code" in text:
         return UntrustedWeights(
             f"{folder} needs Python code that comes with the model. If you have read it and trust "

@@ -72,12 +72,17 @@ def own(base: str, tuned: str, *, name: str | None = None) -> Choice:
     sides = _source(base), _source(tuned)
     made = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(sides[1].where).name).strip("-._")
     chosen = checked_name(name if name is not None else made or "own")
-    if chosen in read() or chosen in RESERVED:
-        raise RegistryError(
-            f"name={chosen!r} is a pair of the book or its registry, whose results these would be "
-            "taken for: choose another one with --name."
-        )
+    check_free(chosen)
     return Choice(chosen, *sides)
+
+
+def check_free(name: str, option: str = "--name") -> None:
+    """Refuse to call a pair of one's own, or the folder of its store, as one that is known."""
+    if name in read() or name in RESERVED:
+        raise RegistryError(
+            f"name={name!r} is a pair of the book or its registry, whose results these would be "
+            f"taken for: choose another one with {option}."
+        )
 
 
 def _source(text: str) -> Source:

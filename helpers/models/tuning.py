@@ -26,11 +26,12 @@ from trl import SFTConfig, SFTTrainer
 
 from helpers.methods.weights import backbone
 from helpers.models.embedded import load_base
-from helpers.models.rows import Row, Settings, held_out, mixed, read_rows
-from helpers.models.sources import sha256
+from helpers.models.loading import UnusableModel
+from helpers.models.rows import BadRow, Row, Settings, held_out, mixed, read_rows
+from helpers.models.sources import Found, hash_of, sha256
 from helpers.paths import cache_folder
 from helpers.prompts.prompt import TEMPLATE
-from helpers.store.claims import write_whole
+from helpers.store.claims import check_folder, explained, write_whole
 from helpers.store.origin import library_versions
 
 PACKAGED = "google/gemma-3-270m"
@@ -155,6 +156,48 @@ def identity(settings: Settings, data: dict[str, str], base: str) -> str:
     return hashlib.sha256(content.encode()).hexdigest()[:12]
 
 
+def _check_base(model, tokenizer, wanted: Sequence[str], base: str) -> None:
+    """Refuse a base that could be trained in part only, or whose responses would have no end."""
+    held = {name.rpartition(".")[2] for name, _ in model.named_modules()}
+    if lacking := [name for name in wanted if name not in held]:
+        raise UnusableModel(
+            f"The base {base} has no matrices named {', '.join(lacking)}, which tuning adapts: choose a "
+            "model that keeps each matrix by itself, as Llama, Qwen and Gemma do."
+        )
+    if tokenizer.eos_token is None:
+        raise UnusableModel(
+            f"The tokenizer of the base {base} names no token that ends a response: write eos_token into "
+            "its tokenizer_config.json."
+        )
+
+
+def fitting(rows: Sequence[Row], tokenizer, limit: int, known: int) -> tuple[list[Row], int]:
+    """Rows of whose response something lies within the limit, and how many of these are cut by it.
+
+    BadRow where there is none, or where a token has no row in the embedding (of `known` rows).
+    """
+    texts = rendered(rows)
+    begun = tokenizer(texts["prompt"][:])["input_ids"]
+    ends = [
+        prompt + response
+        for prompt, response in zip(texts["prompt"], texts["completion"], strict=True)
+    ]
+    whole = tokenizer(ends)["input_ids"]
+    if (highest := max(map(max, whole))) >= known:
+        raise BadRow(
+            f"The rows hold {tokenizer.decode([highest])!r} (id {highest}), and the base's embedding has "
+            f"{known} rows: give the base the tokenizer that it was trained with."
+        )
+    kept = [(row, len(all_ids)) for row, ids, all_ids in zip(rows, begun, whole, strict=True)
+            if len(ids) < limit]  # fmt: skip
+    if not kept:
+        raise BadRow(
+            f"No row has a response within the limit of {limit} tokens, {len(rows)} have a longer prompt: "
+            "shorten them, or cut them into several rows."
+        )
+    return [row for row, _ in kept], sum(length >= limit for _, length in kept)
+
+
 def _about_data(rows: list[Row], shown: list[Row], out: list[Row]) -> dict[str, object]:
     return {
         "rows": len(rows),
@@ -165,26 +208,51 @@ def _about_data(rows: list[Row], shown: list[Row], out: list[Row]) -> dict[str, 
     }
 
 
-def train(
-    data: Sequence[str | Path], output: Path, settings: Settings, *, source: str | None = None
-) -> dict[str, object]:
-    """Train an adapter on `data`, write it to `output`, and return what is written beside it."""
-    rows = [row for path in data for row in read_rows(path)]
-    kept, out = held_out(rows, settings)
-    shown = mixed(kept, settings)
-    hashes = {Path(path).name: sha256(Path(path)) for path in data}
-    base = PACKAGED if source is None else Path(source).name or str(source)
-    scratch = cache_folder() / "runs" / f"{output.name}-{identity(settings, hashes, base)}"
-    torch.manual_seed(settings.seed)
-    model, tokenizer = load_base(source, dtype=getattr(torch, settings.compute_dtype))
-    lora = LoraConfig(
+def _hashes(data: Sequence[str | Path]) -> dict[str, str]:
+    """SHA-256 of each file by its name; files of one name in several folders are numbered."""
+    names = [Path(path).name for path in data]
+    return {
+        name if names.count(name) == 1 else f"{name} ({n})": sha256(Path(path))
+        for n, (name, path) in enumerate(zip(names, data, strict=True), 1)
+    }
+
+
+def _known(source: Path, output: Path) -> str:
+    """What a base is, and where the adapter goes: folders of bases, and of adapters, may share a name."""
+    found = Found("folder", source)
+    return hash_of(found.files() | found.asked(), str(output.resolve()))
+
+
+def _lora(settings: Settings) -> LoraConfig:
+    return LoraConfig(
         r=settings.rank,
         lora_alpha=settings.alpha,
         target_modules=list(MATRICES[settings.trained]),
         task_type="CAUSAL_LM",
     )
+
+
+def train(
+    data: Sequence[str | Path], output: Path, settings: Settings, *, source: str | None = None
+) -> dict[str, object]:
+    """Train an adapter on `data`, write it to `output`, and return what is written beside it."""
+    check_folder(output, "--output")
+    rows = [row for path in data for row in read_rows(path)]
+    kept, out = held_out(rows, settings)
+    shown = mixed(kept, settings)
+    hashes = _hashes(data)
+    base = PACKAGED if source is None else Path(source).name or str(source)
+    torch.manual_seed(settings.seed)
+    model, tokenizer = load_base(source, dtype=getattr(torch, settings.compute_dtype))
+    known = base if source is None else _known(Path(source), output)
+    scratch = cache_folder() / "runs" / f"{output.name}-{identity(settings, hashes, known)}"
+    _check_base(model, tokenizer, MATRICES[settings.trained], base)
+    within = [fitting(some, tokenizer, settings.max_length, model.get_input_embeddings().num_embeddings)
+              for some in (shown, out)]  # fmt: skip
+    lost = {"left_out": len(shown) - len(within[0][0]), "cut": within[0][1]}
+    (shown, _), (out, _) = within
     trainer = ResponseTrainer(
-        model=get_peft_model(model, lora),
+        model=get_peft_model(model, _lora(settings)),
         args=_training_arguments(settings, scratch),
         train_dataset=rendered(shown),
         eval_dataset=rendered(out),
@@ -192,14 +260,15 @@ def train(
         callbacks=[KeepAdapters(output / "course", settings.course, base)],
     )
     trainer.train(resume_from_checkpoint=any(scratch.glob("checkpoint-*")) or None)
-    save_adapter(trainer.model, output, base)
     about = {
         "settings": asdict(settings),
-        "data": _about_data(rows, shown, out) | {"sha256": hashes},
+        "data": _about_data(rows, shown, out) | {"over_max_length": lost, "sha256": hashes},
         "base": base,
-        "adapter_sha256": sha256(output / "adapter_model.safetensors"),
         "loss": trainer.state.log_history,
         "versions": library_versions(),
     }
-    write_whole(output / "tuning.json", (json.dumps(about, indent=1) + "\n").encode())
+    with explained(output, "--output"):
+        save_adapter(trainer.model, output, base)
+        about["adapter_sha256"] = sha256(output / "adapter_model.safetensors")
+        write_whole(output / "tuning.json", (json.dumps(about, indent=1) + "\n").encode())
     return about

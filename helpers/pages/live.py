@@ -18,7 +18,7 @@ Held = TypeVar("Held")
 
 def choice(name: str, store: Store) -> registry.Choice:
     """The pair of the registry, or the reader's own as the store recorded it."""
-    own = {} if name in registry.read() else store.origin()
+    own = store.origin()
     return registry.own(**own, name=name) if own else registry.find(name)
 
 

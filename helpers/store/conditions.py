@@ -30,6 +30,8 @@ def conditions(
     `quick`: prompts that a first look explains, of all (`helpers.commands.filling.QUICK`).
     """
     content = inputs_hash([asdict(one) for one in read]) if read else None
+    if quick and read:
+        quick = min(quick, len(read))
     given = {"prompts": prompts, "limit": limit, "content": content, "quick": quick}
     return {name: value for name, value in given.items() if value is not None}
 

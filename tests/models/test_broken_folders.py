@@ -1,10 +1,14 @@
-"""Folders broken by seeded mutation: each loads and responds, or is refused in a sentence."""
+"""150 folders of models and adapters broken by seeded mutation: each loads and responds, or is refused.
+
+Each within limits of time and memory, and nothing on the disk is other than before.
+"""
 
 import json
 import random
 import shutil
 
 import pytest
+from limits import limited, snapshot
 from test_adapters import KINDS, save_adapter
 from tiny import byte_tokenizer, save_model
 
@@ -53,18 +57,23 @@ def spoil(file, draw: random.Random) -> None:
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("seed", range(150))
-def test_a_broken_folder_loads_or_is_refused_in_a_sentence(seed, sound, tmp_path):
+def test_a_broken_folder_loads_or_is_refused_in_a_sentence(seed, sound, tmp_path, monkeypatch):
     draw = random.Random(seed)
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path / "empty")
     for name in ("base", "tuned", "adapter"):
         shutil.copytree(sound / name, tmp_path / name)
     base, tuned = tmp_path / "base", tmp_path / draw.choice(["tuned", "adapter"])
     for file in draw.sample(sorted([*base.iterdir(), *tuned.iterdir()]), draw.choice([1, 1, 2])):
         spoil(file, draw)
-    try:
-        fingerprint(registry.own(str(base), str(tuned)))
-        pair = load_pair(base, tuned)
-        ids = encode(PROMPT, pair.tokenizer, pair.template).ids
-        for role in ("base", "tuned"):
-            respond(pair.model(role), pair.tokenizer, [ids], pair.template, max_tokens=3)
-    except Mendable as error:
-        assert str(error).strip().endswith((".", ")"))
+    before = snapshot(tmp_path), snapshot(sound)
+    with limited(30):
+        try:
+            fingerprint(registry.own(str(base), str(tuned)))
+            pair = load_pair(base, tuned)
+            ids = encode(PROMPT, pair.tokenizer, pair.template).ids
+            for role in ("base", "tuned"):
+                respond(pair.model(role), pair.tokenizer, [ids], pair.template, max_tokens=3)
+        except Mendable as error:
+            assert str(error).strip().endswith((".", ")"))
+    assert (snapshot(tmp_path), snapshot(sound)) == before

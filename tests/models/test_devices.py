@@ -1,8 +1,10 @@
 """Devices: what is not here is said with what is."""
 
+import psutil
 import pytest
+import torch
 
-from helpers.models.devices import UnusableDevice, place
+from helpers.models.devices import UnusableDevice, choose_threads, place
 
 
 @pytest.mark.parametrize("asked", ["cpu:x", "", "mps:1", " cpu", "cuda:99", "gpu"])
@@ -16,3 +18,19 @@ def test_a_rank_that_is_no_number_is_refused(monkeypatch):
     with pytest.raises(UnusableDevice, match="LOCAL_RANK='x' is no number: unset it"):
         place(10)
     assert place(10, device="cpu").device == "cpu"
+
+
+@pytest.mark.parametrize(
+    ("cores", "busy", "expected"), [(2, 0, 2), (2, 50, 1), (8, 25, 6), (2, 100, 1)]
+)
+def test_threads_are_as_many_as_cores_are_free(cores, busy, expected, monkeypatch):
+    """`busy` is a percentage of all cores."""
+    chosen = []
+    monkeypatch.setattr(psutil.Process, "cpu_affinity", lambda self: [*range(cores)], raising=False)
+    monkeypatch.setattr(psutil, "cpu_count", lambda: cores)
+    monkeypatch.setattr(psutil, "cpu_percent", lambda interval: busy)
+    monkeypatch.setattr(torch, "set_num_threads", chosen.append)
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    assert "(OMP_NUM_THREADS)" in choose_threads() and chosen == []
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    assert choose_threads().startswith(f"{expected} of {cores} cores") and chosen == [expected]

@@ -1,6 +1,7 @@
 """The registry and the sources of pairs: what loads from where, and what is refused with what words."""
 
 import json
+import os
 import re
 import shutil
 import threading
@@ -253,6 +254,20 @@ def test_pickles_are_not_opened_unless_allowed(models, tmp_path):
     pair = pairs.load_pair(models[0], folder, allow_pickle=True)
     expected = AutoModelForCausalLM.from_pretrained(models[1])
     torch.testing.assert_close(weight(pair.model("tuned")), weight(expected))
+
+
+def test_a_pickle_that_was_allowed_runs_nothing_and_no_advice_of_torch_is_passed_on(
+    models, tmp_path
+):
+    class Hostile:
+        def __reduce__(self):
+            return os.mkdir, (str(tmp_path / "ran"),)
+
+    folder = pickled(shutil.copytree(models[1], tmp_path / "pickled"))
+    torch.save({"a": Hostile()}, folder / "pytorch_model.bin")
+    with pytest.raises(loading.UnusableModel, match="hold more than numbers") as refused:
+        pairs.load_pair(models[0], folder, allow_pickle=True)
+    assert "weights_only" not in str(refused.value) and not (tmp_path / "ran").exists()
 
 
 def test_code_that_comes_with_a_model_does_not_run(models, tmp_path):

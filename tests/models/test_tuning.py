@@ -1,14 +1,16 @@
 """Tuning: what is trained on, and that the loss is the usual one."""
 
 import json
+import shutil
 from collections import Counter
 
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
-from tiny import save_model
+from tiny import build, byte_tokenizer, save_model
 from transformers import AutoModelForCausalLM
 
+from helpers.commands import tune
 from helpers.models import rows, tuning
 from helpers.models.adapters import apply_adapter
 from helpers.models.embedded import load_base
@@ -102,7 +104,8 @@ def test_a_run_is_another_one_with_other_settings_data_or_base():
 @pytest.mark.parametrize(
     "line",
     ["{", "[1]", '{"instruction": "x"}', '{"output": 3}', '{"segments": "x", "response": "y"}',
-     '{"instruction": "x", "input": ["y"], "output": "z"}', '{"segments": [{"role": "x"}]}'],
+     '{"instruction": "x", "input": ["y"], "output": "z"}', '{"segments": [{"role": "x"}]}',
+     '{"instruction": "\\ud800", "output": "z"}', "[" * 100_000],
 )  # fmt: skip
 def test_a_bad_row_is_named_with_its_line(tmp_path, line):
     path = write_rows(tmp_path / "rows.jsonl")
@@ -116,6 +119,12 @@ def test_odd_line_ends_and_a_byte_order_mark_are_read(tmp_path):
     row = {"instruction": "Say \u2028 or \x85.", "output": "yes"}
     path.write_text("\ufeff" + json.dumps(row, ensure_ascii=False) + "\n", encoding="utf-8")
     assert [one.response for one in rows.read_rows(path)] == ["yes"]
+
+
+@pytest.mark.parametrize("source", [None, "", 3, ["a"]])
+def test_a_row_without_a_source_is_of_the_kind_own(source):
+    (row,) = rows_of(ROWS[0] | {"source": source})
+    assert isinstance(row.kind, str) and (source or row.kind == "own")
 
 
 def test_a_missing_file_and_too_few_rows_are_named(tmp_path):
@@ -162,3 +171,99 @@ def test_tuning_lowers_the_loss_and_its_adapter_makes_a_pair(tmp_path, monkeypat
 def test_a_part_of_the_matrices_can_be_trained_alone(trained):
     assert set(tuning.MATRICES[trained]) < set(tuning.MATRICES["all"])
     assert set(tuning.ATTENTION) | set(tuning.FEED_FORWARD) == set(tuning.MATRICES["all"])
+
+
+# --- runs that must not be taken for one another, and what cannot be trained
+
+
+@pytest.fixture
+def world(tmp_path, monkeypatch):
+    """A base, ten rows, and nothing kept of other runs."""
+    monkeypatch.setenv("INSTRUCTION_SHIFT_CACHE", str(tmp_path / "cache"))
+    save_model(tmp_path / "base", seed=0)
+    write_rows(tmp_path / "rows.jsonl")
+    return tmp_path
+
+
+def trained(world, output, *, base="base", data=("rows.jsonl",), **changed):
+    chosen = settings(held_out=2, batch_size=4, steps=2, learning_rate=1e-2, **changed)
+    files = [world / one for one in data]
+    return tuning.train(files, world / output, chosen, source=str(world / base))
+
+
+def test_a_run_never_goes_on_from_the_checkpoint_of_another(world):
+    """Other rows in a file of the same name, another base of the same name, another seed."""
+    (world / "more").mkdir()
+    rows_there = write_rows(world / "more" / "rows.jsonl", ROWS[:5])
+    both = ("rows.jsonl", "more/rows.jsonl")
+    first = trained(world, "one", data=both)
+    assert len(first["data"]["sha256"]) == 2
+    write_rows(rows_there, [row | {"output": "no"} for row in ROWS[:5]])
+    save_model(world / "more" / "base", seed=1)
+    for changed in ({"data": both}, {"base": "more/base"}, {"seed": 5}):
+        there = trained(world, "one", **changed)["adapter_sha256"]
+        assert there == trained(world, f"fresh {changed}", **changed)["adapter_sha256"]
+        assert there != first["adapter_sha256"]
+
+
+def test_each_output_gets_its_own_course(world):
+    for folder in ("one/ad9", "two/ad9"):
+        trained(world, folder, course=1)
+        assert [path.name for path in (world / folder / "course").iterdir()] == ["step-0002"]
+
+
+def test_what_the_limit_takes_is_counted_and_all_of_it_refused(world):
+    long = [{"instruction": "x" * 300, "output": "y"}, {"instruction": "x", "output": "y" * 300}]
+    write_rows(world / "some.jsonl", ROWS + long * 2)
+    about = trained(world, "some", data=["some.jsonl"], written=1)["data"]
+    assert sum(about["over_max_length"].values()) + about["held_out"] >= 4
+    assert about["over_max_length"]["left_out"] == 12 - about["shown_each_epoch"] > 0
+    write_rows(world / "long.jsonl", long[:1] * 8)
+    with pytest.raises(rows.BadRow, match="No row has a response within the limit of 256 tokens"):
+        trained(world, "none", data=["long.jsonl"])
+
+
+def _without_tokenizer(folder):
+    for file in folder.glob("tokenizer*"):
+        file.unlink()
+
+
+def _with(**changes):
+    tokenizer = byte_tokenizer()
+    for name, value in changes.items():
+        setattr(tokenizer, name, value)
+    return tokenizer
+
+
+BASES = {
+    "holds no tokenizer": _without_tokenizer,
+    "cannot be loaded": lambda folder: (folder / "tokenizer.json").write_text("{"),
+    "no matrices named q_proj": lambda folder: build("gpt2").save_pretrained(folder),
+    "no matrices named q_proj, k_proj, v_proj, gate": lambda f: build("phi3").save_pretrained(f),
+    "names no token that ends": lambda f: _with(eos_token=None).save_pretrained(f),
+    "embedding has 100 rows": lambda folder: save_model(folder, seed=0, vocab_size=100),
+}
+
+
+@pytest.mark.parametrize("says", BASES)
+def test_a_base_that_cannot_be_trained_is_refused_in_a_sentence(says, world):
+    shutil.copytree(world / "base", world / "other")
+    BASES[says](world / "other")
+    named = ["--data", str(world / "rows.jsonl"), "--source", str(world / "other")]
+    with pytest.raises(SystemExit, match=says):
+        tune.main([*named, "--output", str(world / "ad"), "--held-out", "2", "--steps", "1"])
+    assert not (world / "ad").exists()
+
+
+@pytest.mark.parametrize("where", ["file", "file/ad"])
+def test_a_place_that_is_no_folder_is_refused_before_anything_is_trained(where, world, monkeypatch):
+    (world / "file").write_text("mine")
+    monkeypatch.setattr(tuning, "load_base", lambda *_, **__: pytest.fail("loaded"))
+    named = ["--data", str(world / "rows.jsonl"), "--source", str(world / "base")]
+    with pytest.raises(SystemExit, match="is a file.*--output"):
+        tune.main([*named, "--output", str(world / where), "--held-out", "2"])
+
+
+def test_a_base_without_padding_is_padded_with_its_end(world):
+    _with(pad_token=None).save_pretrained(world / "base")
+    assert trained(world, "ad")["adapter_sha256"]

@@ -1,13 +1,13 @@
 """300 prompt files, broken at random (seeded): each is read or refused by name, and in time."""
 
 import csv
+import hashlib
 import io
 import json
 import random
-import signal
-from contextlib import contextmanager
 
 import pytest
+from limits import limited, snapshot
 
 from helpers.prompts.prompt import ROLES
 from helpers.prompts.reading import read_source
@@ -102,28 +102,15 @@ def broken_file(rng, ending):
     return content
 
 
-@contextmanager
-def time_limit(seconds):
-    def stop(*_):
-        raise TimeoutError(f"over {seconds} s")
-
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
-
-
 @pytest.mark.filterwarnings("ignore::helpers.prompts.rules.SlowRule", "ignore::FutureWarning")
 def test_broken_prompt_files_are_read_or_refused_by_name_in_time(tmp_path):
-    read, refused = 0, set()
+    read, refused, before = 0, set(), {}
     for seed in range(300):
         rng = random.Random(seed)
         file = tmp_path / f"{seed}{rng.choice(['.jsonl', '.csv'])}"
         file.write_bytes(broken_file(rng, file.suffix))
-        with time_limit(5):
+        before = before | {str(file): hashlib.sha256(file.read_bytes()).hexdigest()}
+        with limited(5):
             try:
                 prompts = read_source(file)
             except PromptError as error:
@@ -133,6 +120,7 @@ def test_broken_prompt_files_are_read_or_refused_by_name_in_time(tmp_path):
         read += 1
         for prompt in prompts:
             for answer in ANSWERS if prompt.rule else ():
-                with time_limit(5 * LIMIT):
+                with limited(5 * LIMIT):
                     assert follows(prompt.rule, answer) in (True, False)
+    assert snapshot(tmp_path) == before
     assert read > 60 and len(refused) > 25, "the files break in too few ways to say anything"

@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from limits import snapshot
 
 from helpers.methods.errors import Mendable
 from helpers.store.conditions import check, conditions, told
@@ -144,12 +145,6 @@ def attempt(use, path: Path, log: Path, seconds: int) -> None:
     except BaseException:
         log.write_text(traceback.format_exc())
         sys.exit(1)
-
-
-def snapshot(folder: Path, inside: Path) -> dict[str, str]:
-    """Hashes of all files of a folder that do not lie in `inside`."""
-    files = (path for path in folder.rglob("*") if path.is_file() and inside not in path.parents)
-    return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
 def ends(use, paths: list[Path], logs: Path, seconds: int = SECONDS) -> dict[str, str]:
