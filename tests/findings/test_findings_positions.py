@@ -18,10 +18,12 @@ from helpers.findings.positions.placed import measure
 from helpers.findings.positions.read import Placed
 from helpers.findings.recognition import compute as recognition
 from helpers.findings.recognition import read as read_recognition
+from helpers.findings.recognition.tables import told
+from helpers.findings.release.read import KINDS
 from helpers.methods.density import density, normalise, relative_density
 from helpers.methods.importance import importance
 from helpers.methods.profiles import position_profile
-from helpers.methods.statistics import BadSample, compare_paired
+from helpers.methods.statistics import BadSample, compare_paired, untested
 from helpers.models.pair import load_pair
 from helpers.models.roles import ROLES
 from helpers.prompts.placement import PLACES, Item, read_items
@@ -341,17 +343,42 @@ def test_a_middle_in_per_cent_is_the_ratio_of_both_means_with_its_interval():
 
 
 @pytest.mark.parametrize(
-    ("effects", "base", "tuned", "lost"),
+    ("effects", "base", "tuned", "answer"),
     [
-        (dict(dip=(0.3, 0.0)), "less than at either end", "not clearly less or more", (1, 0)),
-        (dict(dip=(-0.3, 0.3)), "more than at either end", "less than at either end", (0, 1)),
-        (dict(after=0.5), "start, and less than at the end", "start, and less than", (0, 0)),
+        (dict(dip=(0.3, 0.0)), "less less yes", "not clear not clear not seen", "Mostly: .* three of six"),
+        (dict(dip=(-0.3, 0.3)), "more more not seen", "less less yes", "Mostly: .* three of six"),
+        (dict(after=0.5), "not clear less not seen", "not clear less not seen", "No sign .* none of six"),
+        (dict(dip=(0.3, 0.3)), "less less yes", "less less yes", "Yes: .* six of six"),
     ],
-)
-def test_sentences_of_the_middle_follow_what_was_planted(effects, base, tuned, lost):
+)  # fmt: skip
+def test_words_of_the_middle_follow_what_was_planted(effects, base, tuned, answer):
     four = middle.moved(planted_table(**effects), "share", "expected")
-    assert base in middle.sentence(*four[:2]) and tuned in middle.sentence(*four[2:])
-    assert tuple(int(middle.lost(*four[at : at + 2])) for at in (0, 2)) == lost
+    found = dict.fromkeys(middle.MOVED, four)
+    shown = middle.table(found)
+    assert shown.agg(" ".join, axis=1).tolist() == 3 * [base, tuned]
+    assert re.match(answer, middle.answer(found))
+    heading, *others = middle.MOVED
+    part = found | dict.fromkeys(others, [untested("none", "too near zero")] * 4)
+    assert "of two ways" in middle.answer(part) and shown.index[0].endswith("blanked, base")
+    assert len(middle.table(part)) == 2
+    if answer.startswith("Mostly"):
+        few = dict.fromkeys(others, middle.moved(planted_table(), "share", "expected"))
+        assert middle.answer({heading: four} | few).startswith(
+            "Hardly: the middle is lost by one of"
+        )
+
+
+def test_places_are_counted_with_their_signs():
+    found = [
+        positions_view.base_against_tuned(planted_table(tuned=t), "share") for t in (0.3, -0.3, 0)
+    ]
+    more, less, none = found
+    assert middle.places(more) == "more at all five places"
+    assert (
+        middle.places([*more[:3], *less[:2]])
+        == "more at three of five places and less at two of five places"
+    )
+    assert middle.places(none) == "neither clearly more nor less at any of five places"
 
 
 def test_what_tuning_does_to_the_middle_is_said_with_what_would_have_been_seen():
@@ -361,9 +388,9 @@ def test_what_tuning_does_to_the_middle_is_said_with_what_would_have_been_seen()
         )
         for dip in ((0.3, 0.0), (0.0, 0.3), (0.0, 0.0))
     ]
-    assert re.match(r"raises the middle, next to its ends, by 0\.(2|3)\d nats", said[0])
-    assert re.match(r"lowers the middle, next to its ends, by 0\.(2|3)\d nats", said[1])
-    assert "where it was (a change of 0.0" in said[2]
+    assert re.match(r"adds 0\.(2|3)\d nats more in the middle than at the ends", said[0])
+    assert re.match(r"adds 0\.(2|3)\d nats less in the middle than at the ends", said[1])
+    assert "not clearly add more" in said[2] and "(a difference of 0.0" in said[2]
 
 
 def test_the_chapters_numbers_and_figures_come_from_any_store(filled):
@@ -377,9 +404,11 @@ def test_the_chapters_numbers_and_figures_come_from_any_store(filled):
     assert said["n"] == 5 and said["n_7b"] == 453 and "readings" in said["verdict"]
     assert len(figures.placement(report.panels(measures, losses)).axes) == 4
     density, mask = np.linspace(0, 1, 24), np.arange(24) < 6
-    assert len(figures.idea(density, mask).axes) == 4
+    words = ["of", " Spanish", "##", *["the"] * 21]
+    axes = figures.idea(density, mask, words).axes
+    assert len(axes) == 4 and "the" in {tick.get_text() for tick in axes[0].get_xticklabels()}
     empty = density * (density > 0.3) * (density < 0.6)
-    assert "no ratio" in figures.idea(empty, mask).axes[2].get_title()
+    assert "no ratio" in figures.idea(empty, mask, words).axes[2].get_title()
 
 
 # --- profiles of our pair --------------------------------------------------------------------
@@ -454,6 +483,13 @@ def test_the_robustness_table_has_every_setting_of_each_pair():
         {"7B": released, "ours": ours[ours["kind"] == profiles.OURS["plain"]]}
     )
     assert shown.index.tolist() == list(profiles.VARIANTS)
+    table = profiles.paper_table(released, ours[ours["kind"] == profiles.OURS["plain"]])
+    own = profiles.ratios(released).set_index(["kind", "model"])["ratio"]
+    for kind in KINDS.values():
+        assert all(
+            f"{kind} {own[kind, role]:.2f}" in table.iloc[i, 0] for i, role in enumerate(ROLES)
+        )
+    assert table.iloc[2, 0] == told(profiles.ratio_of_means(released))
     ratio, changed = "{}: base → tuned (n)", "{}: difference [95 % CI], p (Holm)"
     empty = shown[ratio.format("7B")] == ""
     on_shared = ["on the base's responses", "on the tuned model's responses"]

@@ -17,6 +17,7 @@ const GRIP = 26; // height of the handle above the lanes of the bar
 const LANE = 24;
 
 const fine = (value) => fixed(value, 3);
+const amount = (measure, value) => (measure === "loss" ? `loss ${value.toFixed(1).replace("-", "−")} nats a token` : `${measure} ${fixed(value, 2)}`);
 const times = (loss) => `${Math.exp(Math.abs(loss)).toFixed(1)} times ${loss < 0 ? "more" : "less"} likely`;
 const yes = (followed) => (followed ? "followed ✓" : "not followed ✗");
 
@@ -59,10 +60,10 @@ const opener = async (data) => {
 /* A chart of two lines: points [[x, y, low, high, full]], base solid with dots, tuned dashed with squares;
  * `faint` are two more behind them.
  */
-const chart = ({ lines, faint = [], labels, yLabel, xLabel, mark, name, shadeFrom, shadeTo, width, height = 210 }) => {
+const chart = ({ lines, faint = [], labels, yLabel, xLabel, mark, name, shadeFrom, shadeTo, width, height = 210, top: ceiling = 0.05 }) => {
   const [left, top, bottom] = [52, 14, xLabel ? 48 : 26];
   const values = [...lines, ...faint].flat().flatMap(([, value, low, high]) => [value, low, high]).filter(Number.isFinite);
-  const [least, high] = [Math.min(0, ...values), largest(values, 0.05)];
+  const [least, high] = [Math.min(0, ...values), largest(values, ceiling)];
   const step = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2].find((one) => (high - least) / one <= 5) ?? 5;
   const [first, last] = [Math.floor(least / step), Math.ceil(high / step)];
   const ink = isDark() ? "#f2f2f2" : "#1a1a1a";
@@ -270,7 +271,7 @@ const render = async ({ model, el }) => {
   const paintSides = () => {
     const { models } = found[placeNumber()];
     answers.replaceChildren(...models.map((one, m) => h("section", { "aria-label": `${MODELS[m][1]} model` },
-      h("p", {}, h("b", {}, `${MODELS[m][1]} model`), ` · ${yes(one.followed)}`, compact ? "" : ` · ${state.measure} ${fine(one[state.measure])}`),
+      h("p", {}, h("b", {}, `${MODELS[m][1]} model`), ` · ${yes(one.followed)}`, compact ? "" : ` · ${amount(state.measure, one[state.measure])}`),
       h("p", { class: "ex-reply" }, "Answers: ", h("q", { dir: "auto" }, visible(one.answer) || "(empty)")))));
     bar.draw({ cells: found, tints: models.map((one) => one.r), width: room() }, placeNumber());
     if (compact) return;
@@ -341,7 +342,7 @@ const render = async ({ model, el }) => {
     return chart({
       lines: MODELS.map(([name]) => both[name][0].map((value, k) => [(k + 0.5) / count, value, both[name][1][k], both[name][2][k]])),
       labels: [[0, "start"], [0.3, "30 %"], [0.7, "70 %"], [1, "end"], ...edges],
-      yLabel: "relative density", xLabel: "place in the prompt", width, height: 280, shadeFrom: 0.3, shadeTo: 0.7,
+      yLabel: "relative density", xLabel: "place in the prompt", width, height: 280, top: 1, shadeFrom: 0.3, shadeTo: 0.7,
       name: `Position profiles of ${state.set}, base and tuned model, with 95 % bands; numbers in the table below.`,
     });
   };
@@ -362,7 +363,7 @@ const render = async ({ model, el }) => {
       compute();
       paintSides();
       const { models } = found[placeNumber()];
-      const told = models.map((one, m) => `${MODELS[m][0]} ${state.measure} ${fine(one[state.measure])}, ${one.followed ? "followed" : "not followed"}`);
+      const told = models.map((one, m) => `${MODELS[m][0]} ${amount(state.measure, one[state.measure])}, ${one.followed ? "followed" : "not followed"}`);
       say(compact
         ? `Instruction at “${state.place}”. ${all.blanks ? `Blank it, and a token of the expected answer is ${models.map((one, m) => `${times(one.loss)} in the ${MODELS[m][0]} model`).join(", ")}.` : ""}`
         : `Instruction at “${state.place}”: ${told.join("; ")}.`);
@@ -404,20 +405,20 @@ const render = async ({ model, el }) => {
   const responses = choice("Explained on", RESPONSES, state.response, respond);
   const measureSelect = select("Chart", KINDS, state.measure, measureBy);
   measureSelect.style.maxWidth = "min(100%, 14rem)";
-  const sliders = h("div", { class: "ex-row" }, responses,
+  const sliders = h("details", {}, h("summary", {}, "Settings of the density (they change the chart to density)"), h("div", { class: "ex-row" },
     slider("b, threshold", { min: data.least, max: 9, step: 1, value: state.b }, measured("b")),
-    slider("p, norm", { min: 1, max: 8, step: 0.5, value: state.p }, measured("p")));
+    slider("p, norm", { min: 1, max: 8, step: 0.5, value: state.p }, measured("p"))));
   const thresholdStops = slider("Threshold b of the profile", { min: 0, max: 9, step: 1, value: state.threshold ?? MAIN_B }, (wanted) => { settle(wanted); show(); });
   const profileControls = h("div", { class: "ex-row" },
     select("Pair and data set", SETS, state.set, set("set")), thresholdStops,
     choice("Bins", BINS, state.bins, set("bins")),
     choice("Power p", POWERS, state.power, set("power")));
   const more = h("details", {}, h("summary", {}, "The prompt, tinted by density"), texts);
-  const placementParts = compact ? [] : [itemSelect, measureSelect, sliders, asked, bar.box, lanes, answers, strip.box, strip.under, more];
+  const placementParts = compact ? [] : [itemSelect, measureSelect, responses, sliders, asked, bar.box, lanes, answers, strip.box, strip.under, more];
   const profileParts = compact ? [] : [profileControls];
   el.append(h("section", { class: "ex ex-positions", "aria-label": compact ? "Drag the instruction through its text" : "Explorer: an instruction along its context" },
     ...(compact ? [asked, bar.box, live, answers, canvas, chartKey] : [
-      h("div", { class: "ex-row" }, choice("Show", VIEWS, state.view, set("view")), itemSelect, measureSelect), profileControls,
+      h("div", { class: "ex-row" }, choice("Show", VIEWS, state.view, set("view")), itemSelect, measureSelect, responses), profileControls,
       asked, bar.box, lanes, live, answers, canvas, chartKey, sliders, strip.box, strip.under, more,
       exporter("positions", { rows, picture: () => canvas.querySelector("svg"), say, link }), tableBox])));
   chooseItem(state.item);

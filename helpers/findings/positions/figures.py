@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -21,20 +22,36 @@ LINES = {"base": "o-", "tuned": "s--"}
 
 
 def _heads(figure: Figure, axis: Axes, title: str, below: str = "") -> None:
-    """The finding above all panels, what they share below, and one legend in the first."""
-    axis.legend(fontsize=10)
+    """The finding above all panels, and what they share below: the axis, and one legend."""
+    handles, labels = axis.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower right", ncols=2, fontsize=9, frameon=False)
     figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
-    figure.supxlabel(below, fontsize=10)
+    figure.supxlabel(below, x=0.01, ha="left", fontsize=10)
 
 
-def idea(density: Float[np.ndarray, " prompt"], instruction: Bool[np.ndarray, " prompt"]) -> Figure:
+def _name_highest(axis: Axes, values: Float[np.ndarray, " prompt"], words: Sequence[str]) -> None:
+    """The words under the highest bars, as many as do not run into each other."""
+    kept: list[int] = []
+    for at in np.argsort(-values, kind="stable"):
+        if values[at] > 0 and words[at].strip().isalpha():
+            near = [abs(at - other) < len(values) / 4 for other in kept]
+            kept += [] if any(near) else [int(at)]
+    axis.set_xticks(kept, [words[at].strip() for at in kept], fontsize=8)
+
+
+def idea(
+    density: Float[np.ndarray, " prompt"],
+    instruction: Bool[np.ndarray, " prompt"],
+    words: Sequence[str],
+) -> Figure:
     """The profile on one prompt in three steps, and what an experiment moves instead."""
     figure, axes = plt.subplots(2, 2, figsize=(WIDTH, 3.1), layout="constrained")
     (tokens, bins), (ratio, moving) = axes
     values, profile = relative_density(density), position_profile(density)
     colours = np.where(instruction, COLOURS["tuned"], GREY)
     tokens.bar(range(len(values)), values, color=colours, width=0.85)
-    tokens.set(title="1  density of each token", xlabel="token (orange: instruction)", xticks=[])
+    tokens.set(title="1  density of each token", xlabel="token (orange: instruction)")
+    _name_highest(tokens, values, words)
     inside, ends = stretches(len(profile))
     shade = np.select([inside, ends], ["0.25", "0.6"], "0.88")
     bins.bar(range(1, 11), profile, color=shade, width=0.9)

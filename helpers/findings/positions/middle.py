@@ -95,34 +95,59 @@ def lost(start: Comparison, end: Comparison) -> bool:
     return all(clear(one) and one.difference < 0 for one in (start, end))
 
 
-def sentence(start: Comparison, end: Comparison) -> str:
-    """What the middle is next to both ends, as a sentence goes on after "the middle counts"."""
-    if not (start.possible and end.possible):
-        return "for too little to be compared"
-    words = dict(up="more than at", down="less than at", none="not clearly less or more than at")
-    said = [direction(one, **words) for one in (start, end)]
-    ends = list(END_WORDS.values())
-    if said[0] == said[1]:
-        return f"{said[0]} either end"
-    return f"{said[0]} {ends[0]}, and {said[1]} {ends[1]}"
+def table(found: dict[str, list[Comparison]]) -> pd.DataFrame:
+    """Every tested reading of a moved instruction: the middle next to both ends, and if it is lost."""
+    words, rows = dict(up="more", down="less", none="not clear"), {}
+    for heading in MOVED:
+        for role, at in zip(ROLES, (0, 2), strict=True):
+            pair = found[heading][at : at + 2]
+            if not all(one.possible for one in pair):
+                continue
+            row = [*(direction(one, **words) for one in pair), "yes" if lost(*pair) else "not seen"]
+            rows[f"{heading.removeprefix('Instruction moved: ')}, {role}"] = row
+    columns = [*END_WORDS.values(), "lost?"]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis(
+        "the middle counts, next to", axis="columns"
+    )
 
 
 def places(found: list[Comparison]) -> str:
-    """At how many of the five places the tuned model has clearly more."""
-    more = sum(clear(one) and one.difference > 0 for one in found)
-    return "all five" if more == len(found) else f"{number(more)} of {number(len(found))}"
+    """At how many places the tuned model has clearly more, or less: "more at four of five places"."""
+    signs = [one.difference > 0 for one in found if clear(one)]
+    told = [
+        (word, signs.count(up)) for word, up in (("more", True), ("less", False)) if up in signs
+    ]
+    if not told:
+        return f"neither clearly more nor less at any of {number(len(found))} places"
+    n = number(len(found))
+    count = lambda k: f"all {n}" if k == len(found) else f"{number(k)} of {n}"  # noqa: E731
+    return " and ".join(f"{word} at {count(k)} places" for word, k in told)
 
 
-def counted(found: dict[str, list[Comparison]], *roles: str) -> str:
-    """By how many of the readings of a moved instruction, that could be tested, the middle is lost."""
+def _readings(found: dict[str, list[Comparison]], *roles: str) -> tuple[int, int]:
+    """In how many readings of a moved instruction the middle is lost, and how many could be tested."""
     starts = [2 * ROLES.index(role) for role in roles or ROLES]
     pairs = [found[heading][at : at + 2] for heading in MOVED for at in starts]
     tested = [pair for pair in pairs if all(one.possible for one in pair)]
-    return f"{number(sum(lost(*pair) for pair in tested))} of {number(len(tested))} readings"
+    return sum(lost(*pair) for pair in tested), len(tested)
+
+
+def counted(found: dict[str, list[Comparison]], *roles: str) -> str:
+    """By how many of the readings the middle is lost: "one of five readings"."""
+    lost_by, n = map(number, _readings(found, *roles))
+    return f"{lost_by} of {n} readings"
+
+
+def answer(found: dict[str, list[Comparison]]) -> str:
+    """The chapter's title answered in a sentence."""
+    lost_by, n = _readings(found)
+    opening = "No sign of it" if not lost_by else "Hardly" if 2 * lost_by < n else "Mostly"
+    opening = "Yes" if lost_by == n else opening
+    return f"{opening}: the middle is lost by {number(lost_by)} of {number(n)} ways of asking."
 
 
 def verdict(found: dict[str, list[Comparison]]) -> str:
-    """The chapter's title answered, for each model."""
+    """The same for each model."""
     return ", ".join(f"in the {role} model by {counted(found, role)}" for role in ROLES)
 
 
@@ -132,14 +157,19 @@ def range_of(found: list[Comparison]) -> str:
 
 
 def change(found: Comparison, unit: str, digits: int = 2) -> str:
-    """What tuning does to middle minus ends, as a verb phrase; a null says what would have been seen."""
+    """What tuning adds to middle minus ends, as a verb phrase; a null says what would have been seen."""
     if not found.possible:
-        return "cannot be told to change the middle"
+        return "cannot be compared"
     if clear(found):
-        verb = "raises" if found.difference > 0 else "lowers"
-        return f"{verb} the middle, next to its ends, by {abs(found.difference):.{digits}f} {unit}"
+        word = "more" if found.difference > 0 else "less"
+        return (
+            f"adds {abs(found.difference):.{digits}f} {unit} {word} in the middle than at the ends"
+        )
     seen = f"{found.detectable():.{digits}f} {unit}"
-    return f"leaves the middle, next to its ends, where it was (a change of {seen} would have been seen)"
+    return (
+        "does not clearly add more in the middle than at the ends, or less "
+        f"(a difference of {seen} would have been seen)"
+    )
 
 
 def _by_place(measures: pd.DataFrame, losses: pd.DataFrame) -> dict[str, str]:
@@ -151,13 +181,13 @@ def _by_place(measures: pd.DataFrame, losses: pd.DataFrame) -> dict[str, str]:
         said[f"most_{role}"], said[f"least_{role}"] = str(loss.idxmax()), str(loss.idxmin())
         said[f"times_{role}"] = f"{np.exp(loss.mean()):.0f}"
         said[f"without_{role}"] = f"{levels.loc[role, 'without it'].mean():.1f}".replace("-", "−")
+        said[f"context_{role}"] = f"{levels.loc[role, 'lost with as much context'].mean():.2f}"
         share = 100 * levels.loc[role, "probability of the answer"].mean()
         said[f"probable_{role}"] = f"{share:.2g}\u00a0%"
         said |= {
             f"rate_{place}_{role}".replace(" ", "_"): f"{100 * rate[place]:.0f}\u00a0%"
             for place in rate.index
         }
-    said["context"] = f"{levels['lost with as much context'].mean():.1f}"
     return said
 
 
@@ -166,12 +196,14 @@ def numbers(
     released: pd.DataFrame,
 ) -> dict[str, object]:  # fmt: skip
     """What the chapter's sentences say, by name; `found` are its `lines`, 7B among them."""
-    blanked, shared, _, profile = found.values()
+    (blanked, *_), *_, profile = found.values()
     said = _by_place(measures, losses)
-    said |= {"n": blanked[0].n, "n_7b": profile[0].n, "verdict": verdict(found)}
-    said["counted"] = counted(found)
-    for name, four in (("blanked", blanked), ("shared", shared)):
-        said |= {f"{name}_base": sentence(*four[:2]), f"{name}_tuned": sentence(*four[2:])}
+    said |= {
+        "n": blanked.n,
+        "n_7b": profile[0].n,
+        "verdict": verdict(found),
+        "answer": answer(found),
+    }
     units = ("instruction", losses, "nats a token"), ("share", measures, "of the share")
     for name, table, unit in units:
         said[f"places_{name}"] = places(placed.base_against_tuned(table, name))
