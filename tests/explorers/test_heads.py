@@ -157,6 +157,10 @@ def test_filters_keep_the_pairs_of_a_class_of_verbs_and_of_a_word(page_file, ope
     assert len(listed(page)) == sum(at in e["ends"] for e in EVERY)
     page.get_by_role("combobox", name="and the word").fill("nothing")
     assert page.get_by_text("No head knows a pair").is_visible()
+    assert page.get_by_text("No pair here").is_visible()
+    page.get_by_label("Pairs with", exact=True).select_option("general")  # begins anew
+    assert page.get_by_role("combobox", name="and the word").input_value() == ""
+    assert len(listed(page)) > 0
 
 
 def numbers(text: str) -> list[int]:

@@ -392,12 +392,15 @@ def test_the_chapters_tables_come_from_the_store(store):
 
 
 @pytest.mark.parametrize(
-    ("effect", "word"), [(0.9, "more often"), (-0.9, "less often"), (0.0, "no more often")]
+    ("effect", "word"), [(0.9, "more often"), (-0.9, "less often"), (0.0, "not clearly more often")]
 )
 def test_sentences_say_what_was_found(effect, word):
     found = view.compare_all({"x": lifted(effect, np.random.default_rng(9))}, LEXICON)[0]
     assert f"rose {word} for instruction verbs" in said.gain(found)
     few = view.compare_verbs(np.full(N_VERBS, np.nan), LEXICON, "none")
+    others = [found, replace(found, label=f"{said.NET}, all verbs")]
+    null = f"a difference of {said.FINE:.2f} would have been seen" in said.agreeing(found, others)
+    assert null is (effect == 0.0) and said.agreeing(found, others).startswith("2 of 2 readings")
     assert "too few verbs changed" in said.gain(few) and said.title(few) == "Too few verbs changed"
 
 
@@ -515,7 +518,7 @@ def test_every_condition_is_stored_with_its_heads_and_compared(store):
     compared = heads_view.compare_silenced(found)
     assert [one.n for one in compared] == [3, 3] * 3
     harm = said.harmed(table)
-    assert harm["draws_silenced"] == 3 and harm["harm_word"] == "no more"
+    assert harm["draws_silenced"] == 3 and harm["harm_word"] == "not clearly more"
 
 
 def test_the_explorer_takes_the_store_as_it_is(store):

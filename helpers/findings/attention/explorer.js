@@ -134,6 +134,7 @@ const fate = (all, word) => {
     for (let entry = all.start[head]; entry < all.start[head + 1]; entry += 1) found[statusOf(all, entry)].push(spelled(all, all.pair[entry]));
   }
   const list = (name) => (found[name].length ? `${name} ${found[name].slice(0, NAMED).join(", ")}${found[name].length > NAMED ? ` and ${found[name].length - NAMED} more` : ""}` : `${name} none`);
+  if (!found.gained.length && !found.lost.length) return h("p", {}, "Tuning changed no pair of ", h("b", {}, word), ", the verb of the running example.");
   return h("p", {}, h("b", {}, word), `, the verb of the running example: ${["gained", "lost", "kept"].map(list).join("; ")}.`);
 };
 
@@ -269,7 +270,7 @@ const render = async ({ model, el }) => {
         h("td", {}, spelled(all, p, true)), h("td", {}, SIGNS[status]), h("td", {}, (all.similarity[p] / 255).toFixed(2)), h("td", {}, `${all.n[0][entry]} \u2192 ${all.n[1][entry]}`));
     }));
     const shown = Math.min(MOST_ROWS, found.length);
-    listNote.textContent = `${number(shown)} of ${number(found.length)} pairs shown${shown < found.length ? " (the CSV has all)" : ""}. Head: layer.head. Alike: cosine of the word vectors. Held: by how many dimensions, base \u2192 tuned. \u25b2 instruction verb, \u25b3 general verb. ${all.note}`;
+    listNote.textContent = !shown ? "No pair here. Empty \u201cand the word\u201d, or choose \u201call heads\u201d." : `${number(shown)} of ${number(found.length)} pairs shown${shown < found.length ? " (the CSV has all)" : ""}. Head: layer.head. Alike: cosine of the word vectors. Held: by how many dimensions, base \u2192 tuned. \u25b2 instruction verb, \u25b3 general verb. ${all.note}`;
   };
   const showChanges = () => {
     const pairs = { gained: [], lost: [], kept: [] };
@@ -278,7 +279,7 @@ const render = async ({ model, el }) => {
       const found = pairs[name].sort((a, b) => all.similarity[b[0]] - all.similarity[a[0]]);
       const named = found.slice(0, NAMED).map(([p, head]) => `${spelled(all, p)} (${place(all, head)})`).join(", ");
       const more = found.length > NAMED ? ` and ${number(found.length - NAMED)} more` : "";
-      return h("p", { class: "ex-change" }, h("b", {}, `${name === "gained" ? "+ Gained" : "\u2212 Lost"} with tuning: `), named ? `${named}${more}.` : "no such pair.");
+      return h("p", { class: "ex-change" }, h("b", {}, `${name === "gained" ? "+ Gained" : "\u2212 Lost"} with tuning (layer.head): `), named ? `${named}${more}.` : "no such pair.");
     }));
     const [gained, lost, kept] = ["gained", "lost", "kept"].map((name) => pairs[name].length);
     title.replaceChildren(h("b", {}, open < 0 ? "All heads" : `Layer ${Math.floor(open / all.perLayer)}, head ${open % all.perLayer}`),
@@ -338,7 +339,7 @@ const render = async ({ model, el }) => {
     h("section", { class: "ex ex-heads", "aria-label": "Explorer: word pairs of all attention heads" },
       h("div", { class: "ex-row" },
         names.length > 1 && select("Models", names, state.pair, otherPair),
-        select("Pairs with", KINDS, state.kind, set("kind", refilter)),
+        select("Pairs with", KINDS, state.kind, (next) => { Object.assign(state, { kind: next, word: "" }); wordBox.control.value = ""; refilter(); }),
         wordBox, known, headBox,
         select("List the pairs", SHOWS, state.show, set("show", () => { showPairs(); put(); }))),
       live,

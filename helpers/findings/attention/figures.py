@@ -43,13 +43,11 @@ def _list(axis: Axes, words: list[tuple[str, int]], pair: Sequence[str], x: floa
 
 
 def _dimension(axis: Axes, one: Dimension, pair: Sequence[str]) -> None:
-    """Two lists of words; a line where a word of the one and a word of the other are a pair."""
+    """Two lists of words, and a line between the words of the pair."""
     left, right = (_list(axis, own, pair, x) for own, x in zip(one.words, (0.4, 0.6), strict=True))
     for q, k in one.links:
-        if q in left and k in right:
-            own = {q, k} == set(pair)
-            colour, width = (COLOURS["tuned"], 2.2) if own else (GREY, 0.7)
-            axis.plot([0.42, 0.58], [left[q], right[k]], color=colour, lw=width)
+        if {q, k} == set(pair) and q in left and k in right:
+            axis.plot([0.42, 0.58], [left[q], right[k]], color=COLOURS["tuned"], lw=2.2)
     for x, side in ((0.4, "queries"), (0.6, "keys")):
         axis.text(x, -0.9, side, ha="right" if x < 0.5 else "left", fontsize=9, style="italic")
     axis.set(xlim=(0, 1), ylim=(SHOWN + 1.3, -1.3), title=f"dimension {one.number}")

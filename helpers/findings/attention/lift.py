@@ -44,7 +44,7 @@ RANDOM_CAPTION = (
     "Null hypothesis: tuning is one more random update of the same size. p: two-sided, from the rank "
     "of tuning among the draws of one kind (it cannot fall below 2 / (draws + 1)), not corrected. "
     "Places: verbs in heads whose number of pairs changed. Lift: instruction less general verbs. "
-    "Detectable: the shift of one draw that would be found with a power of 80 %."
+    "Detectable: the shift of one draw that would have been seen in four of five cases."
 )
 
 

@@ -12,9 +12,10 @@ from helpers.findings.attention.lift import COUNTED, Counted, VerbComparison, am
 from helpers.findings.attention.readings import READINGS
 from helpers.methods.chance import LEVEL, Ranked
 from helpers.methods.statistics import Comparison
-from helpers.pages.prose import direction, percent
+from helpers.pages.prose import clear, direction, percent
 
-WORDS = {"up": "more often", "down": "less often", "none": "no more often"}
+WORDS = {"up": "more often", "down": "less often", "none": "not clearly more often"}
+FINE = 0.1  # of lift: what a reading should be able to see
 NET = "pairs gained less lost"  # a reading of another unit than lift
 
 
@@ -23,14 +24,16 @@ def gain(one: VerbComparison) -> str:
     if not one.possible:
         return f"too few verbs changed to compare ({one.sizes[1]} instruction verbs)"
     rose = direction(one, **WORDS)
-    return f"it rose {rose} for instruction verbs than for other verbs of the same frequency"
+    return (
+        f"that number rose {rose} for instruction verbs than for other verbs of the same frequency"
+    )
 
 
 def title(one: VerbComparison) -> str:
     """What the figure of the result shows, as its title."""
     words = {"up": "Instruction verbs rose more than other verbs",
              "down": "Instruction verbs rose less than other verbs",
-             "none": "Instruction verbs rose no more than other verbs"}  # fmt: skip
+             "none": "Instruction verbs did not rise clearly more than other verbs"}  # fmt: skip
     return direction(one, **words) if one.possible else "Too few verbs changed"
 
 
@@ -47,10 +50,17 @@ def lines(compared: Counted, robust: Sequence[VerbComparison]) -> dict[str, list
 
 
 def agreeing(main: VerbComparison, robust: Sequence[VerbComparison]) -> str:
-    """How many readings say the same as the main comparison: "14 of 19"."""
+    """How many readings say the same as the main comparison; of a null, what they would have seen."""
     tested = [one for one in robust if one.possible]
     same = sum(direction(one) == direction(main) for one in tested)
-    return f"{same} of {len(tested)}"
+    if clear(main):
+        return f"{same} of {len(tested)} readings of the heads say the same"
+    lifts = [one for one in tested if not one.label.startswith(NET)]
+    able = sum(one.detectable() <= FINE for one in lifts)
+    return (
+        f"{same} of {len(tested)} readings of the heads are not clear either; in {able} of them a "
+        f"difference of {FINE:.2f} would have been seen"
+    )
 
 
 def beside_chance(one: Ranked) -> str:
@@ -71,10 +81,12 @@ def harmed(sets: pd.DataFrame) -> dict[str, object]:
     """Following without the chosen heads, and how many random sets cost as much (`silenced_table`)."""
     following = among_sets(sets)["share of prompts followed"]
     p_value = (1 + following.as_low) / (1 + following.draws)
+    none = sets.loc["none", "followed"]
     return {
-        "harm_word": "more" if p_value < LEVEL else "no more",
+        "harm_word": "more" if p_value < LEVEL else "not clearly more",
         "draws_silenced": following.draws, "draws_worse": following.as_low,
-        "followed_none": percent(sets.loc["none", "followed"]),
+        "draws_cost": f"{100 * (none - following.high):.0f} to {100 * (none - following.low):.0f} points",
+        "followed_none": percent(none),
         "followed_instruction": percent(sets.loc["instruction", "followed"]),
     }  # fmt: skip
 
@@ -94,9 +106,12 @@ def summary(
         "lift_instruction": percent(two.mean_b),
         "lift_general": percent(two.mean_a),
         "chance": beside_chance(strict[1]),
+        "chance_any": beside_chance(strict[-1])
+        .replace("A random", "a random")
+        .replace("Each of", "each of"),
         "sure_direction": sure,
         "sure_size": f"{two.difference:+.2f} in lift".replace("-", "\u2212"),
         "detectable_two": f"{two.detectable():.2f}",
         "detectable_any": f"{single.detectable():.2f}",
-        "sure_measures": f"{agreeing(two, robust)} readings of the heads say the same",
+        "sure_measures": agreeing(two, robust),
     }
