@@ -370,9 +370,9 @@ def test_signs_are_counted_where_they_are_told_apart():
         values = shift + rng.standard_normal(30)
         return compare_paired(np.zeros(30), values, label="x", null_hypothesis="none")
 
-    assert verdict.counted(holm([make(0), make(0)])) == "none of 2 differs"
-    assert verdict.counted(holm([make(0), make(-9)])) == "1 of 2 less"
-    assert verdict.counted(holm([make(9), make(-9), make(-9)])) == "2 of 3 less and 1 more"
+    assert verdict.counted(holm([make(0), make(0)])) == "no clear difference in any of two"
+    assert verdict.counted(holm([make(0), make(-9)])) == "one of two less"
+    assert verdict.counted(holm([make(9), make(-9), make(-9)])) == "two of three less and one more"
 
 
 @pytest.mark.parametrize(
@@ -380,6 +380,16 @@ def test_signs_are_counted_where_they_are_told_apart():
 )
 def test_the_guess_is_answered_by_the_angles(angle, word):
     assert verdict.guess(among(angle, np.linspace(15, 17, 50))).startswith(word)
+
+
+@pytest.mark.parametrize(("angle", "draws", "answer", "few"), [
+    (16, 200, "not clearly further", False), (10, 200, "less far than", False),
+    (20, 200, "Yes, it turned further", False), (20, 20, "not clearly further", True),
+])  # fmt: skip
+def test_the_title_is_answered_where_the_draws_are_enough_for_a_test(angle, draws, answer, few):
+    one = among(angle, np.linspace(15, 17, draws))
+    assert answer in verdict.answer(one)
+    assert verdict.beside_random(one).endswith("(too few for a test)") is few
 
 
 def test_where_the_update_points_is_said_as_the_ranks_allow(store, tmp_path, monkeypatch):

@@ -132,7 +132,7 @@ const view = (data, all, link, chooser, el) => {
     frames.setAttribute("d", Array.from({ length: all.layers }, (_, l) => shape(l)).join(""));
     names.replaceChildren(
       ...Array.from({ length: all.layers }, (_, l) => label(left < 50 ? String(l) : `layer ${l}`, left - 6, TOP + l * size.layer + 10, "end")),
-      label(`${left < 50 ? "layer by " : ""}component, by explained variance: 0 to ${all.components - 1}${lines > 1 ? `, ${perLine} a line` : ""}`, left, TOP + all.layers * size.layer + 12, "start"));
+      label(`components 0 to ${all.components - 1}, strongest first${lines > 1 ? `; each layer has ${lines} lines of ${perLine}` : ""}`, left, TOP + all.layers * size.layer + 12, "start"));
     colourMap();
     place();
   };
@@ -209,8 +209,8 @@ const view = (data, all, link, chooser, el) => {
       h("p", { class: "ex-flow", role: "list", "aria-label": `${MODELS[which][1]}, ${data.poles[p]}` }, one.words.flatMap(({ text, kept }) => [
         h("span", { role: "listitem", class: `${kept ? "" : "ex-own"} ${text === state.word ? "ex-found" : ""}` }, shown(text)), " "])),
       h("p", { class: "ex-note", "data-beyond": one.beyond }, [
-        `${data.poles[p]}: ${["✗", "○", "✓"][one.beyond]} ${said.beyond[one.beyond]} (${one.coherence.toFixed(1)} ${said.unit})`,
-        one.concept, `by ${said.by}: level ${one.level}${one.tasks.length ? `, tasks ${one.tasks.join(", ")}` : ""}`].filter(Boolean).join(" · ")))));
+        `${p ? "Other end" : "One end"} of the axis: ${["✗", "○", "✓"][one.beyond]} ${said.beyond[one.beyond]}. `,
+        `By ${said.by}: ${[one.concept && `“${one.concept}”`, `level ${one.level}`, ...one.tasks].filter(Boolean).join(", ")}.`]))));
   const relation = h("p", { class: "ex-relation" });
   const show = () => {
     const { layer: l, component: c } = state;

@@ -27,7 +27,9 @@ def rules_say(limit: float) -> dict[str, object]:
         "by": "the rules", "matched": "absolute cosine", "unit": "sd", "most": 2 * limit,
         "coherence": "coherence of the words",
         "high": f"{2 * limit:.1f} sd above random words or more; beyond random directions from {limit:.1f}",
-        "beyond": ["not beyond random words", "beyond random words only", "beyond random directions"],
+        "beyond": ["words no more alike than random words",
+                   "words more alike than random words, no more than those of random directions",
+                   "words more alike than those of random directions"],
     }  # fmt: skip
 
 

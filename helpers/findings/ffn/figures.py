@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patches import Patch, Wedge
+from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from helpers.findings.ffn.compute import read_concepts
@@ -40,21 +40,25 @@ def _whole_ticks(axis: Axes) -> None:
     axis.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
 
 
-def _turning(axis: Axes, one: Ranked) -> None:
-    """A base component and its tuned partner as two frames, and how far random updates turn it."""
-    axis.add_patch(Wedge((0, 0), 1, one.low, one.high, color=GREY, alpha=0.6, lw=0))
-    for angle, colour in ((0, COLOURS["base"]), (one.value, COLOURS["tuned"])):
-        for turn in (0, 90):
-            end = np.radians(angle + turn)
-            axis.annotate("", (np.cos(end), np.sin(end)), (0, 0),
-                           arrowprops={"arrowstyle": "-|>", "color": colour, "lw": 2})  # fmt: skip
-    axis.text(1.02, -0.1, "a base component", color=COLOURS["base"], fontsize=9, ha="right")
-    partner = f"its tuned partner: {one.value:.1f}°\n(median)"
-    random = f"grey: {one.draws} random updates\n({one.low:.1f}° to {one.high:.1f}°)"
-    axis.text(0.4, 0.26, partner, color=COLOURS["tuned"], fontsize=9)
-    axis.text(0.4, 0.5, random, color="0.3", fontsize=9)
-    axis.set(xlim=(-0.45, 1.15), ylim=(-0.2, 1.1), aspect="equal", xticks=[], yticks=[])
-    axis.set_title("Two frames and the angle between")
+def _turning(axis: Axes, one: Ranked, draws: np.ndarray) -> None:
+    """An axis before and after tuning, and magnified where random updates turn it to."""
+    for angle, role in ((0, "base"), (one.value, "tuned")):
+        end = np.radians(angle)
+        arrow = {"arrowstyle": "-|>", "color": COLOURS[role], "lw": 2}
+        axis.annotate("", (np.cos(end), np.sin(end)), (0, 0), arrowprops=arrow)
+    axis.text(1, -0.1, "an axis of the base", color=COLOURS["base"], fontsize=9, ha="right")
+    tip = f"its partner in the tuned model: {one.value:.1f}°"
+    axis.text(0, 0.36, tip, color=COLOURS["tuned"], fontsize=9)
+    near = axis.inset_axes((0.06, 0.72, 0.86, 0.18))
+    near.plot(draws, np.linspace(-0.4, 0.4, len(draws)), "o", color=GREY, ms=3.5, alpha=0.6)
+    near.plot(one.value, 0, "D", color=COLOURS["tuned"], ms=8)
+    near.set(ylim=(-1, 1), yticks=[])
+    near.set_xlabel("median angle, degrees", fontsize=8)
+    near.set_title(f"magnified; grey: {one.draws} random updates", fontsize=9, weight="normal")
+    near.spines["left"].set_visible(False)
+    near.tick_params(labelsize=8)
+    axis.set(xlim=(-0.05, 1.15), ylim=(-0.2, 1.15), xticks=[], yticks=[])
+    axis.set_title("How far does an axis turn?\n(median of single components)")
 
 
 def picture(store: Store, words: int = 4) -> Figure:
@@ -74,7 +78,8 @@ def picture(store: Store, words: int = 4) -> Figure:
             left.text(sign * reach * x, sign * reach * y, text, **go, fontsize=8)
     left.set(xlim=(-2 * reach, 2 * reach), ylim=(-1.7 * reach, 1.7 * reach), xticks=[], yticks=[])
     left.set_title(f"Layer {layer}'s value vectors,\nits first two components, their words")
-    _turning(right, among_random(found)[MATCHED, "norm"])
+    draws = found.null_median_angle["norm"].mean(axis=0)
+    _turning(right, among_random(found)[MATCHED, "norm"], draws)
     for axis in (left, right):
         axis.spines[:].set_visible(False)
     figure.tight_layout()

@@ -61,7 +61,8 @@ const render = async ({ model, el }) => {
       [list[0].split(" ").slice(0, 6).join(" "), truth(list), state.answers[at], readerSaid(list)].map((text) => short[text] ?? text))];
     end.replaceChildren(
       h("p", { class: "ex-score" }, h("b", {}, `You: ${mine} of ${n}.`), ` The blind reader on these: ${reader} of ${n}.${so}`),
-      h("p", {}, `On all ${lists.length} lists the blind reader was right in ${(10 * all).toFixed(1)} of ten; tossing a coin gives 5.`),
+      h("p", {}, Math.abs(total.mine - total.lists / 2) <= total.lists / 5 ? "So near to one half, you cannot be told from a coin." : total.lists > n ? "That is away from one half. Are you?" : "Ten lists are few: try ten more."),
+      h("p", {}, `The blind reader, a language model, was asked of ${lists.length} lists whether their words share something. Where each yes counts as \u201ccomponent\u201d it was right in ${(10 * all).toFixed(1)} of ten; tossing a coin gives 5.`),
       h("p", {}, more), drawer("The ten lists", rows));
     more.focus({ preventScroll: true });
   };

@@ -30,7 +30,7 @@ NAMES = {
 }
 PERCENTILE = 0.95
 MATCHED, MOVED = "single components, median", "their mean change of rank"
-DETECTABLE = "found in 4 of 5"
+DETECTABLE = "would have been seen"
 
 
 @dataclass(frozen=True)
@@ -180,7 +180,7 @@ def matched_table(found: Rotation) -> pd.DataFrame:
         "Null hypothesis: tuning is one more random update of the same size. p: two-sided, from its "
         "rank among the draws (it cannot fall below 2 / (draws + 1)), not corrected. Means over "
         "layers; in brackets the lowest and highest draw. Detectable: the shift from the draws that "
-        "would be found with a power of 80 %.",
+        "would have been seen.",
     )
 
 

@@ -13,6 +13,7 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from helpers.findings.ffn import tables, trust
+from helpers.methods import chance
 from helpers.methods.chance import Ranked
 from helpers.methods.rotation import EQUAL
 from helpers.methods.statistics import RESAMPLES, Comparison, from_draws, holm, resamples
@@ -23,13 +24,13 @@ from helpers.store.store import Store
 from helpers.words.annotation import LINGUISTIC_LEVELS, TASKS
 
 TURNED = {
-    "norm": "Further than random, equal norm and rank? (%)",
-    "spectrum": "Equal singular values? (%)",
+    "norm": "Further than random, equal norm and rank?",
+    "spectrum": "Further than random, equal singular values?",
 }
 TASK, LEVEL, CLEARER = (
-    "More lists with a task? (points)",
-    "With a linguistic level? (points)",
-    "Clearer than random lists? (points)",
+    "More lists with a task, after tuning?",
+    "More with a linguistic level?",
+    "Clearer than lists of random directions?",
 )
 Families = Mapping[str, Sequence[Comparison]]
 
@@ -154,14 +155,15 @@ def families(store: Store) -> Families:
 
 
 def counted(found: Sequence[Comparison], more: str = "more", less: str = "less") -> str:
-    """For a sentence: "2 of 8 less and 1 more"; "none of 8 differs" where nothing is told from zero."""
+    """For a sentence: "two of eight less and one more", or "no clear difference in any of eight"."""
     signs = [np.sign(one.difference) for one in found if clear(one)]
-    first, *rest = [f"{signs.count(s)} {w}" for s, w in ((-1, less), (1, more)) if s in signs] or [
-        ""
-    ]
-    if not first:
-        return f"none of {len(found)} differs"
-    return " and ".join([first.replace(" ", f" of {len(found)} ", 1), *rest])
+    told = [(signs.count(s), word) for s, word in ((-1, less), (1, more)) if s in signs]
+    n = prose.number(len(found))
+    if not told:
+        return f"no clear difference in any of {n}"
+    (first, word), *rest = told
+    others = "".join(f" and {prose.number(k)} {name}" for k, name in rest)
+    return f"{prose.number(first)} of {n} {word}{others}"
 
 
 def single(store: Store, null: str = "norm") -> Ranked:
@@ -170,8 +172,19 @@ def single(store: Store, null: str = "norm") -> Ranked:
 
 
 def beside_random(one: Ranked) -> str:
-    """For a sentence: "less than every one of 200 random updates"."""
-    return one.said.replace("draws", "random updates")
+    """For a sentence: "less than every one of 200 random updates"; few draws cannot make a test."""
+    said = one.said.replace("draws", "random updates")
+    few = one.draws and 2 / (one.draws + 1) >= chance.LEVEL
+    return f"{said} (too few for a test)" if few else said
+
+
+def answer(one: Ranked) -> str:
+    """The chapter's title answered, for single components."""
+    if not one.p_value < chance.LEVEL:
+        return "It turned, but not clearly further than a random change of its size turns it"
+    if one.value < one.mean:
+        return "It turned, but less far than a random change of its size turns it"
+    return "Yes, it turned further than a random change of its size turns it"
 
 
 def guess(one: Ranked) -> str:
@@ -210,14 +223,15 @@ def command(store: Store) -> str:
 
 def how_sure(store: Store, found: Families) -> dict[str, str]:
     """The four rows under the claim: direction, size, measures, models."""
-    one, other = single(store), single(store, "spectrum")
-    both = [turn for heading in TURNED.values() for turn in found[heading]]
+    one, turned = single(store), [turn for heading in TURNED.values() for turn in found[heading]]
+    paired = found[TURNED["norm"]][-1]  # in percent of the random angle
     return {
-        "sure_direction": f"{beside_random(one)}; of equal singular values: {other.said}",
-        "sure_size": f"{one.value:.1f}° against {one.mean:.1f}°; "
-        f"{one.detectable:.1f}° would be found in 4 of 5",
-        "sure_measures": f"angles, layer by layer: {counted(both, 'further', 'less')}; tasks: "
-        f"{counted(found[TASK])}; levels: {counted(found[LEVEL])}",
+        "sure_direction": f"single components: {beside_random(one)}; layer by layer, a "
+        f"stricter test: {counted(turned, 'further', 'less far')}",
+        "sure_size": f"{one.value:.1f}° against {one.mean:.1f}°; a difference of "
+        f"{paired.detectable() * paired.mean_a / 100:.1f}° would have been seen",
+        "sure_measures": f"lists with a task, task by task: {counted(found[TASK])}; with a linguistic "
+        f"level, level by level: {counted(found[LEVEL])}",
         "sure_models": "one small pair, one tuning",
     }
 
