@@ -2,6 +2,7 @@
 
 import errno
 import inspect
+import json
 import os
 import signal
 import sys
@@ -14,7 +15,7 @@ from test_recognition import prompt
 from tiny import byte_tokenizer, save_model
 from transformers import BloomConfig, BloomForCausalLM
 
-from helpers.commands import compute, estimate, filling, pairs, report
+from helpers.commands import compute, estimate, filling, formats, pairs, report
 from helpers.commands.progress import WholeRun
 from helpers.findings import parts, update
 from helpers.findings.recognition import compute as recognition
@@ -179,6 +180,24 @@ def test_what_a_first_look_does_not_take_is_refused(models, tmp_path, capsys, mo
     assert says in capsys.readouterr().err
 
 
+@pytest.mark.filterwarnings("ignore")
+def test_a_pair_of_one_layer_and_one_head_has_its_first_look_and_report(tmp_path):
+    one = {"num_hidden_layers": 1, "num_attention_heads": 1, "num_key_value_heads": 1}
+    models = [str(save_model(tmp_path / name, seed=i, **one)) for i, name in enumerate(("b", "t"))]
+    lines = [json.dumps({"id": f"p{n}", "instruction": f"Say {n}."}) for n in range(4)]
+    (tmp_path / "own.jsonl").write_text("\n".join(lines))
+    compute.main(quick(models, tmp_path / "few", "--prompts", str(tmp_path / "own.jsonl")))
+    store = open_store("few", tmp_path / "few")
+    assert {name.split("/")[0] for name in store.manifest()} == {
+        "recognition",
+        "attention",
+        "ffn",
+        "pair",
+    }
+    assert "importance on 4 drawn" in told(store, 216)
+    assert not formats.comparisons(store).empty and "not tested" in formats.as_screen(store)
+
+
 def test_findings_without_their_nulls_are_a_beginning_of_the_whole():
     """What a first look asks of a finding, its `compute` takes."""
     for name, options in filling.QUICK.items():
@@ -263,6 +282,10 @@ def test_what_cannot_be_done_is_said_in_one_sentence(arguments, says, tmp_path):
         (["--pair", "smollm2-135m", "--base", "a/b", "--tuned", "a/c"], "give either --pair"),
         (["--name", "x"], "--name is for a pair of your own"),
         (["--finding", "everything"], "invalid choice"),
+        *(
+            ([f"--{name}", ""], "it is empty: give a value, or leave the option out")
+            for name in ("pair", "base", "tuned", "name", "prompts", "course")
+        ),
         (["--dtype", "int4"], "invalid choice"),
     ],
 )
@@ -270,6 +293,13 @@ def test_options_that_contradict_each_other_are_refused(arguments, says, capsys)
     with pytest.raises(SystemExit) as ended:
         compute.main(arguments)
     assert ended.value.code == 2 and says in capsys.readouterr().err
+
+
+def test_a_store_of_an_own_pair_cannot_lie_in_a_folder_named_as_a_known_one(models, tmp_path):
+    """Its report, and a part computed anew, would be taken for that pair's, whose models are on the Hub."""
+    with pytest.raises(SystemExit, match="name='smollm2-135m'.*choose another one with --folder"):
+        compute.main(command(models, tmp_path / "smollm2-135m"))
+    assert not (tmp_path / "smollm2-135m").exists()
 
 
 def test_an_unknown_architecture_is_said_before_anything_is_computed(tmp_path, monkeypatch):

@@ -102,6 +102,12 @@ def test_commands_repeat_the_conditions(filled):
     assert told(Store(own.folder), 216) == "Computed on prompts of one's own (mine.jsonl)."
 
 
+def test_a_first_look_at_few_prompts_says_how_few():
+    three = [Segment("instruction", one) for one in "abc"]
+    assert conditions("a.jsonl", None, three, quick=12)["quick"] == 3
+    assert conditions(None, None, None, quick=12) == {"quick": 12}
+
+
 def test_replacing_deletes_what_was_there_and_nothing_else(filled):
     (filled / "notes.txt").write_text("mine")
     Store(filled).clear()
