@@ -175,7 +175,7 @@ def _make_small(pair) -> None:
     PLACEMENT.size = RETRIEVAL.size = 2
     readings.BLOCK, ffn.DRAWS, ffn.MAX_COMPONENTS, faithfulness.STEPS = 1, 2, 6, 2
     words = {role: ffn.embedded_words(pair, role) for role in ("base", "tuned")}
-    ffn.embedded_words = lambda _, role: words[role]
+    ffn.embedded_words = lambda _, role, *__: words[role]
     ffn.annotate_words(np.arange(60).reshape(2, 2, 15))  # the lexicon is read once
 
 

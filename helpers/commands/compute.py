@@ -33,8 +33,10 @@ from helpers.prompts.prompt import Prompt
 from helpers.prompts.reading import load_prompts
 from helpers.store.origin import rank
 from helpers.store.store import Store, open_store
+from helpers.words.verbs import said_words
 
-PASSED_ON = ("allow_pickle", "trust_remote_code", "limit", "course", "quick", "replace")
+PASSED_ON = ("allow_pickle", "trust_remote_code", "limit", "course", "quick", "vocabulary",
+             "replace")  # fmt: skip
 
 
 def _place(choice: Choice, given: argparse.Namespace) -> Placement:
@@ -89,6 +91,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--finding", choices=[*BY_NAME, "all"], default="all")
     parser.add_argument(
         "--prompts", type=something, help="JSONL, CSV, a Hub data set, or 'released' (authors')"
+    )
+    parser.add_argument(
+        "--vocabulary", type=something, help="words: 'released' (authors'), or a file of that form"
     )
     parser.add_argument(
         "--course", type=something, help="checkpoints: a folder, or OWNER/NAME@REVISION,REVISION"
@@ -178,7 +183,8 @@ def _run(parser: argparse.ArgumentParser, given: argparse.Namespace) -> None:
     store = fill(choice, findings, given.folder, placement=placement, **options)
     if first:
         held = f"Done: {len(store.manifest())} parts in {store.folder}."
-        print(f"{held} {_next(store)}", file=sys.stderr)
+        words = f"Words: {said_words(store)}. " if given.vocabulary else ""
+        print(f"{held} {words}{_next(store)}", file=sys.stderr)
 
 
 def main(arguments: list[str] | None = None) -> None:

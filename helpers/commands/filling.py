@@ -27,6 +27,7 @@ from helpers.prompts.prompt import Prompt, few, read_prompts
 from helpers.store.conditions import StoreTaken, check, conditions
 from helpers.store.origin import rank
 from helpers.store.store import Store, open_store
+from helpers.words import ranked
 
 # What a first look leaves out of each finding; findings that are not named are left out whole.
 QUICK = {"recognition": {"sample": 12}, "attention": {"nulls": False}, "ffn": {"nulls": False}}
@@ -63,16 +64,17 @@ def fill(
     limit: int | None = None,
     course: str | None = None,
     quick: bool = False,
+    vocabulary: str | None = None,
     replace: bool = False,
     **options,
 ) -> Store:
     """Load a pair once and compute the named findings into its store (see `inputs`).
 
-    `source` says where prompts of one's own are from, `course` where checkpoints are. `quick`: a first
-    look, from which a whole run goes on. `replace` deletes what the store holds.
+    `source`, `course`, `vocabulary`: where prompts, checkpoints, words are from; `quick`: a first look.
     """
     keep_freed_memory()
     on = conditions(source, limit, prompts, QUICK["recognition"]["sample"] if quick else None)
+    on |= ranked.condition(vocabulary)
     store = _open(choice, folder, placement, allow_pickle, on, replace)
     pair = load_as(choice, placement, allow_pickle, trust_remote_code)
     work = dict.fromkeys(findings, (1.0, 20)) if quick else shares(pair, findings, limit, prompts)

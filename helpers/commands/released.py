@@ -41,7 +41,8 @@ def tables(given: argparse.Namespace) -> None:
     models = tuple(given.models)
     store = open_store(PAIR if models == MODELS else "-".join(models), given.folder, writing=True)
     asked = {"heads": given.heads, "components": given.components}
-    wanted = [name for name in PINNED if asked["heads" if name.startswith(HEADS) else "components"]]
+    tables = [name for name in PINNED if name.startswith("results/")]
+    wanted = [name for name in tables if asked["heads" if name.startswith(HEADS) else "components"]]
     folder, lexicon = given.path or fetch_files(wanted, check_blob), read_lexicon()
     if given.heads:
         tell(compute_heads(folder, store, lexicon, models=models), "heads")

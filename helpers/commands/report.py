@@ -27,7 +27,7 @@ from tqdm.auto import tqdm
 
 from helpers.commands.formats import FORMATS
 from helpers.findings import update
-from helpers.findings.registry import RELEASED, Finding
+from helpers.findings.registry import BY_NAME, RELEASED, Finding
 from helpers.findings.registry import shown as findings_of
 from helpers.methods.errors import Mendable
 from helpers.models import registry
@@ -38,6 +38,7 @@ from helpers.prompts.prompt import read_prompts
 from helpers.store.claims import write_whole
 from helpers.store.conditions import told
 from helpers.store.store import MissingResult, Store, open_store
+from helpers.words.verbs import said_words
 
 WIDGET = "application/vnd.jupyter.widget"
 SIDES = {"base": "base model", "tuned": "tuned model", "adapter": "tuned model, as an adapter"}
@@ -101,7 +102,9 @@ def opening(store: Store) -> dict:
 
 def _without_paths(error: Exception, store: Store) -> str:
     """What went wrong, for who has only the page: the store by its name, not by where it lies."""
-    said = str(error).replace(store.command(), store.command(paths=False))
+    said = str(error)
+    for finding in (None, *BY_NAME):
+        said = said.replace(store.command(finding), store.command(finding, paths=False))
     return said.replace(str(store.folder), store.folder.name)
 
 
@@ -133,6 +136,7 @@ def origin(store: Store) -> list[tuple[str, str]]:
         rows += [(f"{SIDES.get(key, 'precision')}: made from" if key != "dtype" else "precision",
                   ", ".join(hashes))] if hashes else []  # fmt: skip
     rows.append(("prompts", told(store, len(read_prompts()))))
+    rows += [("words", said_words(store))] if "vocabulary" in store.under() else []
     versions = pd.DataFrame([part.get("versions", {}) for part in parts])
     rows += [(name, ", ".join(sorted(set(versions[name].dropna())))) for name in versions]
     made = sorted((part.get("date", ""), part.get("code", "")) for part in parts)

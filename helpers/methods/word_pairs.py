@@ -71,22 +71,25 @@ def word_space(
     """Thresholds, once for all heads: mean + 1.96 sd of a word's cosine with the frequent words.
 
     The first `reference` words count as the most frequent (all, where there are fewer); a word's
-    cosine with itself is among them, as in the paper's code.
+    cosine with itself is among them, as in the paper's code. A word whose vector is 0 has none: it is not
+    among the frequent words, and its threshold lets no pair pass.
     """
     vectors = torch.as_tensor(word_vectors).float()
     if vectors.ndim != 2 or not len(vectors):
         raise ValueError(f"word_vectors has shape {tuple(vectors.shape)}: expected (word, vector).")
     lengths = vectors.norm(dim=1, keepdim=True)
-    bad = int((~(lengths > 0)).sum())
-    if bad:
-        raise ValueError(f"word_vectors: {bad} words have a zero or NaN vector: leave them out.")
-    unit = vectors / lengths
-    frequent = unit[:reference].T
+    bad, there = int((~torch.isfinite(lengths)).sum()), lengths[:, 0] > 0
+    if bad or not there.any():
+        raise ValueError(
+            f"word_vectors: {bad or 'all'} words have a NaN or no vector: leave them out."
+        )
+    unit = torch.where(there[:, None], vectors / lengths, 0.0)
+    frequent = unit[there][:reference].T
     limits = []
     for rows in unit.split(2048):  # never all similarities at once
         cosine = rows @ frequent
         limits.append(cosine.mean(dim=1) + DEVIATIONS * cosine.std(dim=1, correction=0))
-    return WordSpace(unit, torch.cat(limits))
+    return WordSpace(unit, torch.cat(limits).masked_fill(~there, torch.inf))
 
 
 def _checked_pairs(query: Tensor, key: Tensor, space: WordSpace, top_k: int) -> None:

@@ -1,4 +1,4 @@
-"""What a store was computed under: models, precision, prompts, limit. One store, one set of them.
+"""What a store was computed under: models, precision, prompts, words, limit. One store, one set of them.
 
 A run under other conditions would replace parts of the store one by one, and what is read from it
 meanwhile would mix both; so it is refused, unless the store is to be replaced as a whole. A `store` is one
@@ -14,7 +14,7 @@ from pathlib import PurePath
 from helpers.methods.errors import Mendable
 from helpers.store.origin import inputs_hash
 
-OPTIONS = ("prompts", "limit")
+OPTIONS = ("prompts", "limit", "vocabulary")
 
 
 class StoreTaken(Mendable, RuntimeError):
@@ -51,6 +51,9 @@ def differences(store) -> list[str]:
     contents = held.conditions.get("content"), store.conditions.get("content")
     if None not in contents and contents[0] != contents[1] and not found:
         found.append(f"the prompts in {store.conditions.get('prompts')} were changed since")
+    words = held.conditions.get("words"), store.conditions.get("words")
+    if words[0] != words[1] and not found:
+        found.append(f"the words in {store.conditions.get('vocabulary')} were changed since")
     if "quick" in store.conditions and "quick" not in held.conditions:
         found.append("it was no first look, of which --quick makes one")
     for role, where in store.models.items():

@@ -54,13 +54,15 @@ class Entry(TypedDict):
 
 
 class Conditions(TypedDict):
-    """What a store was computed on: `--prompts`, the hash of their content, `--limit`, `--quick`."""
+    """What a store was computed on: `--prompts`, `--vocabulary`, hashes of both, `--limit`, `--quick`."""
 
     __pydantic_config__ = STRICT
     prompts: NotRequired[str]
     content: NotRequired[str]
     limit: NotRequired[int]
     quick: NotRequired[int]
+    vocabulary: NotRequired[str]
+    words: NotRequired[str]
 
 
 class Head(TypedDict):

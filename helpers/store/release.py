@@ -223,6 +223,7 @@ def fetch_files(
     *,
     url: str = URL,
     progress: bool = True,
+    instead: str = "--path FOLDER",
 ) -> Path:
     """Fetch what the cache lacks of these files, and check each: `check` raises RefusedFile.
 
@@ -242,7 +243,7 @@ def fetch_files(
         except (requests.RequestException, ValueError, OSError) as error:
             raise FetchFailed(
                 f"{url}{name} could not be fetched ({error}). What came before it is kept: run the "
-                "command again, or give a local copy with --path FOLDER."
+                f"command again, or give a local copy with {instead}."
             ) from error
         try:
             check(path)

@@ -110,6 +110,10 @@ class Store:
         held = self._file.read()
         return {"models": held.models, "conditions": held.conditions}
 
+    def under(self) -> Mapping[str, str | int]:
+        """The conditions of the run at hand, or else those that are recorded."""
+        return self.conditions or self.recorded()["conditions"]
+
     def command(self, finding: str | None = None, *, paths: bool = True) -> str:
         """What computes the parts of a finding that this store lacks (of all, when left out).
 
@@ -119,7 +123,7 @@ class Store:
         name, models = self.folder.name, self.origin()
         named = [part for role, where in models.items() for part in (f"--{role}", shown(where))]
         words = [*named, "--name", name] if named else ["--pair", name]
-        held = self.conditions or self.recorded()["conditions"]
+        held = self.under()
         words += [
             word for key in OPTIONS if key in held for word in (f"--{key}", shown(str(held[key])))
         ]

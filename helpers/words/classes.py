@@ -1,7 +1,7 @@
 """Classes that words belong to (sounds, forms, parts of speech, meanings), ready for counting.
 
-`data/annotations/lexicon.parquet` holds them for the words of the concept lists; scripts/build_lexicon.py
-says where they come from.
+`data/annotations` holds them for the words of the concept lists, with the words' vectors;
+scripts/build_lexicon.py says where they come from.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from numpy import ndarray
 from scipy.stats import binom
 
 from helpers.paths import lexicon_path
+from helpers.store.store import Store
+from helpers.words.ranked import Ranked, ranked_of
 
 FAMILIES = ("sound", "form", "pos", "meaning")
 
@@ -43,14 +45,37 @@ class Shared:
     count: Int[ndarray, " list"]
 
 
-@lru_cache(maxsize=1)
-def _table() -> pd.DataFrame:
-    return pd.read_parquet(lexicon_path()).set_index("word")
+@dataclass(frozen=True, eq=False)
+class ListedWords:
+    """The words of concept lists, most frequent first: unit vectors (0: none), classes by family."""
+
+    words: tuple[str, ...]
+    vectors: Float[ndarray, "word dimension"]
+    classes: dict[str, list[list[str]]]
 
 
-def read_lexicon() -> dict[str, list[list[str]]]:
-    """Each family's classes for each word of `vocabulary()`."""
-    return {family: [text.split() for text in _table()[family]] for family in FAMILIES}
+@lru_cache(maxsize=2)
+def listed_words(given: Ranked | None = None) -> ListedWords:
+    """The book's words of concept lists, or the given words with the book's vectors and classes.
+
+    Of a word that the book lacks nothing is known but its form, which is its own.
+    """
+    table = pd.read_parquet(lexicon_path()).set_index("word")
+    classes = {family: [text.split() for text in table[family]] for family in FAMILIES}
+    stored = np.load(lexicon_path().with_name("vectors.npy")).astype(np.float32)
+    vectors = stored / np.linalg.norm(stored, axis=1, keepdims=True)
+    if given is None:
+        return ListedWords(tuple(table.index), vectors, classes)
+    at = given.among(tuple(table.index))
+    known = {family: [own[i] if i >= 0 else [] for i in at] for family, own in classes.items()}
+    stems = zip(known["form"], given.lowered, strict=True)
+    known["form"] = [own or [f"stem:{word}"] for own, word in stems]
+    return ListedWords(given.words, np.where(at[:, None] >= 0, vectors[at], 0), known)
+
+
+def listed_of(store: Store) -> ListedWords:
+    """The words of concept lists of a store. RefusedFile, BadWords where their file cannot be used."""
+    return listed_words(ranked_of(store))
 
 
 def number(classes: Sequence[Sequence[str]], list_length: int) -> Classes:
@@ -85,11 +110,5 @@ def most_surprising(lists: Int[ndarray, "list word"], classes: Classes, *, fewes
 
 
 def vocabulary() -> tuple[str, ...]:
-    """The words of the concept lists, most frequent first."""
-    return tuple(_table().index)
-
-
-def word_vectors() -> Float[ndarray, "word dimension"]:
-    """Unit word vectors of `vocabulary()`; scripts/build_lexicon.py says from which model."""
-    stored = np.load(lexicon_path().with_name("vectors.npy")).astype(np.float32)
-    return stored / np.linalg.norm(stored, axis=1, keepdims=True)
+    """The book's words of concept lists, most frequent first."""
+    return listed_words().words

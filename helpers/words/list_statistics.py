@@ -18,7 +18,7 @@ from numpy import ndarray
 from helpers.paths import data_folder
 from helpers.words import classes as lexicon
 from helpers.words.annotation import TASKS
-from helpers.words.classes import Classes, Shared
+from helpers.words.classes import Classes, ListedWords, Shared
 
 # A class must hold a third of the list to be what it shares; a part of speech, two thirds.
 SMALLEST_SHARE = {"sound": 1 / 3, "form": 1 / 3, "pos": 2 / 3, "meaning": 1 / 3}
@@ -39,16 +39,23 @@ class Measured:
 
 
 class ListStatistics:
-    """Measures lists of words of `classes.vocabulary()`, which stand in order of falling frequency."""
+    """Measures lists of words, which stand in order of falling frequency: the book's, or others.
 
-    def __init__(self) -> None:
-        self.words, self.vectors, self._lexicon = (
-            lexicon.vocabulary(),
-            lexicon.word_vectors(),
-            lexicon.read_lexicon(),
-        )
+    A word without a vector adds nothing to a list's nearness to anything; a list is compared with random
+    lists that hold as many words without one.
+    """
+
+    def __init__(self, words: ListedWords | None = None) -> None:
+        words = words or lexicon.listed_words()
+        self.words, self.vectors, self._lexicon = words.words, words.vectors, words.classes
         self.index = {word: i for i, word in enumerate(self.words)}
-        self._edges = np.linspace(0, len(self.words), BANDS + 1).astype(int)
+        # Words of each band of frequency with a vector, then those without.
+        band, there = (
+            np.arange(len(self.words)) * BANDS // len(self.words),
+            self.vectors.any(axis=1),
+        )
+        self._group = band + BANDS * ~there
+        self._groups = [np.flatnonzero(self._group == i) for i in range(BANDS * (2 - there.all()))]
         self._thresholds: dict[tuple[int, ...], Thresholds] = {}
         self._classes: dict[int, dict[str, Classes]] = {}
 
@@ -96,19 +103,20 @@ class ListStatistics:
         values |= {task: nearness[:, i] for i, task in enumerate(TASKS)}
         return Measured(values, shared)
 
-    def composition(self, lists: Int[ndarray, "list word"]) -> Int[ndarray, "list band"]:
-        """How many words of each list fall in each band of frequency."""
-        band = np.searchsorted(self._edges, lists, side="right") - 1
-        return (band[:, :, None] == np.arange(BANDS)).sum(axis=1)
+    def composition(self, lists: Int[ndarray, "list word"]) -> Int[ndarray, "list group"]:
+        """How many words of each list fall in each band of frequency, with a vector and without."""
+        return (self._group[lists][:, :, None] == np.arange(len(self._groups))).sum(axis=1)
 
     def thresholds(self, composition: Sequence[int]) -> Thresholds:
-        """From DRAWS random lists with so many words of each band of frequency."""
+        """From DRAWS random lists of this `composition`."""
         key = tuple(int(count) for count in composition)
         if key not in self._thresholds:
             rng = np.random.default_rng([0, *key])
             drawn = [
-                rng.integers(*self._edges[band : band + 2], (DRAWS, count))
-                for band, count in enumerate(key)
+                own[rng.integers(len(own), size=(DRAWS, count))]
+                if count
+                else np.empty((DRAWS, 0), int)
+                for own, count in zip(self._groups, key, strict=True)
             ]
             values = self.measure(np.concatenate(drawn, axis=1)).values
             self._thresholds[key] = {

@@ -24,6 +24,7 @@ from jaxtyping import Int
 from numpy import ndarray
 
 from helpers.words.annotation import NO_LEVEL, TASKS, Annotation
+from helpers.words.classes import ListedWords
 from helpers.words.list_statistics import ListStatistics, Measured, Thresholds
 
 FAMILY_OF_LEVEL = {"phonology": "sound", "morphology": "form", "syntax": "pos"}
@@ -35,8 +36,8 @@ class WordNetAnnotator:
 
     name = "wordnet"
 
-    def __init__(self) -> None:
-        self.statistics = ListStatistics()
+    def __init__(self, words: ListedWords | None = None) -> None:
+        self.statistics = ListStatistics(words)
 
     def annotate(self, lists: Sequence[Sequence[str]]) -> list[Annotation]:
         """Answers for lists of words; all words must be in the vocabulary."""

@@ -5,15 +5,22 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 
+import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
+from helpers.paths import words_folder
 from helpers.store.origin import inputs_hash
+from helpers.store.store import Store
+from helpers.words import ranked
+from helpers.words.ranked import Ranked
 from helpers.words.vocabulary import (
+    GENERAL,
     INSTRUCTION,
+    BadWords,
     Vocabulary,
     read_vectors,
     read_verbs,
@@ -78,5 +85,66 @@ class Lexicon:
         return hashlib.sha256((words + verbs).encode() + self.vectors.tobytes()).hexdigest()
 
 
-def read_lexicon() -> Lexicon:
-    return Lexicon(read_vocabulary(), read_vectors(), read_verbs())
+FEWEST = 3  # verbs of each group: with fewer nothing can be compared
+
+
+def read_paper_verbs() -> pd.DataFrame:
+    """The verbs that the authors compared, by their rule: word, group (scripts/build_paper_verbs.py)."""
+    return pd.read_csv(words_folder() / "paper_verbs.csv", keep_default_na=False)
+
+
+@lru_cache(maxsize=2)
+def read_lexicon(words: Ranked | None = None) -> Lexicon:
+    """The book's words and verbs, or the given words with what is known of them.
+
+    Of given words, parts of speech, lemmas and vectors are the book's; of a word that it lacks the lemma
+    is the word itself, and the vector 0, with which a word is in no pair. Their verbs are the authors'
+    instruction verbs and the book's general verbs, as far as they are among the words and have a vector.
+    """
+    book, vectors = read_vocabulary(), read_vectors()
+    if words is None:
+        return Lexicon(book, vectors, read_verbs())
+    known = words.among(book.words)  # the vectors' model does not tell case
+    exact = [book.place.get(word) for word in words.words]
+    pos = tuple("" if i is None else book.pos[i] for i in exact)
+    lemma = [w if i is None else book.lemma[i] for w, i in zip(words.words, exact, strict=True)]
+    vocabulary = Vocabulary(words.words, words.zipf, pos, tuple(lemma))
+    verbs = _verbs_among(vocabulary, known >= 0)
+    return Lexicon(vocabulary, np.where(known[:, None] >= 0, vectors[known], 0), verbs)
+
+
+def _verbs_among(vocabulary: Vocabulary, known: Bool[ndarray, " word"]) -> pd.DataFrame:
+    """Verbs as `read_verbs` has them: instruction verbs in bands of frequency, each general verb matched
+    to the instruction verb whose frequency is nearest to its own."""
+    book, theirs = read_verbs(), read_paper_verbs()
+    first = theirs.loc[theirs["group"] == INSTRUCTION, "word"]
+    second = book.loc[(book["group"] == GENERAL) & ~book["word"].isin(first), "word"]
+    there, groups = {w for w, own in zip(vocabulary.words, known, strict=True) if own}, []
+    for group, own in ((INSTRUCTION, first), (GENERAL, second)):
+        kept = sorted((w for w in own if w in there), key=lambda w: vocabulary.place[w])
+        if len(kept) < FEWEST:
+            raise BadWords(
+                f"The vocabulary has {len(kept)} {group} verbs: give one with {FEWEST} or more."
+            )
+        zipf = vocabulary.zipf[vocabulary.index(kept)]
+        groups.append(pd.DataFrame({"word": kept, "group": group, "zipf": zipf}))
+    leading, bands = groups[0], book["stratum"].nunique()
+    zipf = [own["zipf"].to_numpy() for own in groups]
+    nearest = np.abs(np.concatenate(zipf)[:, None] - zipf[0]).argmin(axis=1)
+    found = pd.concat(groups, ignore_index=True).assign(stratum=nearest * bands // len(leading))
+    return found.assign(matched=leading["word"].to_numpy()[nearest])
+
+
+def lexicon_of(store: Store) -> Lexicon:
+    """The words that a store is computed on. RefusedFile, BadWords where its file cannot be used."""
+    return read_lexicon(ranked.ranked_of(store))
+
+
+def said_words(store: Store) -> str:
+    """Which words a store is computed on, and of how many nothing is known, in a sentence."""
+    vectors = lexicon_of(store).vectors
+    without = int((~vectors.any(axis=1)).sum())
+    return (
+        f"{ranked.told(store)}: {len(vectors):,}, of which {without:,} have no vector here and are in "
+        "no pair"
+    )

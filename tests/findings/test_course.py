@@ -32,6 +32,7 @@ from helpers.pages.example import RUNNING
 from helpers.prompts.placement import Item
 from helpers.prompts.prompt import Prompt, Segment, read_prompts
 from helpers.store.store import MissingResult, Store
+from helpers.words.verbs import read_lexicon
 
 STEPS = (2, 4, 9, 21, 45, 97, 212, 461)
 SEGMENTS = ("instruction", "input", "context", "template")
@@ -82,7 +83,7 @@ def tables_of(point: Point, prompts, rng, effect: float) -> dict[str, pd.DataFra
         dict(layer=n, draw=d, angle=5 + 2 * (d > 0) + rng.normal(0, 0.1), matched=20.0)
         for n in range(6) for d in range(5)
     )  # fmt: skip
-    lexicon = read.read_lexicon()
+    lexicon = read_lexicon()
     rose = rng.binomial(10, np.where(lexicon.is_instruction, 0.5 + 0.3 * effect, 0.5))
     found["verbs"] = pd.DataFrame(dict(verb=np.arange(len(rose)), rose=rose, fell=10 - rose))
     return found

@@ -354,6 +354,7 @@ def test_the_papers_table_and_the_strip_speak_of_whatever_pair_they_are_given(st
     said = " ".join(verdict.paper_table(store, families).to_numpy().ravel())
     assert "rank 2" in said and "270M" not in said and "of 3 random updates" in said
     assert verdict.counted(families[verdict.TASK]) in said
+    assert said.count("python -m helpers released --components") == 3
     strip = verdict.how_sure(store, families)
     assert list(strip) == [f"sure_{row}" for row in ("direction", "size", "measures", "models")]
     one = verdict.single(store)

@@ -10,6 +10,7 @@ from scipy import stats
 
 from helpers.commands.released import main
 from helpers.findings.positions import profiles as profiles_view
+from helpers.findings.recognition import tables as recognition_view
 from helpers.findings.release import tables as view
 from helpers.findings.release.compute import FIRST, compute, place, score_of
 from helpers.findings.release.read import KINDS, PAIR
@@ -423,6 +424,15 @@ def test_the_grid_agrees_with_the_scores_where_they_share_a_setting(store, table
     both = grid.merge(table, on=["id", "model"], suffixes=("", "_main"))
     assert len(both) == 1264
     np.testing.assert_array_equal(both["score"], both["score_main"])
+
+
+def test_the_column_of_the_paper_holds_the_sizes_of_its_matrices(store, table):
+    seven = {"own": view.base_against_tuned(table), "followed": view.followed_against_not(table)}
+    shown = recognition_view.paper_table(store, store, {}, seven)["the authors' matrices"]
+    for row, key in ((0, "own"), (-1, "followed")):
+        assert shown.iloc[row] == recognition_view.told(seven[key])
+        assert all(f"{one.label}: +{one.difference:.3f}" in shown.iloc[row] or one.difference < 0
+                   for one in seven[key])  # fmt: skip
 
 
 def test_a_setting_that_is_not_stored_is_named(store):

@@ -8,12 +8,14 @@ import pytest
 import released_format as form
 
 from helpers.commands.released import main
+from helpers.findings.attention import heads as heads_view
 from helpers.findings.attention import lift
+from helpers.findings.ffn import verdict
 from helpers.findings.ffn.explorer import pack_components
 from helpers.findings.ffn.labelled import LEVEL_NAMES
 from helpers.findings.release import concepts, explorable, heads
 from helpers.findings.release.fill_concepts import LEVELS, TASKS, compute_concepts
-from helpers.findings.release.fill_heads import compute_heads, read_paper_verbs
+from helpers.findings.release.fill_heads import compute_heads
 from helpers.findings.release.read import PAIR
 from helpers.methods.word_pairs import head_knowledge
 from helpers.models.roles import ROLES
@@ -22,7 +24,7 @@ from helpers.store.released_files import COMPONENTS, HEADS, said_table
 from helpers.store.released_tables import SEEDS, word_codes
 from helpers.store.store import Store, open_store
 from helpers.words.annotation import TASKS as BOOK_TASKS
-from helpers.words.verbs import read_lexicon
+from helpers.words.verbs import read_lexicon, read_paper_verbs
 
 WORDS = form.vocabulary()
 LEXICON = set(read_lexicon().vocabulary.words)
@@ -440,7 +442,7 @@ def test_chapters_and_report_show_what_is_there_and_say_what_is_not(store, tmp_p
     )
     assert "helpers released" in heads.NOT_HERE
     assert heads.said(Store(tmp_path), lexicon) == heads.NOT_HERE
-    assert "does not hold" in heads.effect(Store(tmp_path))
+    assert heads.effect(Store(tmp_path)).endswith("python -m helpers released --heads")
     tables = [*heads.shown(store, lexicon), *concepts.shown(store)]
     assert len(tables) == 11 and all(len(one) for one in tables)
 
@@ -450,6 +452,29 @@ def test_the_chapter_says_and_draws_a_planted_lift(lifted):
     said = heads.said(lifted, lexicon)
     assert "rose more often for instruction verbs" in said and "100 % of the heads" in said
     assert "+0." in heads.effect(lifted)
+
+
+def test_the_third_column_holds_the_papers_sizes_from_its_files_or_how_to_get_them(
+    store, lifted, monkeypatch
+):
+    lexicon = read_lexicon()
+    ours, theirs = heads.by_group(lifted, lexicon), heads.parity(lifted)
+    drawn = pd.DataFrame()
+    monkeypatch.setattr(heads_view, "among_draws", lambda *_: {})
+    monkeypatch.setattr(heads_view, "COUNTED", {})
+    table = heads_view.paper_table(ours, ours, drawn, theirs)["paper"]
+    whole = theirs[-1]
+    assert f"{whole.mean_b:.2f} against {whole.mean_a:.2f}" in table.iloc[0]
+    assert "lowest 1.00 against" in table.iloc[1] and "python -m" not in " ".join(table)
+    lacking = heads_view.paper_table(ours, ours, drawn)["paper"]
+    assert all("python -m helpers released --heads" in one for one in lacking[:2])
+    shares = {one.label: one for one in concepts.paper_shares(store)}
+    said = verdict.theirs(list(shares.values()), ["coding", "syntax"])
+    for name in ("coding", "syntax"):
+        assert f"{name} {shares[name].mean_a:.2f} and {shares[name].mean_b:.2f}" in said
+    assert {"writing", "mathematics", "translation", "semantics", "interpretable"} <= shares.keys()
+    assert verdict.theirs([], ["coding"]).endswith("python -m helpers released --components")
+    assert concepts.paper_shares(lifted) == []
     assert len(heads.figure(lifted, lexicon).axes) == 1
 
 

@@ -291,8 +291,10 @@ def test_wrong_words_and_vectors_are_named(embeddings, vectors):
         word_pairs(query[:0], query[:0], word_space(vectors))
     with pytest.raises(ValueError, match=r"word_vectors has shape \(40,\)"):
         word_space(vectors[0])
-    with pytest.raises(ValueError, match="1 words have a zero or NaN vector"):
-        word_space(np.vstack([vectors, np.zeros(40)]))
+    with pytest.raises(ValueError, match="1 words have a NaN or no vector"):
+        word_space(np.vstack([vectors, np.full(40, np.nan)]))
+    with pytest.raises(ValueError, match="all words have a NaN or no vector"):
+        word_space(np.zeros((3, 40)))
     with pytest.raises(ValueError, match="NaN or infinite activations"):
         word_pairs(query * torch.nan, query, vectors, top_k=5)
 

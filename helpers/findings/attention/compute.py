@@ -36,7 +36,7 @@ from helpers.prompts.prompt import Prompt, encode, read_prompts
 from helpers.prompts.rules import follows
 from helpers.store.origin import inputs_hash
 from helpers.store.store import Part, Store
-from helpers.words.verbs import Lexicon, read_lexicon
+from helpers.words.verbs import Lexicon, lexicon_of
 
 Head = tuple[int, int]  # layer, head
 DRAWS = 100  # random updates of each kind
@@ -187,7 +187,7 @@ def compute(
     Without `nulls` neither random updates nor silenced heads are computed, and one reading alone.
     `causal` are options of `make_silenced`: prompts, texts, n_heads, control_draws, max_tokens.
     """
-    lexicon = lexicon or read_lexicon()
+    lexicon = lexicon or lexicon_of(store)
     make_pairs(pair, store, lexicon, top_k, progress)
     make_example(pair, store, lexicon, top_k)
     if not nulls:

@@ -19,7 +19,7 @@ from helpers.findings.attention.pairs import n_heads, n_layers, read_pairs
 from helpers.methods.rotation import EQUAL
 from helpers.pages.explorer import BookWidget, module, squeeze, squeeze_text, style
 from helpers.store.store import MissingResult, Store
-from helpers.words.verbs import Lexicon, read_lexicon
+from helpers.words.verbs import Lexicon, lexicon_of
 
 CLASSES = ("other", "instruction", "general")
 NULL = f"random, equal {EQUAL['spectrum']}"  # the stricter of the two kinds of random update
@@ -103,7 +103,7 @@ def chance(store: Store, lexicon: Lexicon) -> Chance | None:
 
 def from_store(store: Store, lexicon: Lexicon | None = None, *, word: str = "") -> Explorable:
     """Everything from the store of a pair, or only the pairs with a word; unused words are left out."""
-    lexicon, pairs = lexicon or read_lexicon(), read_pairs(store)
+    lexicon, pairs = lexicon or lexicon_of(store), read_pairs(store)
     if word:
         place = lexicon.vocabulary.place[word]
         pairs = pairs[(pairs["first"] == place) | (pairs["second"] == place)]

@@ -10,6 +10,7 @@ import pandas as pd
 from helpers.findings.attention.lift import COUNTED, VerbComparison, among_draws
 from helpers.findings.attention.pairs import CHANGES, n_layers, read_pairs
 from helpers.findings.parts import read_all
+from helpers.findings.release.read import unread
 from helpers.methods.chance import Ranked, among
 from helpers.methods.statistics import Comparison, compare_paired, holm, mcnemar
 from helpers.pages.tables import captioned, show_difference, show_p
@@ -93,19 +94,19 @@ def paper_table(
     paper: Sequence[Comparison] = (),
 ) -> pd.DataFrame:  # fmt: skip
     """The paper, our run, what differs; `paper`: its own comparison, from the heads it released."""
-    unread = "its sizes are in the heads it released, which this store does not hold"
+    lacking = unread("heads")
     lift = lambda one: f"{one.mean_b:.2f} against {one.mean_a:.2f}"  # noqa: E731
     part = lambda one: f"{one.label.split(' (')[0]} {lift(one)}"  # noqa: E731
     theirs = [f"{part(one)}, p {show_p(one.p_value)}" for one in paper]
     rows = {
         "Do heads gain pairs with instruction verbs more than with others?": (
-            f"yes: lift of instruction verbs higher (Welch); {theirs[-1] if theirs else unread}",
+            f"yes: lift of instruction verbs higher (Welch); {theirs[-1] if theirs else lacking}",
             f"{lift(quarters[-1])}, difference {_verbs(quarters[-1])}; with pairs of single "
             f"dimensions {lift(single[-1])}, difference {_verbs(single[-1])}",
             "another pair, tuned in another way; verbs matched in frequency, labels permuted",
         ),
         "Most in the lower and middle layers?": (
-            f"yes; {'; '.join(theirs[:-1]) or unread}",
+            f"yes; {'; '.join(theirs[:-1]) or lacking}",
             "; ".join(map(part, quarters[:-1])),
             "quarters of the layers instead of groups of 8",
         ),

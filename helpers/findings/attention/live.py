@@ -8,7 +8,7 @@ from helpers.findings.attention.pairs import n_heads, n_layers, read_pairs
 from helpers.models.roles import ROLES
 from helpers.pages import live
 from helpers.store.store import Store
-from helpers.words.verbs import read_lexicon
+from helpers.words.verbs import lexicon_of
 
 
 def live_check(name: str, store: Store, *, layer: int, head: int) -> pd.DataFrame | str:
@@ -25,7 +25,7 @@ def live_check(name: str, store: Store, *, layer: int, head: int) -> pd.DataFram
     if isinstance(pair, str):
         return pair
     layer, head = min(layer, n_layers(store) - 1), min(head, n_heads(store) - 1)
-    held, lexicon = read_pairs(store, layer).query("head == @head"), read_lexicon()
+    held, lexicon = read_pairs(store, layer).query("head == @head"), lexicon_of(store)
     space, rows = word_space(lexicon.vectors), {}
 
     def knowledge(role: str) -> Knowledge:  # no model is kept while the other is asked for

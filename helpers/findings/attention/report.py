@@ -7,11 +7,11 @@ from functools import cache, partial
 from helpers.findings.attention import explorer, figures, heads, lift
 from helpers.pages.blocks import Block, compared
 from helpers.store.store import Store
-from helpers.words.verbs import read_lexicon
+from helpers.words.verbs import lexicon_of
 
 
 def blocks(store: Store) -> list[Block]:
-    lexicon = read_lexicon()
+    lexicon = lexicon_of(store)
     counted = lift.both_counts(store, lexicon)
     drawn = cache(lambda: lift.against_random(store, lexicon))
     silenced = cache(lambda: heads.read_silenced(store))

@@ -52,7 +52,7 @@ from helpers.prompts.prompt import Prompt, few, read_prompts
 from helpers.prompts.rules import follows
 from helpers.store.origin import inputs_hash
 from helpers.store.store import Part, Store
-from helpers.words.verbs import Lexicon, read_lexicon
+from helpers.words.verbs import Lexicon, lexicon_of
 
 PER_KIND, ITEMS, DRAWS = 4, 16, 4  # prompts of a kind, placement items, random updates a layer
 PLACES = ("before", "half", "after")
@@ -251,7 +251,7 @@ def compute(
     prompts, items = prompts or read_prompts(), items or few(read_items(), ITEMS)
     groups = {one.id: "seen" if course else group_of(one) for one in prompts}
     last = [point for point in points if point.run == MAIN and point.strength == 1][-1]
-    asked = Asked(pair, store, prompts, items, lexicon or read_lexicon(), groups, last)
+    asked = Asked(pair, store, prompts, items, lexicon or lexicon_of(store), groups, last)
     source = {"inputs": inputs_hash([asdict(one) for one in prompts])}
     store.fill([Part("course/prompts", partial(make_prompts, asked), source)])
     counted, how = with_verbs(points), how_of(pair)

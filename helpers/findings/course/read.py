@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -14,9 +13,8 @@ from helpers.findings.attention.lift import compare_verbs, lifts
 from helpers.findings.course.points import BASE, MAIN, START, Point
 from helpers.methods.statistics import Comparison, compare_paired, mcnemar
 from helpers.store.store import MissingResult, Store
-from helpers.words.verbs import read_lexicon
+from helpers.words.verbs import lexicon_of
 
-verbs = cache(read_lexicon)  # one lexicon for all points
 PART = re.compile(r"course/([^/]+)/(\d+)(?:/s(\d+))?/(\w+)$")
 # Runs of the book as figures name them; a folder of one's own has names of its own.
 RUNS = {
@@ -141,7 +139,7 @@ def effect(
     one, label = EVERY[key], label or named(point)
     about = {"label": label, "null_hypothesis": one.null}
     if key == "lift":
-        lexicon, changes = verbs(), store.read(f"{point.folder}/verbs")
+        lexicon, changes = lexicon_of(store), store.read(f"{point.folder}/verbs")
         return compare_verbs(lifts(changes, len(lexicon.verbs)), lexicon, label)
     if key == "turned":
         beyond = _turned(store.read(f"{point.folder}/turned"))

@@ -5,7 +5,7 @@ Per layer and model the store holds `ffn/components/LL-ROLE` (words, scores, var
 (random directions), `ffn/folding` (what norms would change), `ffn/update` (where the update points)
 and `ffn/picture` (one layer's value vectors in a plane). Each part is written as soon as it is there, so
 an interrupted run loses one layer at most.
-Words are indices into the vocabulary of `helpers.words.classes`; scores are kept as bytes on a scale
+Words are places in the words of the store (`listed_of`); scores are kept as bytes on a scale
 per list. One model is asked for at a time: a pair may hold no more than one (`Pair.alone`).
 """
 
@@ -44,7 +44,7 @@ from helpers.models.pair import Pair
 from helpers.models.roles import ROLES
 from helpers.store.origin import inputs_hash
 from helpers.store.store import Part, Store
-from helpers.words.classes import vocabulary
+from helpers.words.classes import ListedWords, listed_of, listed_words
 from helpers.words.vocabulary import word_embeddings
 
 TOP_K = 15
@@ -63,10 +63,13 @@ class LayerConcepts:
     explained_variance_ratio: Float[np.ndarray, " component"]
 
 
-def embedded_words(pair: Pair, role: str) -> Float[np.ndarray, "word hidden"]:
-    """Output embeddings of the vocabulary, in double precision."""
+def embedded_words(
+    pair: Pair, role: str, listed: ListedWords | None = None
+) -> Float[np.ndarray, "word hidden"]:
+    """Output embeddings of the words (the book's unless others are given), in double precision."""
     of_model, double = weights(pair.model(role)), {"output": True, "dtype": torch.float64}
-    return word_embeddings(of_model, pair.tokenizer, vocabulary(), **double).numpy(force=True)
+    words = (listed or listed_words()).words
+    return word_embeddings(of_model, pair.tokenizer, words, **double).numpy(force=True)
 
 
 def n_components(model_weights: Weights) -> int:
@@ -134,7 +137,7 @@ def random_directions(hidden: int, n: int, seed: int = 0) -> np.ndarray:
 def make_components(pair: Pair, store: Store, role: str, progress: bool) -> None:
     @cache  # only if some layer is left to make
     def units() -> np.ndarray:
-        return word_outputs(embedded_words(pair, role))
+        return word_outputs(embedded_words(pair, role, listed_of(store)))
 
     def make(layer: int) -> dict:
         of_model = weights(pair.model(role))
@@ -177,7 +180,7 @@ def make_rotation(pair: Pair, store: Store, progress: bool) -> None:
     store.fill(parts, desc="rotation", progress=progress)
 
 
-def make_update(pair: Pair) -> dict[str, np.ndarray]:
+def make_update(pair: Pair, listed: ListedWords | None = None) -> dict[str, np.ndarray]:
     """Where the update points: its share in two spans, (layer, k); random updates', (layer, draw, k).
 
     For k of TESTED, and all components of a layer that has fewer. The spans are those of the base's
@@ -187,7 +190,7 @@ def make_update(pair: Pair) -> dict[str, np.ndarray]:
     tuned, of_model = _value_vectors(pair, "tuned"), weights(pair.model("base"))
     n = n_components(of_model)
     ks = np.unique(np.minimum(TESTED, n))
-    words = components(torch.from_numpy(embedded_words(pair, "base")), n).directions
+    words = components(torch.from_numpy(embedded_words(pair, "base", listed)), n).directions
     found = {name: [] for name in ("components", "embeddings")}
     for layer, after in enumerate(tuned):
         before = layer_value_vectors(of_model, layer)
@@ -219,26 +222,28 @@ def make_picture(pair: Pair, store: Store) -> dict[str, np.ndarray]:
 
 def make_annotations(pair: Pair, store: Store, progress: bool) -> pd.DataFrame:
     layers = range(weights(pair.model("base")).n_layers)
-    todo = [(layer, role) for role in ROLES for layer in layers]
+    todo, listed = [(layer, role) for role in ROLES for layer in layers], listed_of(store)
     return pd.concat(
         [
-            annotate_words(read_concepts(store, layer, role).words, layer=layer, role=role)
+            annotate_words(read_concepts(store, layer, role).words, listed, layer=layer, role=role)
             for layer, role in tqdm(todo, desc="annotations", disable=not progress)
         ],
         ignore_index=True,
     )
 
 
-def make_baseline(pair: Pair) -> pd.DataFrame:
+def make_baseline(pair: Pair, listed: ListedWords | None = None) -> pd.DataFrame:
     """Annotations of as many random directions as ten layers have components."""
-    units = word_outputs(embedded_words(pair, "base"))
+    units = word_outputs(embedded_words(pair, "base", listed))
     rows = random_directions(units.shape[1], 10 * n_components(weights(pair.model("base"))))
-    return annotate_words(concept_words(rows, units, top_k=TOP_K).words, role="random")
+    return annotate_words(concept_words(rows, units, top_k=TOP_K).words, listed, role="random")
 
 
-def make_folding(pair: Pair, layers: tuple[int, ...], per_layer: int = 100) -> pd.DataFrame:
+def make_folding(
+    pair: Pair, layers: tuple[int, ...], listed: ListedWords | None = None, per_layer: int = 100
+) -> pd.DataFrame:
     """Share of lists that cohere, and of words kept, with either norm folded in (base model)."""
-    of_model, rows = weights(pair.model("base")), embedded_words(pair, "base")
+    of_model, rows = weights(pair.model("base")), embedded_words(pair, "base", listed)
     raw, folded = (
         word_outputs(rows),
         word_outputs(rows, final_norm=of_model.final_norm_scale.float().cpu().numpy()),
@@ -251,7 +256,8 @@ def make_folding(pair: Pair, layers: tuple[int, ...], per_layer: int = 100) -> p
             own = components(layer_value_vectors(of_model, layer, fold_post_norm=post), per_layer)
             for final, units in ((False, raw), (True, folded)):
                 words = concept_words(own.directions, units, top_k=TOP_K).words
-                table = annotate_words(words, layer=layer, post_norm=post, final_norm=final)
+                labels = dict(layer=layer, post_norm=post, final_norm=final)
+                table = annotate_words(words, listed, **labels)
                 shares = {"interpretable": table["interpretable"].mean(), "n": len(table)}
                 found.append(
                     {"layer": layer, "post_norm": post, "final_norm": final, **shares}
@@ -272,20 +278,21 @@ def compute(pair: Pair, store: Store, *, nulls: bool = True, progress: bool = Tr
 
     Without `nulls` no random updates, and so neither rotation nor where the update points.
     """
+    listed = listed_of(store)
     for role in ROLES:
         make_components(pair, store, role, progress)
     store.get(
         "ffn/annotations", lambda: make_annotations(pair, store, progress), annotator="wordnet"
     )
-    store.get("ffn/baseline", lambda: make_baseline(pair), seed=0)
+    store.get("ffn/baseline", lambda: make_baseline(pair, listed), seed=0)
     if not nulls:
         return
     make_rotation(pair, store, progress)
     made_from = {"inputs": inputs_hash([DRAWS, TESTED])}
     store.fill([
-        Part("ffn/update", partial(make_update, pair), made_from, {"draws": DRAWS}),
+        Part("ffn/update", partial(make_update, pair, listed), made_from, {"draws": DRAWS}),
         Part("ffn/picture", partial(make_picture, pair, store)),
     ])  # fmt: skip
     depth = weights(pair.model("base")).n_layers
     layers = tuple(sorted({0, depth // 4, depth // 2, 3 * depth // 4, depth - 1}))
-    store.get("ffn/folding", lambda: make_folding(pair, layers), layers=layers)
+    store.get("ffn/folding", lambda: make_folding(pair, layers, listed), layers=layers)

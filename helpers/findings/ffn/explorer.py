@@ -63,7 +63,7 @@ def from_store(store) -> Explorable:
     """Everything from the store of a pair."""
     from helpers.findings.ffn.compute import read_concepts
     from helpers.findings.ffn.tables import limit, n_layers, read_annotations, read_rotation
-    from helpers.words.classes import vocabulary
+    from helpers.words.classes import listed_of
 
     layers, found = range(n_layers(store)), read_rotation(store)
     read = [[read_concepts(store, layer, role) for layer in layers] for role in MODELS]
@@ -75,7 +75,7 @@ def from_store(store) -> Explorable:
     concept = pd.Categorical(table["concept"].astype(str))
     level = pd.Categorical(table["level"].astype(str), LEVEL_NAMES).codes
     return Explorable(
-        vocabulary=vocabulary(),
+        vocabulary=listed_of(store).words,
         words=words,
         scores=gather("scores"),
         variance=gather("explained_variance_ratio"),

@@ -28,7 +28,7 @@ from helpers.methods.rotation import EQUAL
 from helpers.pages.style import COLOURS, GREY, WIDTH, headline, legend_below
 from helpers.store.store import Store
 from helpers.words.annotation import LINGUISTIC_LEVELS, TASKS
-from helpers.words.classes import vocabulary
+from helpers.words.classes import listed_of
 
 NULL_STYLE = {"norm": "--", "spectrum": ":"}
 READING_STYLE = {"interpretable": "-", "beyond_random": ":"}
@@ -65,7 +65,7 @@ def picture(store: Store, words: int = 4) -> Figure:
     """The idea: value vectors with their first two components and words, and a component that turns."""
     part, found = store.read("ffn/picture"), read_rotation(store)
     layer, points = int(part["layer"][0]), part["base"].astype(float)
-    listed, named = read_concepts(store, layer, "base").words, np.array(vocabulary())
+    listed, named = read_concepts(store, layer, "base").words, np.array(listed_of(store).words)
     figure, (left, right) = plt.subplots(1, 2, figsize=(WIDTH, 3.5))
     reach = 1.25 * np.abs(points).max()
     left.plot(*points.T, ".", color=GREY, ms=1.5, alpha=0.4)

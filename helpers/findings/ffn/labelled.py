@@ -9,14 +9,16 @@ import pandas as pd
 from jaxtyping import Int
 
 from helpers.words.annotation import LINGUISTIC_LEVELS, NO_LEVEL, TASKS, Annotation
-from helpers.words.annotators import annotator
+from helpers.words.classes import ListedWords
+from helpers.words.rules import WordNetAnnotator
 
 LEVEL_NAMES = (NO_LEVEL, *LINGUISTIC_LEVELS)
 
 
 @cache
-def rules():
-    return annotator("wordnet")
+def rules(words: ListedWords | None = None) -> WordNetAnnotator:
+    """The rules for the book's words, or for others."""
+    return WordNetAnnotator(words)
 
 
 def annotation_table(annotations: list[Annotation], labels: pd.DataFrame) -> pd.DataFrame:
@@ -31,11 +33,14 @@ def annotation_table(annotations: list[Annotation], labels: pd.DataFrame) -> pd.
     return labels.assign(**answers)
 
 
-def annotate_words(words: Int[np.ndarray, "component pole top_k"], **labels) -> pd.DataFrame:
-    """Annotations of all lists of one layer of one model."""
+def annotate_words(
+    words: Int[np.ndarray, "component pole top_k"], named: ListedWords | None = None, **labels
+) -> pd.DataFrame:
+    """Annotations of all lists of one layer of one model; `named`: which words the numbers stand for."""
     n, poles, _ = words.shape
     index = {"component": np.repeat(np.arange(n), poles), "pole": np.tile(np.arange(poles), n)}
     table = pd.DataFrame(labels | {k: v.astype(np.int16) for k, v in index.items()})
     lists = words.reshape(-1, words.shape[-1])
-    found = [one for part in np.array_split(lists, 4) for one in rules().annotate_indices(part)]
+    annotate, parts = rules(named).annotate_indices, np.array_split(lists, 4)
+    found = [one for part in parts for one in annotate(part)]
     return annotation_table(found, table)

@@ -19,7 +19,7 @@ from helpers.methods.components import components, concept_words, layer_value_ve
 from helpers.methods.weights import weights
 from helpers.pages import live
 from helpers.store.store import Store
-from helpers.words.classes import vocabulary, word_vectors
+from helpers.words.classes import listed_of
 
 
 def live_check(name: str, store: Store, *, layer: int, component: int) -> pd.DataFrame | str:
@@ -33,9 +33,10 @@ def live_check(name: str, store: Store, *, layer: int, component: int) -> pd.Dat
     layer = min(layer, n_layers(store) - 1)
     of_model = weights(pair.model("base"))
     now = components(layer_value_vectors(of_model, layer), n_components(of_model))
-    units = word_outputs(embedded_words(pair, "base"))
+    of_store = listed_of(store)
+    units = word_outputs(embedded_words(pair, "base", of_store))
     listed = concept_words(now.directions[component], units, top_k=TOP_K)
-    stored, words = read_concepts(store, layer, "base"), np.array(vocabulary())
+    stored, words = read_concepts(store, layer, "base"), np.array(of_store.words)
     kept = stored.words[component]
     same = [np.isin(ours, theirs).mean() for ours, theirs in zip(listed.words, kept, strict=True)]
     shown = {
@@ -57,14 +58,15 @@ def cosine_of_nearest(name: str, store: Store, *, n: int = 500) -> pd.DataFrame 
     pair = live.models(name, store)
     if isinstance(pair, str):
         return pair
-    units = word_outputs(embedded_words(pair, "base"))
+    listed = listed_of(store)
+    units = word_outputs(embedded_words(pair, "base", listed))
     nearest = concept_words(random_directions(units.shape[1], n), units, top_k=TOP_K).words[:, 0]
     rng = np.random.default_rng(0)
     drawn = np.stack([rng.choice(len(units), TOP_K, replace=False) for _ in range(n)])
     spaces = {
         "output embeddings": units,
         "output embeddings less their mean": word_outputs(units - units.mean(axis=0)),
-        "the annotator's word vectors": word_vectors(),
+        "the annotator's word vectors": listed.vectors,
     }
     rows = {}
     for label, space in spaces.items():

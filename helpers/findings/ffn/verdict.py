@@ -13,6 +13,7 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from helpers.findings.ffn import tables, trust
+from helpers.findings.release.read import unread
 from helpers.methods import chance
 from helpers.methods.chance import Ranked
 from helpers.methods.rotation import EQUAL
@@ -20,6 +21,7 @@ from helpers.methods.statistics import RESAMPLES, Comparison, from_draws, holm, 
 from helpers.models.roles import ROLES
 from helpers.pages import prose
 from helpers.pages.forest import clear
+from helpers.pages.tables import show_p
 from helpers.store.store import Store
 from helpers.words.annotation import LINGUISTIC_LEVELS, TASKS
 
@@ -243,8 +245,16 @@ def score(blind: pd.DataFrame) -> Comparison:
     return replace(one, mean_a=5.0, mean_b=5 + scaled["difference"], **scaled)
 
 
-def paper_table(store: Store, found: Families) -> pd.DataFrame:
-    """The paper, our run, and what differs and why."""
+def theirs(paper: Sequence[Comparison], names: Sequence[str]) -> str:
+    """The paper's shares of components, base and tuned, and its p; or how to get them."""
+    size = lambda one: f"{one.label} {one.mean_a:.2f} and {one.mean_b:.2f}"  # noqa: E731
+    p = lambda one: show_p(one.p_value if one.p_holm is None else one.p_holm)  # noqa: E731
+    told = [f"{size(one)} (p {p(one)})" for one in paper if one.label in names]
+    return "; ".join(told) or unread("components")
+
+
+def paper_table(store: Store, found: Families, paper: Sequence[Comparison] = ()) -> pd.DataFrame:
+    """The paper, our run, what differs and why; `paper`: its own shares (`concepts.paper_shares`)."""
     one, blind = single(store), score(trust.read_labels("blind"))
     rank = tables.read_rotation(store).rank.max()
     beyond = "; ".join(f"{x.label} {x.difference:+.1f} points" for x in found[CLEARER])
@@ -255,15 +265,17 @@ def paper_table(store: Store, found: Families) -> pd.DataFrame:
             "measured in the weights, against random updates of equal size",
         ),
         "Toward user tasks?": (
-            "yes: shares of tasks change",
+            f"yes: shares of tasks change; {theirs(paper, TASKS)}",
             f"{counted(found[TASK])}, by rules that are poor at tasks",
             f"rules instead of ChatGPT; another pair, whose update has rank {rank}",
         ),
         "Linguistic levels unchanged?": (
-            "yes", counted(found[LEVEL]), "as above; each pole is a list of its own",
+            f"yes; {theirs(paper, LINGUISTIC_LEVELS)}",
+            counted(found[LEVEL]),
+            "as above; each pole is a list of its own",
         ),
         "Are components interpretable?": (
-            "examples shown; no random baseline",
+            f"examples shown; no random baseline; {theirs(paper, ['interpretable'])}",
             f"beside random directions: {beyond}; a blind reader places {blind.mean_b:.1f} of ten right",
             "all components counted, with a random-direction baseline",
         ),

@@ -64,6 +64,14 @@ def parity(votes: pd.DataFrame) -> list[Comparison]:
     return [compare_independent(*(own[q] for own in both), label=q, **about) for q in QUESTIONS]
 
 
+def paper_shares(store: Store) -> list[Comparison]:
+    """The paper's own shares of tasks and levels, then of interpretable components; none if not there."""
+    if not is_there(store):
+        return []
+    votes = read_votes(store)
+    return [*parity(votes), over_components(votes)[0]]
+
+
 def components(votes: pd.DataFrame) -> pd.DataFrame:
     """A row a component: interpretable where half of the seeds or more say so; of the seeds that were
     asked, the share that names each task and level (NaN where none was asked)."""

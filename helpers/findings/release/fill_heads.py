@@ -30,24 +30,18 @@ from tqdm.auto import tqdm
 from helpers.findings.release.read import SOURCE
 from helpers.methods.word_pairs import LEAST, head_knowledge
 from helpers.models.roles import ROLES
-from helpers.paths import words_folder
 from helpers.store.origin import inputs_hash
 from helpers.store.release import RefusedFile
 from helpers.store.released_files import HEADS, PINNED, blob_hash, parts_of
 from helpers.store.released_rows import Refusals
 from helpers.store.released_tables import Codes, ReleasedHead, read_heads, word_codes
 from helpers.store.store import Store
-from helpers.words.verbs import Lexicon
+from helpers.words.verbs import Lexicon, read_paper_verbs
 
 MODELS = ("llama", "vicuna")  # base and tuned, as the files name them
 WAYS = {"once a dimension": "", "as the authors count": "_authors"}
 CODES = ["first", "second"]
 COUNTS = [f"{name}_{role}" for name in ("dimensions", "times") for role in ROLES]
-
-
-def read_paper_verbs() -> pd.DataFrame:
-    """The authors' instruction and general verbs: word, group (scripts/build_paper_verbs.py)."""
-    return pd.read_csv(words_folder() / "paper_verbs.csv", keep_default_na=False)
 
 
 def source(paths: Sequence[Path], models: Sequence[str]) -> dict[str, object]:

@@ -16,8 +16,8 @@ from helpers.findings.attention import lift
 from helpers.findings.attention.explorer import Explorable, explorable
 from helpers.findings.attention.lift import VerbComparison, lifts
 from helpers.findings.attention.said import gain
-from helpers.findings.release.fill_heads import WAYS, read_paper_verbs
-from helpers.findings.release.read import NOT_HERE
+from helpers.findings.release.fill_heads import WAYS
+from helpers.findings.release.read import NOT_HERE, unread
 from helpers.methods.statistics import (
     Comparison,
     compare_independent,
@@ -31,7 +31,7 @@ from helpers.methods.word_pairs import LEAST, verb_lift
 from helpers.pages.forest import forest
 from helpers.pages.tables import Captioned, comparison_table
 from helpers.store.store import Store
-from helpers.words.verbs import Lexicon
+from helpers.words.verbs import Lexicon, read_paper_verbs
 from helpers.words.vocabulary import INSTRUCTION
 
 NOT_AVAILABLE = "Random updates of equal size need the models' weights: not available at 7B."
@@ -158,7 +158,7 @@ def explorable_heads(store: Store, lexicon: Lexicon) -> Explorable:
 def effect(store: Store) -> str:
     """The paper's own effect, by its own way of counting, where its released heads are there."""
     if not is_there(store):
-        return "its sizes are in its released heads, which this copy does not hold"
+        return unread("heads")
     one = parity(store)[-1]
     return (
         f"{one.difference:+.2f} by the authors' own counting of their released heads "

@@ -27,3 +27,8 @@ NOT_HERE = (
     "had where this copy was built; `python -m helpers released --heads --components` fetches and "
     "analyses them."
 )
+
+
+def unread(what: str) -> str:
+    """For a cell that would hold the paper's own sizes: why it holds none; `what`: heads or components."""
+    return f"this copy lacks its sizes; to fetch them: python -m helpers released --{what}"

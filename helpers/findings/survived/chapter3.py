@@ -25,7 +25,7 @@ from helpers.findings.survived.verdicts import from_rank
 from helpers.methods.chance import among
 from helpers.methods.statistics import Comparison
 from helpers.store.store import Store
-from helpers.words.verbs import read_lexicon
+from helpers.words.verbs import lexicon_of
 
 LOWER = 3 / 4  # of the layers: the paper's lower and middle ones
 SINGLE = "one dimension or more"
@@ -37,7 +37,7 @@ def gain(
     label: str = "",
 ) -> Comparison:  # fmt: skip
     """Lift of general verbs (a) against instruction verbs (b), over the first layers of a model."""
-    lexicon, changes = read_lexicon(), store.read(part)
+    lexicon, changes = lexicon_of(store), store.read(part)
     depth = int(changes["layer"].max()) + 1
     values = lifts(changes, len(lexicon.verbs), counted, range(round(below * depth)))
     return compare_verbs(values, lexicon, label)
@@ -45,7 +45,7 @@ def gain(
 
 def beyond_draws(store: Store, *, parts: int | None = None, label: str = "") -> Comparison:
     """The difference in lift among those of random updates: over all layers, or their first parts."""
-    found = against_random(store, read_lexicon())
+    found = against_random(store, lexicon_of(store))
     found = found[found["pairs"] == next(iter(COUNTED))]
     columns = list(layer_parts(range(n_layers(store))))[:parts] if parts else ["difference"]
     values, is_tuning = found[columns].mean(axis=1), found["update"] == TUNING
@@ -72,7 +72,7 @@ def controls(parts: int | None = None, **layers) -> dict:
 
 def beyond_shuffled(store: Store) -> Comparison:
     """A verb's lift in a short run less that in one on shuffled responses, by kind of verb."""
-    lexicon = read_lexicon()
+    lexicon = lexicon_of(store)
     both = [store.read(f"{one.folder}/verbs") for one in runs(store, "verbs")]
     label = "a short run of the tuning, less one on shuffled responses"
     shuffled, short = (lifts(one, len(lexicon.verbs)) for one in both)
