@@ -279,7 +279,8 @@ def test_blanking_is_shown_with_its_level(open_page, page_file):
         full, left = LOGS[("item-1", row[2], row[3])]
         assert [float(row[8]), float(row[9])] == pytest.approx([full, left], abs=6e-4)
     full, left = LOGS[("item-1", "half", "tuned")]
-    assert f"tuned loss {full - left:.1f} nats a token".replace("-", "−") in page.locator(".ex-say").text_content()
+    told = f"tuned loss {full - left:.1f} nats a token".replace("-", "−")
+    assert told in page.locator(".ex-say").text_content()
     page.get_by_label("the model's own").check()
     assert "tuned share" in page.locator(".ex-say").text_content()
     chart = page.get_by_label("Chart", exact=True).and_(page.locator("select"))
