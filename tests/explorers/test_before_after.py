@@ -95,7 +95,7 @@ def test_losses_stand_in_place_of_shares_once_they_are_stored(monkeypatch):
     store = open_store(DEFAULT_PAIR)
     shared = before_after(store)
     rows = [
-        dict(id="translation-07", setting="template", way="zero", model=m, author=m, segment=s,
+        dict(id="translation-07", setting="template", way="zero", model=m, author="tuned", segment=s,
              loss=loss)
         for m in ("base", "tuned")
         for s, loss in (("context", 0.5), ("input", 1.0), ("instruction", 2.0))

@@ -46,10 +46,10 @@ def test_the_slider_shows_each_points_response_and_hostile_text_is_text(open_pag
     answer = page.locator(".ex-answer")
     assert answer.inner_text().startswith("step 461: ") and "1 at 3" in answer.inner_text()
     assert "onerror" in answer.inner_text() and page.locator(".ex img").count() == 0
-    put(page, "Point", 0)
+    put(page, "Point of the tuning", 0)
     assert answer.inner_text().startswith("base: ") and "not followed ✗" in answer.inner_text()
-    assert page.get_by_label("Point").get_attribute("aria-valuetext") == "base"
-    page.get_by_label("Point").focus()
+    assert page.get_by_label("Point of the tuning").get_attribute("aria-valuetext") == "base"
+    page.get_by_label("Point of the tuning").focus()
     page.keyboard.press("ArrowRight")
     assert answer.inner_text().startswith("step 2: ")
     assert "course.stop=1" in page.evaluate("location.hash")
@@ -60,7 +60,7 @@ def test_segments_are_tinted_by_their_loss_and_curves_move_their_cursor(open_pag
     instruction = page.locator(".ex-token.instruction")
     assert "2.00 nats" in instruction.inner_text()
     before = page.locator(".ex-cursor").first.get_attribute("x1")
-    put(page, "Point", 1)
+    put(page, "Point of the tuning", 1)
     assert "1.00 nats" in instruction.inner_text()
     assert page.locator(".ex-cursor").first.get_attribute("x1") != before
     assert page.locator(".ex-curves svg").count() == 3
@@ -73,7 +73,7 @@ def test_other_runs_and_strengths_stand_beside_it(open_page, page_file):
     assert page.locator(".ex-curves path").count() == 3
     page.get_by_label("strength of the finished update").check()
     assert page.locator(".ex-answer").inner_text().startswith("strength 1: ")
-    put(page, "Point", 1)
+    put(page, "Point of the tuning", 1)
     assert page.locator(".ex-answer").inner_text().startswith("strength 0.25: ")
 
 
@@ -122,7 +122,7 @@ def test_the_compact_form_of_two_points_is_a_prompt_and_a_slider(open_page, tmp_
     two |= dict(training=[0, 1], strength=[], unit="share")
     page = open_page(widget_page(tmp_path, CourseExplorer(two, compact=True)))
     assert page.locator(".ex-answer").inner_text() == "base: no not followed ✗"
-    put(page, "Point", 1)
+    put(page, "Point of the tuning", 1)
     assert page.locator(".ex-answer").inner_text() == "tuned: sí followed ✓"
     assert page.locator(".ex svg, .ex select, .ex table").count() == 0
     assert page.evaluate("location.hash") == ""

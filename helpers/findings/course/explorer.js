@@ -1,6 +1,7 @@
 /* Chapter 5's explorer: a slider over the training, one prompt, its response at each point.
  *
- * The prompt's segments are tinted by what blanking them takes from the response shown. Beside it three
+ * The prompt's segments are tinted by what blanking them takes from the response shown (`compact`: from
+ * that of the finished model). Beside it three
  * curves over the points: the mean of all prompts (broad), this prompt (thin), and the cursor.
  */
 const CURVES = [["followed", "prompts followed", "share"], ["reliance", "lost without the instruction", "nats a token"], ["length", "length of the response", "tokens"]];
@@ -8,7 +9,7 @@ const TRACKS = [["training", "along the training"], ["strength", "strength of th
 const PAUSE = 1100; // milliseconds a point while it plays
 const still = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 const mark = (followed) => (followed === null ? "" : followed ? "followed ✓" : "not followed ✗");
-const amount = (value, unit) => (value === undefined || value === null ? "–" : `${value.toFixed(2)} ${unit}`);
+const amount = (value, unit) => (value === undefined || value === null ? "–" : unit === "share" ? `${Math.round(100 * value)} %` : `${value.toFixed(2)} ${unit}`);
 
 /* One curve: means broad, this prompt's values thin with dots, other runs as diamonds, a cursor. */
 const curve = ({ title, unit, at, means, own, others, now, width, name }) => {
@@ -138,7 +139,7 @@ const render = async ({ model, el }) => {
     timer = setInterval(() => (el.isConnected ? step() : halt()), PAUSE);
     return undefined;
   } });
-  const slide = slider("Point", { min: 0, max: stops().length - 1, step: 1, value: state.stop }, (k) => { halt(); state.stop = k; show(); });
+  const slide = slider("Point of the tuning", { min: 0, max: stops().length - 1, step: 1, value: state.stop }, (k) => { halt(); state.stop = k; show(); });
   slide.classList.add("ex-time");
   halt();
   const track = (key) => { halt(); Object.assign(state, { track: key, stop: data[key].length - 1 }); show(); };
@@ -151,7 +152,7 @@ const render = async ({ model, el }) => {
   const key = small ? null : h("p", { class: "ex-note" }, "Broad: mean of all prompts · thin: this prompt · diamonds: other runs (means) · dotted: the point shown");
   const save = small ? null : exporter("course", { rows, picture: () => charts.querySelector("svg"), say, link });
   el.append(h("section", { class: `ex ex-course${small ? " ex-compact" : ""}`, "aria-label": "Explorer: one prompt through the training" },
-    controls, h("div", { class: "ex-row" }, slide, play), text, answer, legend, live, charts, key, runs, compared, save, small ? null : tableBox));
+    controls, h("div", { class: "ex-row" }, slide, play), text, answer, legend, small && h("p", { class: "ex-note" }, "The tint is always about the last response, as the model reads it at this point."), live, charts, key, runs, compared, save, small ? null : tableBox));
   show();
   if (small) charts.remove(), compared.remove();
   else arrive("course", el);

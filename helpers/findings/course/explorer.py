@@ -1,6 +1,7 @@
 """Chapter 5's explorer: one prompt and what is answered to it at every point of the training.
 
-A segment's tint is what blanking it takes from the point's own response.
+A segment's tint is what blanking it takes from the point's own response; in the compact form from the
+finished model's, which every point reads.
 """
 
 from __future__ import annotations
@@ -25,23 +26,23 @@ def _number(value: float, digits: int = 2) -> float | None:
     return None if pd.isna(value) else round(float(value), digits)
 
 
-def _cells(store: Store, point: Point, ids: Sequence[str]) -> list[dict]:
-    """What every prompt shows at one point."""
+def _cells(store: Store, point: Point, ids: Sequence[str], on: str) -> list[dict]:
+    """What every prompt shows at one point; tints are of the response `on`, "own" or "shared"."""
     said = store.read(f"{point.folder}/responses").set_index("id")
     lost = store.read(f"{point.folder}/blanked")
-    own = lost[lost["on"] == "own"].pivot(index="id", columns="segment", values="loss")
+    read_on = lost[lost["on"] == on].pivot(index="id", columns="segment", values="loss")
     shared = read.EVERY["reliance"].of(lost)
     cells = []
     for id in ids:
         one = said.loc[id]
-        tints = own.loc[id].dropna().round(2).to_dict() if id in own.index else {}
+        tints = read_on.loc[id].dropna().round(2).to_dict() if id in read_on.index else {}
         followed = None if one["followed"] is None else bool(one["followed"])
         cell = {"text": one["text"], "followed": followed, "length": len(one["ids"])}
         cells.append(cell | {"tints": tints, "reliance": _number(shared.get(id, np.nan))})
     return cells
 
 
-def items(store: Store, ids: Sequence[str] | None = None) -> dict:
+def items(store: Store, ids: Sequence[str] | None = None, on: str = "own") -> dict:
     """What the explorer shows of a store's course: its points, prompts, and a cell for each of both."""
     at, about = read.points(store, "blanked"), read.prompts(store)
     kept = [id for id in about.index[about["fixed"]] if ids is None or id in ids]
@@ -57,7 +58,7 @@ def items(store: Store, ids: Sequence[str] | None = None) -> dict:
         "strength": [n for n in main if at[n].run == BASE or at[n].step == end],
         "runs": [n for n, p in enumerate(at) if n not in main and p.strength == 1],
     }
-    columns = [_cells(store, point, kept) for point in at]
+    columns = [_cells(store, point, kept, on) for point in at]
     prompts = [
         {"id": id, "kind": about.loc[id, "kind"]}
         | {"segments": [*zip(about.loc[id, "roles"], about.loc[id, "texts"], strict=True)]}
@@ -105,6 +106,6 @@ def from_store(store: Store) -> CourseExplorer:
 
 def compact(store: Store, id: str = RUNNING) -> CourseExplorer:
     """One prompt and the slider: the course where the store holds one, else base and tuned model."""
-    found = items(store, [id]) if read.is_there(store) else {"prompts": []}
+    found = items(store, [id], "shared") if read.is_there(store) else {"prompts": []}
     found = found if found["prompts"] else two_points(store, id)
     return CourseExplorer(found, opening=found["prompts"][0]["id"], compact=True)

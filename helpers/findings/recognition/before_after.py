@@ -1,4 +1,4 @@
-"""The book's first picture: one prompt, its response before and after tuning, and what each rests on."""
+"""The book's first picture: a prompt before and after tuning, what is answered and what it rests on."""
 
 from __future__ import annotations
 
@@ -23,29 +23,31 @@ def segments(tokens: tuple[str, ...], roles: tuple[str, ...]) -> list[dict]:
 
 
 def before_after(store: Store, id: str = RUNNING) -> dict:
-    """What `BeforeAfter` shows of a prompt, each model on its own response in the template.
+    """What `BeforeAfter` shows of a prompt: each model's own response, and segments weighed on one
+    response that both read, the tuned model's.
 
     A segment weighs what blanking it takes from a response token, in nats, where the store holds that;
     else its share of importance.
     """
-    sides = dict(zip(ROLES, example(store, id), strict=True))
-    exact = all(store.has(part_name("template", role, role, 0)) for role in ROLES)
+    sides = dict(zip(ROLES, example(store, id, response="tuned"), strict=True))
+    exact = all(store.has(part_name("template", role, "tuned", 0)) for role in ROLES)
     if exact:
         lost = read_blanking(store).query(
-            "setting == 'template' and way == 'zero' and model == author"
+            "setting == 'template' and way == 'zero' and author == 'tuned'"
         )
         lost = lost[lost["id"] == sides["base"].id].set_index(["model", "segment"])["loss"]
     models = {}
     for role, one in sides.items():
-        said = read_responses(store, "template", role).set_index("id").loc[one.id, "text"]
+        said = read_responses(store, "template", role).set_index("id").loc[one.id]
         weights = lost[role].to_dict() if exact else shares(one.importance, one.roles)
-        models[role] = {"text": said, "followed": one.judged, "weights": weights}
+        judged = None if said["followed"] is None else bool(said["followed"])
+        models[role] = {"text": said["text"], "followed": judged, "weights": weights}
     parts = segments(sides["base"].tokens, sides["base"].roles)
     return {"segments": parts, "unit": "nats" if exact else "share", "models": models}
 
 
 class BeforeAfter(BookWidget):
-    """One switch, base or tuned: the response, and the prompt's segments tinted by what they weigh."""
+    """One switch, base or tuned: its response, and the prompt's segments tinted by what they weigh."""
 
     _esm = module(__file__)
 

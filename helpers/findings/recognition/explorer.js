@@ -10,6 +10,7 @@ const NAMES = ["base", "tuned"];
 const MEASURES = [["share", "Share of the gradient"], ["score", "The paper's density"], ["blanking", "Exact blanking"]];
 const SIMPLY = { share: "by its gradient", blanking: "by blanking, exactly" };
 const RESPONSES = [["tuned", "tuned"], ["base", "base"], ["own", "each model itself"]];
+const TWO = [["tuned", "both that of the tuned model"], ["own", "each its own"]]; // of the compact one
 const TEMPLATE = [["hidden", ""], ["shown", ""]];
 const NO_CROSSED = "This prompt is explained on each model's own response alone.";
 const LEVELS = 10;
@@ -96,8 +97,7 @@ const render = async ({ model, el }) => {
     prompt: link.known("prompt", items.map((item) => [item.id]), model.get("data").opening),
     find: link.words("find"),
     measure: link.known("measure", measures, !compact && isSet ? "score" : "share"),
-    model: link.known("model", NAMES.map((one) => [one])),
-    response: link.known("response", RESPONSES, items.some((item) => item.crossed) ? "tuned" : "own"),
+    response: link.known("response", compact ? TWO : RESPONSES, items.some((item) => item.crossed) ? "tuned" : "own"),
     template: link.known("template", TEMPLATE),
     b: link.bounded("b", 0, LEVELS - 1, 7),
     p: link.bounded("p", 1, 8, 4, 0.5),
@@ -197,7 +197,7 @@ const render = async ({ model, el }) => {
   };
   const build = () => {
     picked = NOTHING;
-    panels = (compact && !blankable ? [state.model] : NAMES).map(panelOf);
+    panels = NAMES.map(panelOf);
     sides.replaceChildren(...panels.map((panel) => {
       const { answer } = panel;
       panel.prompt = pickable(panel, "prompt", rowsKept(), prompt, (n) => ROLES[prompt.r[n]]);
@@ -308,7 +308,7 @@ const render = async ({ model, el }) => {
   const fillScores = () => {
     const about = (one) => {
       const followed = prompt.f[author(one)];
-      return ` (${found[one].columns} tokens, ${followed === null ? "no rule" : followed ? "followed" : "not followed"})`;
+      return ` (${found[one].columns} token${found[one].columns === 1 ? "" : "s"}, ${followed === null ? "no rule" : followed ? "followed" : "not followed"})`;
     };
     const part = (one) => h("span", {}, `${one}: `, h("b", { "data-score": one }, told().value(found[one].value)), shared() || compact ? "" : about(one));
     const where = shared() && !compact ? ` ${measure() === "blanking" ? "of" : "on"} the ${shared()} model's response${about(shared())}` : "";
@@ -371,7 +371,7 @@ const render = async ({ model, el }) => {
     return choose(left.some(([key]) => key === state.prompt) ? state.prompt : left[0][0]);
   };
   const set = (key, after) => (value) => { state[key] = value; after(); };
-  const responseChoice = choice("Explained on the response of", RESPONSES, state.response, set("response", show));
+  const responseChoice = choice(compact ? "Which response do they read?" : "Explained on the response of", compact ? TWO : RESPONSES, state.response, set("response", show));
   responseChoice.hidden = !items.some((item) => item.crossed);
   const templateBox = checkbox("Template tokens", state.template === "shown", (on) => { state.template = on ? "shown" : "hidden"; show(); });
   templateBox.hidden = !items.some((item) => item.r.includes("t"));
@@ -408,14 +408,13 @@ const render = async ({ model, el }) => {
     slider("b, threshold", { min: 0, max: LEVELS - 1, step: 1, value: state.b }, set("b", recompute)),
     slider("p, norm", { min: 1, max: 8, step: 0.5, value: state.p }, set("p", recompute))));
   const pictureBox = h("details", { ontoggle: drawPicture }, h("summary", {}), heatNote, canvas);
-  const modelChoice = choice("Model", [["base", "base, before tuning"], ["tuned", "tuned"]], state.model, set("model", show));
   const whole = () => [
     h("div", { class: "ex-row" }, finder, promptSelect),
     h("div", { class: "ex-row" }, measureChoice, responseChoice, templateBox),
     scores, hint, sides, live, legend, average, strip.box, strip.under, settings, pictureBox,
     exporter("saliency", { rows, picture, say, link }), tableBox, own(),
   ];
-  const simple = () => [h("div", { class: "ex-row" }, blankable ? measureChoice : modelChoice), sides, scores, live, hint];
+  const simple = () => [h("div", { class: "ex-row" }, blankable ? measureChoice : responseChoice), sides, scores, legend, live, hint];
   el.append(h("section", { class: `ex ex-${name}`, "aria-label": compact ? "One prompt and its response" : "Explorer: which prompt tokens a response rests on", onkeydown: release }, compact ? simple() : whole()));
   choose(state.prompt);
   arrive(name, el);

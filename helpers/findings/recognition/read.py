@@ -96,11 +96,12 @@ def both(
     return list(zip(*sides, strict=True))
 
 
-def example(store: Store, id: str) -> tuple[Explained, Explained]:
-    """Base and tuned on one prompt and their own responses; another prompt where the store lacks it."""
-    answered = {one[0].id: one for one in both(store) if all(own.importance.size for own in one)}
+def example(store: Store, id: str, response: str = "own") -> tuple[Explained, Explained]:
+    """Base and tuned on one prompt (see `both`); on another one where the store lacks it."""
+    read = both(store, response)
+    answered = {one[0].id: one for one in read if all(side.importance.size for side in one)}
     if not answered:
-        raise BadSample("no prompt has a response of both models: there is nothing to draw.")
+        raise BadSample("no prompt has a response to explain: there is nothing to draw.")
     return answered.get(id) or next(iter(answered.values()))
 
 
