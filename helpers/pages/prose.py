@@ -38,7 +38,7 @@ def clear(found: Comparison) -> bool:
 
 
 def direction(
-    found: Comparison, *, up: str = "more", down: str = "less", none: str = "no more"
+    found: Comparison, *, up: str = "more", down: str = "less", none: str = "not clearly more"
 ) -> str:
     """The word that a sentence takes from a comparison: by its sign where it is `clear`."""
     if not found.possible:

@@ -131,20 +131,24 @@ def test_a_value_beyond_all_random_draws_is_told_apart_and_one_among_them_is_not
     assert verdict_of(middle, 1) == GONE and high.n == 200
     assert seen(high) == pytest.approx(among(9.0, draws).detectable)
     assert not from_rank(among(1.0, np.array([])), "none", "").possible
+    few = from_rank(among(9.0, draws[:20]), "few", "")
+    assert not few.possible and "too few" in few.test
 
 
+HIDE = "; a small effect could hide"
 FIVE = [name for name in CONTROLS if name != MAIN][:5]
 
 
 @pytest.mark.parametrize(
     ("main", "checks", "words", "sureness"),
     [
-        (1, [1] * 5, "up; all five controls agree", "sure"),
-        (1, [1, 1, 1, 1, 0], "up; four of five controls agree", "fairly sure"),
-        (1, [0.3, 0, 0, 0, -1], "up; one of five controls agrees", "unsure"),
-        (0, [0, 0, 0, 0, -1], "none; all five controls agree", "sure; a small effect could hide"),
-        (0, [1, 1, 1, 1, 1], "none; none of five controls agrees", "unsure; a small effect could hide"),
-        (-1, [-1, -1, 0, 1, -1], "down; three of five controls agree", "unsure"),
+        (1, [1] * 5, "up; all five controls agree", "fairly sure"),
+        (1, [1, 1, 1, 1, 0], f"up; four of five controls agree (not: {FIVE[4]})", "fairly sure"),
+        (1, [0.3, 0, 0, 0, -1], f"up; one of five controls agrees (not: {', '.join(FIVE[1:])})", "unsure"),
+        (0, [0, 0, 0, 0, -1], f"none; four of five controls agree (not: {FIVE[4]})", "fairly sure" + HIDE),
+        (0, [1] * 5, f"none; none of five controls agrees (not: {', '.join(FIVE)})", "unsure" + HIDE),
+        (-1, [-1, -1, 0, 1, -1], f"down; three of five controls agree (not: {FIVE[2]}, {FIVE[3]})",
+         "unsure"),
         (1, [1], "up; the one control agrees", "hardly checked"),
     ],
 )  # fmt: skip
@@ -158,7 +162,18 @@ def test_a_sentence_says_what_the_verdicts_say(monkeypatch, main, checks, words,
 def test_a_claim_on_less_is_said_by_the_sign_that_was_found():
     found = row(-1, {}, sign=-1)
     assert said(found) == "down" and found.cells[MAIN].verdict == HOLDS
-    assert agreement(found) == "not checked"
+    assert agreement(found) == "no control could tell"
+
+
+def test_nothing_is_sure_while_a_control_is_missing_and_a_blind_null_agrees_with_none():
+    found = row(1, dict.fromkeys(FIVE, [1]))
+    assert tables.sureness(found) == "fairly sure"
+    held = {name: cell for name, cell in found.cells.items() if cell.verdict != MISSING}
+    assert tables.sureness(Row(found.claim, held)) == "sure"
+    few = dict(null_hypothesis="", label="few")
+    values = np.random.default_rng(3).normal(size=(2, 12))
+    own = judge_row(1, {MAIN: [reading(0.0)], "length": [lambda: compare_paired(*values, **few)]})
+    assert own["length"].verdict == GONE and not Row(found.claim, own).checks
 
 
 def test_seeds_are_read_from_the_stores_beside_the_pairs_own(tmp_path):

@@ -101,10 +101,10 @@ CLAIMS = (
         chapter=1, key="share", whose="this book", sign=1, unit="share of importance", lead=True,
         compare=partial(paired, partial(on_instruction, SHARE, "tuned"), WHOSE["tuned"]),
         text="On one and the same response, more of the importance lies on the instruction",
-        said="When both models read the same response, the tuned one rests {more/less/no more} on the "
-        "instruction",
+        said="When both models read the same response, the tuned one {rests more/rests less/"
+        "does not clearly rest more} on the instruction",
         checks={
-            "other response": readings(SHARE, ("base", "own")),
+            "other response": readings(SHARE, ("base",)),
             "no template": readings(SHARE, ("tuned",), setting="plain"),
             "placebo": "shares of the segments add up to one: where one rises, others fall",
             "blanking": blankings("tuned"),
@@ -118,7 +118,7 @@ CLAIMS = (
         chapter=1, key="score", whose="paper", sign=1, unit="instruction score",
         compare=partial(paired, OWN, WHOSE["own"]),
         text="Each on its own response, the tuned model's instruction score is higher",
-        said="Each on its own response, the tuned model has {the higher/the lower/no higher} "
+        said="Each on its own response, the tuned model has {a higher/a lower/no clearly higher} "
         "instruction score",
         checks={
             "other response": readings(SCORE, ROLES),
@@ -142,8 +142,8 @@ CLAIMS = (
         chapter=1, key="followed", whose="paper", sign=1, unit="instruction score",
         compare=partial(follow, OWN, "tuned model, own responses"),
         text="Responses that follow their instruction have a higher score than those that do not",
-        said="Responses that follow have {a higher/a lower/no higher} instruction score than those "
-        "that do not",
+        said="Responses that follow have {a higher/a lower/no clearly higher} instruction score "
+        "than those that do not",
         checks={
             "other response": "whether it follows is a property of the response itself",
             "no template": [

@@ -93,7 +93,8 @@ def beside_general(store: Store) -> Comparison:
     )  # fmt: skip
 
 
-GAINED = "gained {more/fewer/no more} pairs with instruction verbs than with other verbs"
+VERBS = "pairs with instruction verbs than with other verbs"
+GAINED = "{gained more/gained fewer/did not clearly gain more} " + VERBS
 CLAIMS = (
     Claim(
         chapter=3, key="verbs", whose="paper", sign=1, unit="lift", lead=True,
@@ -115,8 +116,8 @@ CLAIMS = (
         chapter=3, key="silenced", whose="this book", sign=-1, unit="share of prompts followed",
         compare=silenced,
         text="Without the heads that gained most such pairs, the tuned model follows less",
-        said="Silencing the heads that gained most such pairs costs {less/more/no more} than "
-        "silencing random heads",
+        said="Silencing the heads that gained most such pairs {costs less/costs more/"
+        "does not clearly cost more} than silencing random heads",
         checks=NEVER | {
             "placebo": [beside_general],
             "blanking": "the claim itself silences heads",

@@ -74,7 +74,7 @@ def coherent(store: Store, *, question: str = "beyond_random", role: str = "tune
 def read_blindly(store: Store) -> Comparison:
     """Lists that a reader who did not know their source found interpretable (the book's first pair)."""
     one = next(x for x in blind_shares(read_labels("blind")) if x.label == "interpretable")
-    return replace(one, label="a blind reader of 300 lists")
+    return replace(one, label=f"a blind reader of {one.n} lists")
 
 
 CLAIMS = (
@@ -82,8 +82,8 @@ CLAIMS = (
         chapter=4, key="turned", whose="paper", sign=1, unit="degrees", lead=True,
         compare=lambda store: turned(store)[0],
         text="Tuning turns feed-forward components further than a random update of its size",
-        said="Tuning turned feed-forward components {further/less/no further} than random "
-        "updates of its size do",
+        said="Feed-forward components {turned further/turned less/did not clearly turn further} "
+        "with the tuning than with random updates of its size",
         checks=NEVER | {
             "placebo": "the random updates are part of the claim itself",
             "other estimate": [lambda store: turned(store)[1:]],
@@ -95,7 +95,8 @@ CLAIMS = (
         compare=partial(paired, tasks, "lists with a task, by layer"),
         chapter=4, key="tasks", whose="paper", sign=1, unit="share of lists",
         text="After tuning, more of what the layers write belongs to user tasks",
-        said="{More/Less/No more} of what feed-forward layers write belongs to user tasks after tuning",
+        said="After tuning {more/less/not clearly more} of what feed-forward layers write belongs to "
+        "user tasks",
         checks=NEVER | {
             "placebo": [
                 partial(paired, partial(tasks, less_levels=True), "less the change of linguistic levels")
@@ -111,7 +112,7 @@ CLAIMS = (
         chapter=4, key="coherent", whose="paper", sign=1, unit="share of lists",
         compare=coherent,
         text="Components can be read: their words are more alike than those of random directions",
-        said="Words of components are {more/less/no more} alike than those of random directions",
+        said="Words of components are {more/less/not clearly more} alike than those of random directions",
         checks=NEVER | {
             "placebo": "the random directions are part of the claim itself",
             "other estimate": [partial(coherent, question="interpretable"), read_blindly],

@@ -46,7 +46,7 @@ class Claim:
 
     chapter: int
     key: str
-    whose: Literal["paper", "this book"]
+    whose: Literal["paper", "paper, first version", "this book"]
     text: str
     said: str
     sign: Literal[1, -1]

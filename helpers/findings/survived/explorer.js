@@ -1,10 +1,12 @@
 /* What survived: claims by controls, a verdict a button. It opens what it rests on, below its claim. */
+/* What a reader needs of the rule; the rest is in a mark's title. */
+const SAYS = { holds: "the claim is seen again", weaker: "seen, under half as large", gone: "not told apart from nothing", reversed: "the opposite is seen" };
 const MARKS = { holds: "●", weaker: "◐", gone: "○", reversed: "⇄", "not testable": "–", "not computed yet": "…" };
 const tint = (verdict) => ({ holds: divergeParts(0.55), weaker: divergeParts(0.25), reversed: divergeParts(-0.55) })[verdict];
 const COLUMNS = [["reading", "what was compared"], ["verdict", "verdict"], ["n", "n"], ["difference", "difference [95 %]"], ["p", "p (Holm)"], ["seen", "would have been seen"]];
 
 const render = async ({ model, el }) => {
-  const { claims, controls, rule } = await inflateJson(model.get("data"));
+  const { claims, controls, left, rule } = await inflateJson(model.get("data"));
   const link = fragment("survived");
   const [live, say] = status();
   const buttons = claims.map((claim) => claim.cells.map((cell, c) => h("button", { type: "button", tabindex: "-1", "aria-expanded": "false",
@@ -53,7 +55,7 @@ const render = async ({ model, el }) => {
   };
   buttons.forEach((own, k) => own.forEach((button, c) => button.addEventListener("click", () => open(k, c))));
   const rows = claims.map((claim, k) => h("tr", {}, h("th", { scope: "row" }, h("b", {}, `${claim.chapter} `), claim.text, h("span", { class: "ex-note" }, ` (${claim.whose})`)),
-    buttons[k].map((button) => h("td", {}, button))));
+    buttons[k].map((button, c) => h("td", { class: claims[k].cells[c].readings.length ? null : "ex-none" }, button))));
   const head = h("tr", {}, h("th", { scope: "col" }, "Claim"), controls.map(({ name, asks }) => h("th", { scope: "col", title: asks }, name)));
   const paint = () => buttons.forEach((own, k) => own.forEach((button, c) => {
     const ink = tint(claims[k].cells[c].verdict);
@@ -64,7 +66,9 @@ const render = async ({ model, el }) => {
     ...claims.flatMap((claim) => claim.cells.flatMap((cell, c) => (cell.readings.length ? cell.readings : [{}]).map((one) =>
       [claim.chapter, claim.whose, claim.text, claim.unit, controls[c].name, cell.verdict, cell.why, ...COLUMNS.map(([key]) => one[key] ?? "")])))];
   el.append(h("section", { class: "ex", "aria-label": "Explorer: what survived" },
-    h("p", { class: "ex-legend" }, Object.keys(rule).map((verdict) => h("span", { title: rule[verdict] }, `${MARKS[verdict]} ${verdict}`))),
+    h("p", { class: "ex-legend" }, Object.keys(rule).map((verdict) => h("span", { title: rule[verdict] }, `${MARKS[verdict]} ${verdict}${SAYS[verdict] ? `: ${SAYS[verdict]}` : ""}`))),
+    h("p", { class: "ex-note ex-narrow" }, "Controls without a verdict are left out at this width; the table below has them."),
+    left.length ? h("p", { class: "ex-note" }, `No column, because no claim has a verdict there yet: ${left.join(", ")}.`) : null,
     h("table", { class: "ex-verdicts", onkeydown: walk }, h("thead", {}, head), h("tbody", {}, rows)),
     live,
     h("div", { class: "ex-export", role: "group", "aria-label": "Save what is shown" },

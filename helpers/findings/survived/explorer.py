@@ -14,20 +14,22 @@ from helpers.pages.explorer import BookWidget, module, squeeze_json, style
 
 
 def pack(rows: Sequence[Row]) -> str:
-    """Claims, their cells and what stands behind them, as deflated JSON."""
+    """Claims, their cells and what stands behind them, as deflated JSON; no column without a verdict."""
+    kept = [name for name in CONTROLS if any(row.cells[name].judged for row in rows)]
     claims = [
         {name: getattr(row.claim, name) for name in ("chapter", "key", "whose", "text", "unit")}
         | {
             "said": said(row),
             "cells": [
                 {"verdict": cell.verdict, "why": cell.why, "readings": readings(cell)}
-                for cell in row.cells.values()
+                for cell in map(row.cells.get, kept)
             ],
         }
         for row in rows
     ]
-    controls = [{"name": name, "asks": asks} for name, asks in CONTROLS.items()]
-    return squeeze_json({"claims": claims, "controls": controls, "rule": RULE})
+    controls = [{"name": name, "asks": CONTROLS[name]} for name in kept]
+    left = [name for name in CONTROLS if name not in kept]
+    return squeeze_json({"claims": claims, "controls": controls, "left": left, "rule": RULE})
 
 
 class VerdictTable(BookWidget):

@@ -12,14 +12,25 @@ import pandas as pd
 from helpers.findings.release.read import open_store as open_seven
 from helpers.findings.survived import chapter1, chapter2, chapter3, chapter4
 from helpers.findings.survived.claims import Claim
-from helpers.findings.survived.verdicts import GONE, HOLDS, MAIN, REVERSED, WEAKER, Cell, seen
+from helpers.findings.survived.verdicts import (
+    GONE,
+    HOLDS,
+    JUDGED,
+    MAIN,
+    MISSING,
+    REVERSED,
+    WEAKER,
+    Cell,
+    could_tell,
+    seen,
+)
 from helpers.pages import prose
 from helpers.pages.tables import show_difference, show_p
 from helpers.store.store import Store, open_store
 
 CLAIMS = (*chapter1.CLAIMS, *chapter2.CLAIMS, *chapter3.CLAIMS, *chapter4.CLAIMS)
 # What a control says that agrees with the claim's own comparison, by the verdict on that.
-ALIKE = {HOLDS: (HOLDS, WEAKER), GONE: (GONE, REVERSED), REVERSED: (REVERSED,)}
+ALIKE = {HOLDS: {HOLDS, WEAKER}, GONE: {GONE}, REVERSED: {REVERSED}}
 FEW = 3  # controls that a chapter needs before it is called sure
 
 
@@ -31,15 +42,19 @@ class Row:
     cells: dict[str, Cell]
 
     @property
-    def checks(self) -> list[Cell]:
-        """The controls that allowed a verdict."""
-        return [cell for name, cell in self.cells.items() if name != MAIN and cell.judged]
+    def checks(self) -> dict[str, Cell]:
+        """The controls that allowed a verdict; beside a null, those nulls that could have told."""
+        null = self.cells[MAIN].verdict == GONE
+        blind = lambda cell: {*cell.verdicts} == {GONE} and not any(map(could_tell, cell.found))  # noqa: E731
+        judged = {k: cell for k, cell in self.cells.items() if k != MAIN and cell.judged}
+        return {k: cell for k, cell in judged.items() if not (null and blind(cell))}
 
     @property
-    def agreeing(self) -> int:
-        """How many of them say what the claim's own comparison says."""
-        alike = ALIKE.get(self.cells[MAIN].verdict, ())
-        return sum(cell.verdict in alike for cell in self.checks)
+    def against(self) -> list[str]:
+        """Those of them of which a reading does not say what the claim's own comparison says."""
+        alike = ALIKE.get(self.cells[MAIN].verdict, set())
+        said = {name: {*cell.verdicts} & {*JUDGED} for name, cell in self.checks.items()}
+        return [name for name, verdicts in said.items() if not verdicts <= alike]
 
 
 def rows(store: Store | None = None, seven: Store | None = None, claims=CLAIMS) -> list[Row]:
@@ -67,28 +82,30 @@ def said(row: Row) -> str:
 
 
 def agreement(row: Row) -> str:
-    """How many controls agree with what the claim's own comparison found, in words."""
-    n, k = len(row.checks), row.agreeing
-    if n < 2:
-        return ("the one control " + ("agrees" if k else "disagrees")) if n else "not checked"
+    """How many controls agree with what the claim's own comparison found, and which do not."""
+    n, k = len(row.checks), len(row.checks) - len(row.against)
     if k == n:
-        return "both controls agree" if n == 2 else f"all {prose.number(n)} controls agree"
-    return f"{prose.number(k)} of {prose.number(n)} controls agree{'s' if k < 2 else ''}"
+        few = ("no control could tell", "the one control agrees", "both controls agree")
+        return few[n] if n < len(few) else f"all {prose.number(n)} controls agree"
+    names = ", ".join(row.against)
+    if n == 1:
+        return f"the one control disagrees ({names})"
+    return f"{prose.number(k)} of {prose.number(n)} controls agree{'s' if k < 2 else ''} (not: {names})"
 
 
 def worded(row: Row) -> str:
     """A claim's finding and how many controls agree, as one sentence."""
-    return f"{said(row)}; {agreement(row)}."
+    return f"{said(row)}; {agreement(row)}." if row.cells[MAIN].judged else f"{said(row)}."
 
 
 def sureness(row: Row) -> str:
     """A few words on how sure a claim's finding is: how many of its controls agree with it."""
-    own, n, k = row.cells[MAIN], len(row.checks), row.agreeing
+    own, n, k = row.cells[MAIN], len(row.checks), len(row.checks) - len(row.against)
     if not own.judged:
         return own.verdict
-    if n < FEW:
-        return "hardly checked"
-    word = "sure" if k == n else "fairly sure" if k >= 2 * n / 3 else "unsure"
+    whole = k == n and all(cell.verdict != MISSING for cell in row.cells.values())
+    word = "sure" if whole else "fairly sure" if k >= 2 * n / 3 else "unsure"
+    word = "hardly checked" if n < FEW else word
     return f"{word}; a small effect could hide" if own.verdict == GONE else word
 
 
@@ -111,13 +128,13 @@ def sure(chapter: int, store: Store | None = None) -> str:
 
 
 def by_claim(found: list[Row]) -> pd.DataFrame:
-    """One row a claim, in words: what was found, how sure, and whose claim it is."""
+    """One row a claim, in words: what is claimed and by whom, what was found, how sure."""
     return pd.DataFrame(
         {
             "chapter": row.claim.chapter,
+            "claim": f"{row.claim.text} ({row.claim.whose})",
             "what was found": worded(row),
             "how sure": sureness(row),
-            "whose claim": row.claim.whose,
         }
         for row in found
     ).set_index("chapter")
@@ -126,7 +143,7 @@ def by_claim(found: list[Row]) -> pd.DataFrame:
 def in_words(found: list[Row]) -> str:
     """How many claims hold as claimed, and how many of these under every control that was tried."""
     holding = [row for row in found if row.cells[MAIN].verdict == HOLDS]
-    whole = [row for row in holding if row.checks and row.agreeing == len(row.checks)]
+    whole = [row for row in holding if row.checks and not row.against]
     return (
         f"Of {prose.number(len(found))} claims {prose.number(len(holding))} hold as claimed in this "
         f"pair, and {prose.number(len(whole))} of these under every control that could be tried."

@@ -20,6 +20,7 @@ HOLDS, WEAKER, GONE, REVERSED = "holds", "weaker", "gone", "reversed"
 UNTESTABLE, MISSING = "not testable", "not computed yet"
 MAIN = "as claimed"
 LEVEL, HALF = 0.05, 0.5
+MIDDLING = 0.5  # Hedges' g that a null must have been able to see, to count as one
 # The least favourable first: what a cell of several readings is called.
 JUDGED = (REVERSED, GONE, WEAKER, HOLDS)
 RULE = {
@@ -56,8 +57,9 @@ class NoVariant(MissingResult):
 
 def from_rank(one: Ranked, label: str, null_hypothesis: str) -> Comparison:
     """A value among random draws as a comparison: b is the value, a the draws' mean."""
-    if np.isnan(one.p_value):
-        return untested(label, "no random draws", null_hypothesis=null_hypothesis)
+    if np.isnan(one.p_value) or 2 / (one.draws + 1) >= LEVEL:
+        why = f"{one.draws} random draws are too few: no value among them could be told apart"
+        return untested(label, why, null_hypothesis=null_hypothesis)
     return Comparison(
         label, one.draws, one.mean, one.value, one.value - one.mean, np.nan,
         one.value - one.high, one.value - one.low, one.p_value, "rank among random draws, two-sided",
@@ -70,6 +72,12 @@ def seen(found: Comparison) -> float:
     if np.isfinite(found.error):
         return found.detectable()
     return detectable((found.high - found.low) / (2 * detectable(1.0, power=0.5)))
+
+
+def could_tell(found: Comparison) -> bool:
+    """Whether a difference of `MIDDLING` would have been seen; True where a comparison has no g."""
+    by = found.effect_size / found.difference if found.difference else np.nan
+    return not np.isfinite(by) or bool(seen(found) * abs(by) <= MIDDLING)
 
 
 def relative_size(found: Comparison, main: Comparison) -> float:
