@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from helpers.methods.statistics import Comparison
 from helpers.pages.prose import clear
-from helpers.pages.style import COLOURS, WIDTH
+from helpers.pages.style import LESS, MORE, WIDTH
 
 GREY, LINE = "0.55", 0.235  # of what is not told apart from nothing; height of one line in inches
 
@@ -27,7 +27,7 @@ def forest(
     """
     groups = groups if isinstance(groups, Mapping) else {"": groups}
     lines = [line for heading, found in groups.items() for line in (heading, *found) if line]
-    figure, axis = plt.subplots(figsize=(WIDTH, 0.9 + LINE * len(lines)))
+    figure, axis = plt.subplots(figsize=(WIDTH, max(1.9, 0.9 + LINE * len(lines))))
     names = []
     for row, line in enumerate(lines):
         if isinstance(line, str):
@@ -35,7 +35,7 @@ def forest(
             continue
         why = "" if line.possible else ", not tested"
         names.append(fill(f"{line.label} (n = {line.n}{why})", 46))
-        colour = COLOURS["tuned" if line.difference > 0 else "base"] if clear(line) else GREY
+        colour = (MORE if line.difference > 0 else LESS) if clear(line) else GREY
         axis.plot([line.low, line.high], [row, row], color=colour, linewidth=2.5)
         axis.plot(line.difference, row, "o", color=colour)
     axis.set_yticks(range(len(lines)), names)

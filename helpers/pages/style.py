@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 # Blue and orange of about equal lightness: told apart with every common colour blindness.
 COLOURS = {"base": "#4c6f94", "tuned": "#c1622d"}
 GREY = "#7a7a7a"
+MORE, LESS = "#166e3c", "#702a82"  # of a sign, as in the explorers
 WIDTH = 7.0  # of a figure, in inches
 
 

@@ -196,27 +196,34 @@ def compared(label, low, high, p=0.001):
     return Comparison(label, 40, 0.0, middle, middle, 0.5, low, high, p, "test", "null", p_holm=p)
 
 
-def test_the_first_sentence_follows_the_comparisons():
-    def sentence(rho, random, erasure):
+def test_the_conclusion_follows_the_comparisons():
+    def sentence(rho, random):
         single = [compared(f"gradient, {role}", *rho) for role in ("base", "tuned")]
         orders = [
             compared(f"{role}: gradient against random order", *ends)
             for role, ends in zip(("base", "tuned"), random, strict=True)
         ]
-        shares = [
-            compared("share, by gradient, one", 0.1, 0.2),
-            compared("share, by erasure, one", *erasure),
-        ]
-        return verdict.conclusion(single, orders, shares)
+        return verdict.conclusion(single, orders)
 
-    weak = sentence((-0.1, 0.1), [(-0.2, -0.1)] * 2, (0.1, 0.2))
-    assert "may not be read token by token" in weak and "in both models" in weak
-    assert "more of it lies" in weak and weak.endswith("erasure confirms.")
-    strong = sentence((0.7, 0.8), [(-0.2, -0.1), (0.1, 0.2)], (-0.2, -0.1))
-    assert "may be read token by token;" in strong and "the base model alone" in strong
-    assert strong.endswith("does not confirm.")
-    assert "in neither model" in sentence((0.4, 0.6), [(0.1, 0.2)] * 2, (0.1, 0.2))
-    assert "only with care" in sentence((0.4, 0.6), [(0.1, 0.2)] * 2, (0.1, 0.2))
+    weak = sentence((-0.1, 0.1), [(-0.2, -0.1)] * 2)
+    assert "may not be read token by token." in weak and weak.endswith("in both models.")
+    strong = sentence((0.7, 0.8), [(-0.2, -0.1), (0.1, 0.2)])
+    assert "may be read token by token." in strong and "the base model alone" in strong
+    assert "in neither model" in sentence((0.4, 0.6), [(0.1, 0.2)] * 2)
+    assert "only with care" in sentence((0.4, 0.6), [(0.1, 0.2)] * 2)
+
+
+@pytest.mark.parametrize(
+    ("gradient", "erasure", "word"),
+    [((0.1, 0.2), (0.1, 0.2), "confirms it"), ((0.1, 0.2), (-0.2, -0.1), "contradicts it"),
+     ((-0.1, 0.2), (-0.1, 0.2), "leaves it open"), ((0.1, 0.2), (-0.1, 0.2), "leaves it open")],
+)  # fmt: skip
+def test_two_nulls_confirm_nothing(gradient, erasure, word):
+    sides = {"gradient": gradient, "erasure": erasure}
+    p = lambda low, high: 0.5 if low < 0 < high else 0.001  # noqa: E731
+    shares = [compared(f"share, by {name}, one", *x, p(*x)) for name, x in sides.items()]
+    assert verdict.confirmed(shares) == word
+    assert verdict.confirmed(shares[:1]) == "leaves it open"
 
 
 def test_agreement_of_single_tokens_is_told_from_none(planted):
@@ -260,6 +267,6 @@ def test_the_forest_has_short_names_and_each_line_once():
     cells = [(x, y) for x in ("whole prompt", "instruction", "input") for y in ("base", "tuned")]
     sums = [compared(f"{segment}, {role}: gradient", 0, 1) for segment, role in cells]
     shared = [compared("share, by erasure, the tuned model's response", 0, 1)]
-    found = verdict.doubts(single, sums, shared)
+    found = verdict.doubts(single, sums) | verdict.by_short_name(shared)
     labels = [[one.label for one in ones] for ones in found.values()]
     assert labels == [["gradient, base", "gradient, tuned"]] * 3 + [["by erasure"]]

@@ -1,5 +1,6 @@
 """Segments side by side and blanked: stored numbers are the methods', planted effects are found."""
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -185,7 +186,7 @@ def test_what_the_store_lacks_costs_a_question_and_is_said_in_a_line(filled, tmp
 
 
 @pytest.mark.parametrize("effect", [0.05, -0.05, 0.0])
-def test_ways_of_asking_that_agree_are_those_clearly_higher_on_a_shared_response(effect):
+def test_readings_of_a_shared_response_agree_where_they_say_what_the_tuned_models_says(effect):
     table = planted({"instruction": effect, "input": 0.0})
     share = segments.family(table, "share", segments=("instruction", "input"))
     found = {
@@ -193,7 +194,9 @@ def test_ways_of_asking_that_agree_are_those_clearly_higher_on_a_shared_response
         "placebo": segments.chosen(share, {"input": ("input", "template")}, ("base", "tuned")),
     }
     assert [one.label for one in found["response"]] == [f"share, {WHOSE[r]}" for r in doubts.ALL]
-    assert doubts.agreeing(found) == (2 if effect > 0 else 0, 2)
+    assert doubts.agreeing(found) == (2, 2)
+    other = {"template": [replace(found["response"][0], difference=-effect)]}
+    assert doubts.agreeing(found | other) == (2 if effect else 3, 3)
     for family in doubts.drawn(found).values():
         for one in family:
             assert one.difference == one.effect_size and one.low < one.difference < one.high

@@ -32,10 +32,10 @@ def answers(item: dict, role: str = "tuned") -> Figure:
     size = (WIDTH, 1.3 + 0.2 * len(rows))
     figure, axes = plt.subplots(1, len(columns), figsize=size, sharey=True)
     for axis, (name, matrix) in zip(axes, columns.items(), strict=True):
-        values = matrix[inside, column] / np.abs(matrix[:, column]).max()
+        values = matrix[inside, column] / np.abs(matrix[inside, column]).max()
         axis.barh(rows, values, color=np.where(values > 0, COLOURS[role], GREY))
         axis.axvline(0, color="0.1", linewidth=0.8)
-        axis.set(xlim=(-1.05, 1.05), xlabel="share of the largest")
+        axis.set(xlim=(-1.05, 1.05), xlabel="share of the largest bar")
         axis.set_title(name.replace("-", "−"), fontsize=10)
         axis.tick_params(left=False)
     axes[0].set_yticks(rows, [_shown(t) for t, i in zip(item["tokens"], inside, strict=True) if i])
@@ -49,7 +49,9 @@ def answers(item: dict, role: str = "tuned") -> Figure:
 
 
 def deletion(found: pd.DataFrame, title: str = "") -> Figure:
-    """Probability left when the most important tokens are erased, one panel a model."""
+    """Probability left when the most important tokens are erased, one panel a model; n: prompts."""
+    n = found.groupby("order")["id"].nunique()
+    found = found.assign(order=[f"{one} (n = {n[one]})" for one in found["order"]])
     figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 3.4), sharey=True)
     colours = dict(zip(found["order"].unique(), (*SHADES, "#2c6fbb", "0.55"), strict=False))
     for axis, (model, part) in zip(axes, found.groupby("model"), strict=True):

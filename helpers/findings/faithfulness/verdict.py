@@ -10,7 +10,7 @@ import pandas as pd
 from helpers.findings.faithfulness.read import NAMES, RANDOM, WHOLE
 from helpers.methods.statistics import Comparison
 from helpers.models.roles import ROLES
-from helpers.pages.prose import direction
+from helpers.pages.prose import clear, direction
 from helpers.store.store import Store
 
 ALIKE = 0.5  # a mean rho from which on single tokens count as ranked like erasure ranks them
@@ -40,26 +40,22 @@ def title(orders: Sequence[Comparison]) -> str:
 
 
 def confirmed(by_share: Sequence[Comparison]) -> str:
-    """Whether erasure agrees with the gradient on how the share of the instruction differs."""
-    by = {one.label.split(", ")[1].removeprefix("by "): direction(one) for one in by_share}
-    return "confirms" if by.get("erasure") == by.get("gradient") else "does not confirm"
+    """What erasure does to the gradient's answer on the share: only what both tell apart can agree."""
+    by = {one.label.split(", ")[1].removeprefix("by "): one for one in by_share}
+    both = [by[name] for name in ("gradient", "erasure") if name in by]
+    if len(both) < 2 or not all(one.possible and clear(one) for one in both):
+        return "leaves it open"
+    return "confirms it" if direction(both[0]) == direction(both[1]) else "contradicts it"
 
 
-def conclusion(
-    single: Sequence[Comparison], orders: Sequence[Comparison], by_share: Sequence[Comparison]
-) -> str:
-    """The chapter's first sentence: what a tint tells and what it does not."""
-    return (
-        f"A tint {token_by_token(single)}; the words it names first, taken together, matter more than "
-        f"random ones in {together(orders)}; and that after tuning {direction(by_share[0])} of it lies "
-        f"on the instruction, exact erasure {confirmed(by_share)}."
-    )
+def conclusion(single: Sequence[Comparison], orders: Sequence[Comparison]) -> str:
+    """What a tint tells and what it does not, for every page that says so."""
+    named = f"The words that it names first matter more than random ones in {together(orders)}"
+    return f"A tint {token_by_token(single)}. {named}."
 
 
-def doubts(
-    single: Sequence[Comparison], sums: Sequence[Comparison], shared: Sequence[Comparison]
-) -> dict[str, list[Comparison]]:
-    """What `pages.forest` draws, under short names: single words, sums, and chapter 1's share."""
+def doubts(single: Sequence[Comparison], sums: Sequence[Comparison]) -> dict[str, list[Comparison]]:
+    """What `pages.forest` draws of rank correlations, under short names: single words, and sums."""
     groups = {"Single words, against erasure": [o for o in single if "base-on" not in o.label]}
     for segment in (WHOLE, "instruction"):
         heading = f"The {segment} added up, against blanking"
@@ -67,8 +63,13 @@ def doubts(
             of, _, estimate = one.label.partition(": ")
             if (role := of.removeprefix(f"{segment}, ")) in ROLES:
                 groups.setdefault(heading, []).append(replace(one, label=f"{estimate}, {role}"))
+    return groups
+
+
+def by_short_name(shared: Sequence[Comparison]) -> dict[str, list[Comparison]]:
+    """Chapter 1's share by each estimate, for a plot of its own: another unit."""
     short = [replace(one, label=one.label.split(", ")[1]) for one in shared]
-    return groups | {"Share on the instruction, tuned less base": short}
+    return {"Share on the instruction, tuned minus base": short}
 
 
 def not_there(found: pd.DataFrame, sums: Sequence[Comparison], store: Store) -> str:

@@ -10,12 +10,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 
 from helpers.findings.recognition import blanked, segments, tables
-from helpers.findings.recognition.read import scores
+from helpers.findings.recognition.read import WHOSE, scores
 from helpers.methods.statistics import Comparison
 from helpers.models.roles import ROLES
-from helpers.pages.forest import clear
+from helpers.pages.prose import direction
 from helpers.store.store import Store
 
 AXIS = "tuned minus base, in standard deviations (Hedges' g, 95 % interval)"
@@ -25,11 +26,12 @@ ASKED = ("response", "template", "score", "gradient")  # of the claim itself
 HEADINGS = {
     "response": "Whose response is read? (share)",
     "template": "Is it the template? (share)",
+    "place": "Where does the instruction stand? (share)",
     "placebo": "Is it any part of the prompt? (share)",
     "score": "Is it the measure? (the paper's score)",
     "gradient": "Is it the gradient? (exact, without it)",
     "length": "Is it the length? (score)",
-    "followed": "Do responses that follow score higher?",
+    "followed": "Followed minus not followed (score)",
 }
 
 
@@ -37,6 +39,16 @@ def standardised(found: Comparison) -> Comparison:
     """The same comparison in standard deviations; as it is where it was not tested."""
     by = found.effect_size / found.difference if found.difference else np.nan
     return replace(found, difference=found.effect_size, low=found.low * by, high=found.high * by)
+
+
+def by_place(table: pd.DataFrame) -> list[Comparison]:
+    """The share by place of the instruction, in the template and in plain text: a family each."""
+    found = []
+    for setting, response, short in (("template", "tuned", ""), ("plain", "base", "plain, ")):
+        wide = segments.sides(table, setting, response, "instruction", "share")
+        ones = tables.by_group(wide, "place", response, "share")
+        found += [replace(one, label=one.label.replace(", ", f", {short}", 1)) for one in ones]
+    return found
 
 
 def doubts(store: Store, erased: Sequence[Comparison] = ()) -> dict[str, list[Comparison]]:
@@ -48,11 +60,14 @@ def doubts(store: Store, erased: Sequence[Comparison] = ()) -> dict[str, list[Co
     table, chosen = segments.read_segments(store), segments.chosen
     share, losses = segments.family(table, "share"), blanked.held(store)
     shown = {"response": chosen(share, {"share": HERE}, ALL)}
-    shown["template"] = chosen(share, {"plain text": ("instruction", "plain")}, ROLES)
+    shown["template"] = chosen(share, {"plain text": ("instruction", "plain")}, ALL)
+    shown["place"] = by_place(table)
     placebos = {one: (one, "template") for one in segments.SEGMENTS[1:]}
     shown["placebo"] = chosen(share, placebos, ROLES[1:])
+    scored = segments.family(table, "all rows")
     shown["score"] = [
-        *chosen(segments.family(table, "all rows"), {"all tokens": HERE}, ALL),
+        *chosen(scored, {"all tokens": HERE}, ALL),
+        *chosen(scored, {"plain text": ("instruction", "plain")}, ROLES),
         *chosen(segments.family(table, "segments alone"), {"no template": HERE}, ROLES),
     ]
     exact = [] if losses is None else blanked.families(losses)["zero"]
@@ -67,10 +82,12 @@ def doubts(store: Store, erased: Sequence[Comparison] = ()) -> dict[str, list[Co
 
 def drawn(found: dict[str, list[Comparison]]) -> dict[str, list[Comparison]]:
     """What `pages.forest` draws: headings in words, differences in standard deviations."""
-    return {HEADINGS[key]: [standardised(one) for one in ones] for key, ones in found.items()}
+    shown = found | {"place": found["place"][:3]} if "place" in found else found  # in the template
+    return {HEADINGS[key]: [standardised(one) for one in ones] for key, ones in shown.items()}
 
 
 def agreeing(found: dict[str, list[Comparison]]) -> tuple[int, int]:
-    """Ways of asking on a shared response in which the tuned model is clearly higher, and of how many."""
-    asked = [one for key in ASKED for one in found.get(key, ()) if "own responses" not in one.label]
-    return sum(clear(one) and one.difference > 0 for one in asked), len(asked)
+    """Readings of a shared response that say what that of the tuned model's says, and of how many."""
+    asked = [one for key in ASKED for one in found.get(key, ()) if WHOSE["own"] not in one.label]
+    said = direction(found["response"][ALL.index("tuned")])
+    return sum(direction(one) == said for one in asked), len(asked)

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from helpers.findings.recognition.read import WHOSE, Explained
 from helpers.methods.density import LEVELS, TEMPLATE, THRESHOLD, P, density, normalise
-from helpers.pages.style import COLOURS, GREY, WIDTH
+from helpers.pages.style import COLOURS, GREY, LESS, MORE, WIDTH
 
 SHADES = ("#1b6f5c", "#8a4f9e", "#8c6d1f")  # data sets: dark, and apart from both models' colours
 
@@ -43,7 +43,7 @@ def steps(item: Explained) -> Figure:
         if value:
             axes[3].text(cut.shape[1], row, f"{value:.1f}", va="center", ha="center", fontsize=9)
     axes[3].set_xlim(-0.5, cut.shape[1] + 0.5)
-    titles = "gradient", f"{LEVELS} levels", f"above b = {THRESHOLD}", "counted along each row"
+    titles = "gradient", f"{LEVELS} levels", f"above {THRESHOLD}", "density of each row"
     for number, (axis, title) in enumerate(zip(axes, titles, strict=True), 1):
         axis.set_title(f"{number}. {title}", fontsize=10)
         axis.tick_params(left=False)
@@ -62,12 +62,12 @@ def each_prompt(wides: dict[str, pd.DataFrame], *, label: str) -> Figure:
     figure, axes = plt.subplots(1, len(wides), figsize=(WIDTH, 3.1), sharex=True, sharey=True)
     for axis, (name, wide) in zip(np.atleast_1d(axes), wides.items(), strict=True):
         above = (wide["tuned"] > wide["base"]).to_numpy()
-        colours = np.where(above, COLOURS["tuned"], COLOURS["base"])
+        colours = np.where(above, MORE, LESS)
         axis.scatter(wide["base"], wide["tuned"], s=14, c=colours, alpha=0.65, linewidths=0)
         axis.plot(wide["base"].mean(), wide["tuned"].mean(), "+", color="0.1", ms=16, mew=2)
         axis.axline((0, 0), slope=1, color="0.1", linewidth=1)
         axis.set(
-            title=f"{WHOSE[name]}\n{above.sum()} of {len(wide)} above the line",
+            title=f"{WHOSE[name]}:\ntuned higher in {above.sum()} of {len(wide)}",
             xlabel=f"{label}, base",
         )
         axis.set_aspect("equal")
