@@ -414,7 +414,7 @@ const render = async ({ model, el }) => {
     scores, hint, sides, live, legend, average, strip.box, strip.under, settings, pictureBox,
     exporter("saliency", { rows, picture, say, link }), tableBox, own(),
   ];
-  const simple = () => [h("div", { class: "ex-row" }, blankable ? measureChoice : responseChoice), sides, scores, legend, live, hint];
+  const simple = () => [h("div", { class: "ex-row" }, blankable ? measureChoice : responseChoice), sides, scores, legend, h("div", { class: "ex-unseen" }, live), hint];
   el.append(h("section", { class: `ex ex-${name}`, "aria-label": compact ? "One prompt and its response" : "Explorer: which prompt tokens a response rests on", onkeydown: release }, compact ? simple() : whole()));
   choose(state.prompt);
   arrive(name, el);
