@@ -17,7 +17,7 @@ import re
 import shutil
 import sys
 import threading
-from functools import partial
+from functools import cache, partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -81,6 +81,12 @@ class Host(ThreadingHTTPServer):
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
 
+@cache
+def _as_sent(path: Path) -> bytes:
+    content = path.read_bytes()
+    return gzip.compress(content) if path.suffix in COMPRESSED else content
+
+
 class _Compressing(SimpleHTTPRequestHandler):
     def log_message(self, *_):
         pass
@@ -89,8 +95,7 @@ class _Compressing(SimpleHTTPRequestHandler):
         path = Path(self.translate_path(self.path))
         if not path.is_file():
             return super().do_GET()
-        content, packed = path.read_bytes(), path.suffix in COMPRESSED
-        content = gzip.compress(content) if packed else content
+        content, packed = _as_sent(path), path.suffix in COMPRESSED
         self.server.sent += len(content)
         self.send_response(200)
         self.send_header("Content-Type", self.guess_type(str(path)))

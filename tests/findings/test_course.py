@@ -25,6 +25,7 @@ from helpers.findings.course import (
     tables,
 )
 from helpers.findings.course.points import MAIN, START, NoCourse, Point
+from helpers.methods import statistics
 from helpers.models.loading import How
 from helpers.models.pair import load_pair
 from helpers.models.sources import Source
@@ -198,7 +199,8 @@ def test_without_a_course_a_page_has_one_line_and_with_a_part_of_one_it_says_wha
     assert sum("not computed yet" in text for text in found.values()) == 5
 
 
-def test_every_block_of_the_report_can_be_drawn(store):
+def test_every_block_of_the_report_can_be_drawn(store, monkeypatch):
+    monkeypatch.setattr(statistics, "RESAMPLES", 500)
     for block in report.blocks(store):
         shown = block.make()
         assert block.widget or isinstance(shown, pd.DataFrame) or block.alt

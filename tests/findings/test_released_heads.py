@@ -17,6 +17,7 @@ from helpers.findings.release import concepts, explorable, heads
 from helpers.findings.release.fill_concepts import LEVELS, TASKS, compute_concepts
 from helpers.findings.release.fill_heads import compute_heads
 from helpers.findings.release.read import PAIR
+from helpers.methods import statistics
 from helpers.methods.word_pairs import head_knowledge
 from helpers.models.roles import ROLES
 from helpers.store.release import RefusedFile
@@ -457,6 +458,7 @@ def test_the_chapter_says_and_draws_a_planted_lift(lifted):
 def test_the_third_column_holds_the_papers_sizes_from_its_files_or_how_to_get_them(
     store, lifted, monkeypatch
 ):
+    monkeypatch.setattr(statistics, "RESAMPLES", 500)  # sizes are shown, no interval
     lexicon = read_lexicon()
     ours, theirs = heads.by_group(lifted, lexicon), heads.parity(lifted)
     drawn = pd.DataFrame()

@@ -56,7 +56,9 @@ def test_the_report_is_whole_and_asks_for_nothing(opened, file):
     said = page.locator(".missing").all_inner_texts()
     assert len(said) == sum(LATER[name] for name in lacks), said
     assert str(store.folder) not in page.content()
-    assert page.locator("main > section").count() == len(FINDINGS) + 1  # what it was made from
+    sections = page.locator("main > section")
+    found = sections.evaluate_all("all => all.map(one => one.getAttribute('aria-labelledby'))")
+    assert found == ["update", *(one.name for one in FINDINGS), "origin"]
     assert page.locator(".explorer[role=alert]").count() == 0
     assert page.locator("img").evaluate_all("all => all.every(one => one.naturalWidth > 100)")
     assert file.stat().st_size < 8e6
