@@ -78,4 +78,4 @@ def not_there(found: pd.DataFrame, sums: Sequence[Comparison], store: Store) -> 
     if all(one.label.startswith(WHOLE) for one in sums):
         lacking.append("blanking by segment")
     command = store.command("faithfulness", paths=False)
-    return f"Not computed yet for this pair: {', '.join(lacking)} (`{command}`)." if lacking else ""
+    return f"Not computed yet for this pair: {', '.join(lacking)} ({command})." if lacking else ""
