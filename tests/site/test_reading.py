@@ -281,7 +281,6 @@ OVER = {
         "02-lost-in-the-middle",
         "04-ffn-knowledge-rotation",
         "05-watch-a-model-learn",
-        "what-survived",
     )
 }
 
