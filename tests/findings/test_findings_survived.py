@@ -30,7 +30,6 @@ from helpers.findings.survived.verdicts import (
     seen,
     verdict_of,
 )  # fmt: skip
-from helpers.methods import statistics
 from helpers.methods.chance import among
 from helpers.methods.statistics import compare_paired, untested
 from helpers.store.store import MissingResult, Store
@@ -215,10 +214,7 @@ def test_an_instruction_that_was_moved_counts_once_an_item():
 
 @pytest.fixture(scope="module")
 def book():
-    """All claims of the book's store; a tenth of the resamples, since no interval is tested here."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(statistics, "RESAMPLES", 1_000)
-        return tables.rows()
+    return tables.rows()
 
 
 def test_every_claim_has_a_cell_for_every_control_and_a_reason_where_it_has_no_verdict(book):
