@@ -3,7 +3,6 @@
 A part of a store is a table (`NAME.parquet`) or named arrays (`NAME.safetensors`). The manifest
 lists each part's SHA-256 and how it was made. A part whose file does not match it is named in a
 warning and counts as absent; nothing that was damaged, or put there by others, is read as a result.
-
 Several processes may fill one store: each takes a claim on a part before it computes it (`claims`).
 """
 
@@ -124,13 +123,16 @@ class Store:
         named = [part for role, where in models.items() for part in (f"--{role}", shown(where))]
         words = [*named, "--name", name] if named else ["--pair", name]
         held = self.under()
-        words += [
-            word for key in OPTIONS if key in held for word in (f"--{key}", shown(str(held[key])))
-        ]
+        words += [one for k in OPTIONS if k in held for one in (f"--{k}", shown(str(held[k])))]
         words += ["--finding", finding] if finding else []
         if self.folder.resolve() != (results_folder(name) / name).resolve():
             words += ["--folder", shown(str(self.folder))]
         return f"python -m helpers compute {shlex.join(words)}"
+
+    def lacks(self, finding: str, what: str = "") -> str:
+        """One line for where `what` of a finding is not in the store: the command for it."""
+        named = what and f" ({what})"
+        return f"Not computed yet for this pair{named}: {self.command(finding, paths=False)}."
 
     def _problem(self, name: str, made_from: dict | None = None) -> tuple[str | None, bytes]:
         """Why part `name` cannot be used (None when it can), and its bytes."""

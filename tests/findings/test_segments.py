@@ -178,7 +178,12 @@ def test_what_the_store_lacks_costs_a_question_and_is_said_in_a_line(filled, tmp
     lacking = type(filled)(tmp_path)
     assert blanked.held(lacking) is None
     said = blanked.sentence(lacking)
-    assert "not computed yet" in said and "python -m helpers compute" in said and "\n" not in said
+    assert (
+        "Not computed yet" in said
+        and "exact blanking" in said
+        and "python -m helpers compute" in said
+        and "\n" not in said
+    )
     assert {"base on tuned", "tuned on tuned"} <= explorer_items(filled, blanked.held(filled))[0][
         "blanked"
     ].keys()

@@ -182,5 +182,5 @@ def drawn(store: Store, make: Callable[[], Figure]) -> Figure | None:
     try:
         return make()
     except (MissingResult, KeyError) as error:
-        print(f"Not computed yet for this pair ({error}): {store.command('course', paths=False)}")
+        print(store.lacks("course", str(error)))
         return None

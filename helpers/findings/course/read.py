@@ -100,8 +100,7 @@ def is_there(store: Store) -> bool:
 
 def missing(store: Store) -> str:
     """The line that stands where a course is not in the store."""
-    command = store.command("course", paths=False)
-    return f"Not computed yet for this pair: {command} (with --course FOLDER for your own checkpoints)."
+    return f"{store.lacks('course')} With --course FOLDER for your own checkpoints."
 
 
 def along(store: Store, part: str = "responses") -> list[Point]:

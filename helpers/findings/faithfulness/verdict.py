@@ -77,5 +77,4 @@ def not_there(found: pd.DataFrame, sums: Sequence[Comparison], store: Store) -> 
     lacking = [n for n in NAMES.values() if n != "erasure" and n not in set(found["estimate"])]
     if all(one.label.startswith(WHOLE) for one in sums):
         lacking.append("blanking by segment")
-    command = store.command("faithfulness", paths=False)
-    return f"Not computed yet for this pair: {', '.join(lacking)} ({command})." if lacking else ""
+    return store.lacks("faithfulness", ", ".join(lacking)) if lacking else ""

@@ -202,7 +202,7 @@ def guess(one: Ranked) -> str:
 def where_it_points(store: Store) -> str:
     """Where the update lies, in sentences; one line on how to compute it where the store lacks it."""
     if not store.has("ffn/update"):
-        return f"This is not computed yet for this pair: `{command(store)}`."
+        return store.lacks("ffn", "where the update lies")
     found = tables.read_update(store)
     few, k = min(k for _, k in found), max(k for _, k in found)
     inside, words = found["components", k], found["embeddings", few]
@@ -217,10 +217,6 @@ def where_it_points(store: Store) -> str:
            "So its place in this span explains no difference of angles. ")
         + "Why tuning took that way is left open."
     )  # fmt: skip
-
-
-def command(store: Store) -> str:
-    return f"python -m helpers compute --pair {store.folder.name} --finding ffn"
 
 
 def how_sure(store: Store, found: Families) -> dict[str, str]:

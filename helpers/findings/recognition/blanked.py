@@ -90,7 +90,7 @@ def sentence(store: Store, author: str = "tuned") -> str:
     """What blanking the instruction does to one response, for each of its two readers, in words."""
     table = held(store)
     if table is None:
-        return "Exact blanking is not computed yet for this pair (python -m helpers compute)."
+        return store.lacks("recognition", "exact blanking")
     wide = sides(table[table["way"] == "zero"], "template", author, "instruction", "loss")
     means = wide[list(ROLES)].mean()
     base, tuned = (
