@@ -33,13 +33,18 @@ from helpers.words import ranked
 QUICK = {"recognition": {"sample": 12}, "attention": {"nulls": False}, "ffn": {"nulls": False}}
 
 
-def at_least(least: int) -> Callable[[str], int]:
-    """For a parser's options: reads a whole number that is no smaller."""
+def at_least(least: float) -> Callable[[str], float]:
+    """For a parser's options: reads a number that is no smaller, and whole where the smallest one is."""
 
-    def read(text: str) -> int:
-        if not text.isdecimal() or int(text) < least:
-            raise argparse.ArgumentTypeError(f"{text!r}: give a whole number, {least} or more")
-        return int(text)
+    def read(text: str) -> float:
+        try:
+            value = type(least)(text)
+        except ValueError:
+            value = float("nan")
+        if not least <= value < 2**32:
+            what = "whole number" if isinstance(least, int) else "number"
+            raise argparse.ArgumentTypeError(f"{text!r}: give a {what} of {least} or more")
+        return value
 
     return read
 

@@ -10,11 +10,10 @@ given again with the same settings and data, it goes on.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
 
-from helpers.commands.filling import something
+from helpers.commands.filling import at_least, something
 from helpers.methods.errors import Mendable
 from helpers.paths import DEFAULT_PAIR, adapter_folder, data_folder
 
@@ -25,22 +24,6 @@ LEAST = {
 CHOICES = {
     "control": ("none", "responses only", "shuffled"), "trained": ("all", "attention", "feed-forward"),
 }  # fmt: skip
-
-
-def _at_least(least: float) -> Callable[[str], float]:
-    """Reads a number that is no smaller, and whole where the smallest one is."""
-
-    def read(text: str) -> float:
-        try:
-            value = type(least)(text)
-        except ValueError:
-            value = float("nan")
-        if not least <= value < 2**32:
-            what = "whole number" if isinstance(least, int) else "number"
-            raise argparse.ArgumentTypeError(f"{text!r}: give a {what} of {least} or more")
-        return value
-
-    return read
 
 
 def own_adapter() -> Path:
@@ -66,7 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--output", type=Path, help="default: data/adapters/gemma-3-270m-own-sft")
     parser.add_argument("--kinds", nargs="+", help="only rows of these kinds")
     for name, least in LEAST.items():
-        parser.add_argument(f"--{name.replace('_', '-')}", type=_at_least(least))
+        parser.add_argument(f"--{name.replace('_', '-')}", type=at_least(least))
     for name, choices in CHOICES.items():
         parser.add_argument(f"--{name}", choices=choices)
     return parser
