@@ -91,3 +91,9 @@ def test_the_package_is_made_of_all_its_folders():
     assert listed == {
         ".".join(("helpers", *p.parent.relative_to(HELPERS).parts)) for p in HELPERS.rglob("*.py")
     }
+
+
+def test_no_two_test_files_share_a_name():
+    """Tests are imported by their bare names: two of one name cannot be collected together."""
+    names = [path.name for path in (HELPERS.parent / "tests").rglob("test_*.py")]
+    assert sorted(names) == sorted(set(names))

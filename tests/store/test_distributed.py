@@ -1,6 +1,7 @@
 """Several processes on one store: shared work, one of them killed, the same result as one alone."""
 
 import signal
+import time
 from collections import Counter
 
 import numpy as np
@@ -43,10 +44,13 @@ def test_two_processes_share_the_work_and_compute_each_part_once(server, alone, 
 @pytest.mark.parametrize("dies", [0, 1])
 def test_one_process_killed_half_way_is_made_up_for_by_the_other(server, alone, tmp_path, dies):
     folder = tmp_path / "tiny"
-    # In its third part: a part takes some sixteen steps on the disk.
-    runs = [server.start(folder, env=process(k), **({"die_at": 40} if k == dies else {}))
-            for k in range(2)]  # fmt: skip
-    codes = [server.wait(pid) for pid in runs]
+    # It dies in its third part (a part takes some sixteen steps on the disk); the other begins
+    # once the first is there, or it could be through before the one that dies has begun.
+    runs = {dies: server.start(folder, env=process(dies), die_at=40)}
+    while not whole_parts(folder):
+        time.sleep(0.002)
+    runs[1 - dies] = server.start(folder, env=process(1 - dies))
+    codes = [server.wait(runs[k]) for k in range(2)]
     assert codes[dies] == -signal.SIGKILL and codes[1 - dies] == 0
     assert contents(folder) == alone
 
