@@ -63,9 +63,15 @@ def _reuses(model: PreTrainedModel) -> bool:
 
 @torch.no_grad()
 def _scaled(
-    model, embeddings: Tensor, response: Tensor, factors: Tensor, batch: int | str, reuse: bool
+    model,
+    embeddings: Tensor,
+    response: Tensor,
+    factors: Tensor,
+    batch: int | str,
+    reuse: bool,
+    filler: Float[Tensor, " hidden"] | float = 0.0,
 ) -> Float[Tensor, "variants M"]:
-    """log p(y_m) with the rows of the prompt multiplied by the factors of each variant."""
+    """log p(y_m) with the rows of the prompt moved to `filler` by the factors of each variant."""
     if batch == "auto":
         batch = memory.rows_at_once(model, embeddings.shape[1], len(factors), embeddings.device)
     found, reuse = torch.empty(len(factors), len(response)), reuse and _reuses(model)
@@ -78,7 +84,7 @@ def _scaled(
         kept = min(int(starts[block].min()), least) if reuse else 0
         rows = embeddings[:, kept:].repeat(len(block), 1, 1)
         own = factors[block, kept:].to(rows)
-        rows[:, : own.shape[1]] *= own[..., None]
+        rows[:, : own.shape[1]].sub_(filler).mul_(own[..., None]).add_(filler)
         past = {"past_key_values": prefix.extended(kept, len(block)), "use_cache": True}
         options = past if kept else {}
         found[block] = log_probabilities(model, rows, response, **options).cpu()
@@ -93,28 +99,38 @@ def scaled_probabilities(
     *,
     batch_rows: int | str = "auto",
     reuse: bool = True,
+    filler: str = "zero",
 ) -> Float[Tensor, "variants response"]:
     """p(y_m | Z_m) of every response token with each prompt token's embedding times a factor.
 
     A factor of zero erases the token, one leaves it. `factors` has a column for every prompt token but
     a leading BOS, which is left as it is, or one column for all of them. `reuse`: what stands before
     the first changed token is read once and kept, which halves the cost of erasing each token.
+    `filler`: what a factor of zero leaves, "zero" or "mean" (the vocabulary's mean embedding).
     """
     prompt, response, skipped = start(model, prompt_ids, response_ids)
     factors = _factors(factors, len(prompt) - skipped, skipped)
     with frozen(model, batchable=False):
         embeddings = embed(model, prompt, response)
-        return _scaled(model, embeddings, response, factors, batch_rows, reuse).exp()
+        there = _mean_embedding(model).to(embeddings) if filler == "mean" else 0.0
+        return _scaled(model, embeddings, response, factors, batch_rows, reuse, there).exp()
 
 
 def erasure(
-    model: PreTrainedModel, prompt_ids: Ids, response_ids: Ids, *, batch_rows: int | str = "auto"
-) -> Float[Tensor, "prompt response"]:
-    """p(y_m | Z_m) - p(y_m | Z_m with row n zero): importance, exactly."""
+    model: PreTrainedModel, prompt_ids: Ids, response_ids: Ids, *, batch_rows: int | str = "auto",
+    filler: str = "zero",
+) -> Float[Tensor, "prompt response"]:  # fmt: skip
+    """p(y_m | Z_m) - p(y_m | Z_m with row n zero): importance, exactly.
+
+    `filler`: "mean" puts the vocabulary's mean embedding there in place of zeros. Neither is what a
+    model was trained on; how far the two agree is what an estimate of either can reach.
+    """
     prompt, _, skipped = start(model, prompt_ids, response_ids)
     n = len(prompt) - skipped
     each = torch.cat([torch.ones(1, n), 1 - torch.eye(n)])
-    found = scaled_probabilities(model, prompt_ids, response_ids, each, batch_rows=batch_rows)
+    found = scaled_probabilities(
+        model, prompt_ids, response_ids, each, batch_rows=batch_rows, filler=filler
+    )
     return found[0] - found[1:]
 
 

@@ -5,12 +5,13 @@ token m is the first-order drop of p(y_m) when the embedding of token n is zeroe
 
     I[n, m] = dp(y_m | Z_m) / dE[x_n] . E[x_n].
 
-Other estimates: `erasure` (zero the row; exact, N passes), `integrated_gradients` (Sundararajan et
-al., 2017; zero baseline) and `fixed_norms` (the scale of every norm held fixed, as layer-wise
-relevance propagation does: Ali et al., 2022; Achtibat et al., 2024). The head's part of the gradient
-has a closed form, dp_m/dh_m = p_m (W[y_m] - sum_v p(v) W[v]), so that one matrix product gives all M
-start vectors and the backbone alone is differentiated. Logits, softmax and start vectors are in
-float32 even in 16 bits, and the size of each gradient, which may be tiny, is multiplied in at the end.
+Other estimates: `erasure` (zero the row; exact, N passes), `mean_erasure` (put the vocabulary's mean
+embedding there), `integrated_gradients` (Sundararajan et al., 2017; zero baseline) and `fixed_norms`
+(the scale of every norm held fixed, as layer-wise relevance propagation does: Ali et al., 2022;
+Achtibat et al., 2024). The head's part of the gradient has a closed form, dp_m/dh_m = p_m (W[y_m] -
+sum_v p(v) W[v]), so that one matrix product gives all M start vectors and the backbone alone is
+differentiated. Logits, softmax and start vectors are in float32 even in 16 bits, and the size of each
+gradient, which may be tiny, is multiplied in at the end.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from helpers.methods.density import BadInput
 from helpers.methods.erasure import erasure
 from helpers.methods.weights import has_linear_softmax_head
 
-METHODS = ("gradient", "erasure", "integrated_gradients", "fixed_norms")
+METHODS = ("gradient", "erasure", "mean_erasure", "integrated_gradients", "fixed_norms")
 
 
 def _probability_gradient(
@@ -205,8 +206,9 @@ def importance(
         raise BadInput(f"batch_rows={batch_rows!r}: give a positive whole number or 'auto'.")
     if steps < 2:
         raise BadInput(f"steps={steps!r}: integrated gradients need two points or more.")
-    if method == "erasure":
-        result = erasure(model, prompt_ids, response_ids, batch_rows=batch_rows)
+    if method.endswith("erasure"):
+        filler = "mean" if method == "mean_erasure" else "zero"
+        result = erasure(model, prompt_ids, response_ids, batch_rows=batch_rows, filler=filler)
     else:
         prompt, response, skipped = passes.start(model, prompt_ids, response_ids)
         path = _path(steps) if method == "integrated_gradients" else (torch.ones(1), torch.ones(1))

@@ -231,8 +231,6 @@ def at_equal_length(
     difference that remains where both responses are equally long (least squares, HC3 errors). It is
     not the difference of the two means, which are therefore left out.
     """
-    import statsmodels.api as sm
-
     first, second = _pair(a, b, label)
     lengths = [_sample(values, "length") for values in (length_a, length_b)]
     if min(values.min() for values in lengths) <= 0:
@@ -245,13 +243,51 @@ def at_equal_length(
             "their effect cannot be told from the models'",
             len(first),
         )
-    fit = sm.OLS(second - first, sm.add_constant(log_ratio)).fit(cov_type="HC3")
+    fit = _least_squares(second - first, np.column_stack([np.ones_like(log_ratio), log_ratio]))
     spread = np.sqrt((first.var(ddof=1) + second.var(ddof=1)) / 2)
     return _compared(
         np.nan, np.nan, fit.conf_int()[0], fit.pvalues[0], difference=fit.params[0],
         effect_size=_standardised(fit.params[0], spread, len(first) - 2),
-        n=len(first), label=label, null_hypothesis=null_hypothesis,
+        n=len(first), label=label, null_hypothesis=null_hypothesis, error=fit.bse[0],
         test="intercept of a regression on the log length ratio",
+    )  # fmt: skip
+
+
+def _least_squares(values: Values, columns: Float[np.ndarray, "n columns"], clusters=None):
+    """A fit with HC3 errors, or with errors by cluster: values of one item go together."""
+    import statsmodels.api as sm
+
+    if clusters is None:
+        return sm.OLS(values, columns).fit(cov_type="HC3")
+    groups = np.unique(clusters, return_inverse=True)[1]
+    return sm.OLS(values, columns).fit(cov_type="cluster", cov_kwds={"groups": groups})
+
+
+@_or_untested
+def adjusted(
+    values: Sequence[float], group: Sequence[bool], held: Sequence[Sequence[float]], *, label: str,
+    null_hypothesis: str, clusters: Sequence | None = None, spread: float | None = None,
+) -> Comparison:  # fmt: skip
+    """How much higher values of `group` are than the others, columns `held` equal (least squares).
+
+    `held`: one column a covariate. `clusters`: the item that a value is of, where items have several.
+    `spread`: what the effect size is in units of (default: the pooled standard deviation).
+    """
+    sample, inside = _sample(values, f"{label}: values"), np.asarray(group, dtype=bool)
+    _enough(sample[inside], sample[~inside], n=len(sample))
+    columns = np.column_stack([inside, np.ones(len(sample)), *held]).astype(float)
+    if np.linalg.matrix_rank(columns) < columns.shape[1]:
+        raise TooFew("the groups cannot be told from what is held equal", len(sample))
+    fit, sides = _least_squares(sample, columns, clusters), (sample[~inside], sample[inside])
+    if not fit.bse[0] > 0:
+        raise TooFew("the values do not vary about the fit", len(sample))
+    sizes = np.array([len(one) - 1 for one in sides])
+    pooled = np.sqrt(sizes @ [one.var(ddof=1) for one in sides] / sizes.sum())
+    return _compared(
+        *(one.mean() for one in sides), fit.conf_int()[0], fit.pvalues[0], difference=fit.params[0],
+        effect_size=_standardised(fit.params[0], spread or pooled, sizes.sum()), error=fit.bse[0],
+        n=len(sample), sizes=tuple(sizes + 1), label=label, null_hypothesis=null_hypothesis,
+        test="coefficient of a regression",
     )  # fmt: skip
 
 

@@ -139,6 +139,16 @@ def test_an_estimate_that_adds_up_to_what_blanking_takes_is_told_from_one_that_d
             assert abs(one.difference) < 0.5 and one.low < one.difference < one.high
 
 
+def test_how_far_two_exact_ways_agree_is_said_or_how_to_get_it(planted):
+    single = faithfulness_view.single_tokens(faithfulness_view.agreement(planted))
+    assert "python -m helpers compute" in verdict.ceiling(single, planted)
+    for name in [one for one in planted.manifest() if one.startswith("faithfulness/")]:
+        arrays = planted.read(name)
+        planted.write(name, arrays | {"mean_erasure": arrays["erasure"] + 1})
+    single = faithfulness_view.single_tokens(faithfulness_view.agreement(planted))
+    assert "agree to 1.00 [1.00, 1.00] and 1.00" in verdict.ceiling(single, planted)
+
+
 def test_what_an_older_store_lacks_is_left_out(planted):
     prompts = [name.split("/")[2] for name in planted.manifest() if "/tuned/" in name]
     rows = [dict(id=one, setting="template", roles=list(ROLES), tokens=["t"] * 5, kind="k", place="first")

@@ -190,6 +190,23 @@ def test_what_the_store_lacks_costs_a_question_and_is_said_in_a_line(filled, tmp
     assert explorer_items(filled)[0]["blanked"] is None
 
 
+@pytest.mark.parametrize("effect", [0.05, 0.0])
+def test_a_gain_of_the_instruction_is_told_from_a_gain_of_its_slot(effect):
+    """Whatever stands last gains 0.1; the instruction, mostly last, gains `effect` on top."""
+    rng, rows = np.random.default_rng(0), []
+    for number, role in product(range(120), ("base", "tuned")):
+        order = ["input", "instruction"] if number % 6 else ["instruction", "input"]
+        for slot, segment in zip((0, 2), order, strict=True):
+            gain = (0.05 * slot + effect * (segment == "instruction")) * (role == "tuned")
+            share = 0.3 + gain + rng.normal(0, 0.03)
+            labels = dict(id=f"p{number}", setting="template", model=role, author="tuned")
+            labels |= dict(kind="x", place="last", response_tokens=9, segment=segment, slot=slot)
+            rows.append(labels | {"share": share})
+    found = segments.in_its_slot(pd.DataFrame(rows), "template", "tuned")
+    assert found.low < effect < found.high and (found.p_value < 0.001) == (effect > 0)
+    assert found.sizes == (120, 120)
+
+
 @pytest.mark.parametrize("effect", [0.05, -0.05, 0.0])
 def test_readings_of_a_shared_response_agree_where_they_say_what_the_tuned_models_says(effect):
     table = planted({"instruction": effect, "input": 0.0})

@@ -40,13 +40,16 @@ def test_a_kept_prefix_changes_no_number(any_model):
 
 
 @torch.no_grad()
-def test_erasure_is_the_drop_in_probability_without_the_token(any_model):
-    found, rows = erasure(any_model, PROMPT, RESPONSE), entering(any_model)
+@pytest.mark.parametrize("filler", ["zero", "mean"])
+def test_erasure_is_the_drop_in_probability_without_the_token(any_model, filler):
+    found, rows = erasure(any_model, PROMPT, RESPONSE, filler=filler), entering(any_model)
+    table = any_model.get_input_embeddings()
+    mean = table(torch.arange(len(table.weight))).float().mean(0)
     first = len(PROMPT) - rows_of(any_model)
     whole = by_hand(any_model, rows).exp()
     for n in range(rows_of(any_model)):
         without = rows.clone()
-        without[0, first + n] = 0
+        without[0, first + n] = mean if filler == "mean" else 0
         expected = whole - by_hand(any_model, without).exp()
         torch.testing.assert_close(found[n], expected, rtol=1e-3, atol=1e-7)
 

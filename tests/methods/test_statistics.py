@@ -9,6 +9,7 @@ from statsmodels.stats.contingency_tables import mcnemar as reference_mcnemar
 
 from helpers.methods.statistics import (
     BadSample,
+    adjusted,
     at_equal_length,
     bootstrap_interval,
     compare_independent,
@@ -76,6 +77,31 @@ def test_a_difference_that_is_all_length_vanishes_at_equal_length():
     some = at_equal_length(a, b + 0.1, *lengths, **ABOUT)
     assert none.low < 0 < none.high
     assert some.low < 0.1 < some.high and some.p_value < 1e-6
+
+
+def test_what_a_group_adds_is_found_with_a_covariate_held_equal():
+    """The group has the longer responses, and a planted 0.3 (or nothing) of its own."""
+    generator = np.random.default_rng(4)
+    group = generator.random(400) < 0.3
+    length = generator.normal(0, 1, 400) + 2 * group
+    noise = 0.5 * length + generator.normal(0, 0.2, 400)
+    none = adjusted(noise, group, [length], **ABOUT)
+    some = adjusted(noise + 0.3 * group, group, [length], **ABOUT)
+    assert none.low < 0 < none.high and none.p_value > 0.05
+    assert some.difference == pytest.approx(0.3, abs=0.06) and some.p_value < 1e-6
+    assert some.mean_b - some.mean_a > 1 and some.sizes == ((~group).sum(), group.sum())
+    assert not adjusted(noise, group, [group], **ABOUT).possible  # nothing to tell them apart
+
+
+def test_values_of_one_item_count_once():
+    """Each value four times: errors by cluster are those of the values once, others are half."""
+    generator = np.random.default_rng(5)
+    group, values = np.arange(200) % 2 == 0, generator.normal(0, 1, 200)
+    alone = adjusted(values, group, [], **ABOUT)
+    four = [np.repeat(one, 4) for one in (values, group, np.arange(200))]
+    clustered = adjusted(four[0], four[1], [], clusters=four[2], **ABOUT)
+    assert clustered.error == pytest.approx(alone.error, rel=0.02)
+    assert adjusted(four[0], four[1], [], **ABOUT).error == pytest.approx(alone.error / 2, rel=0.02)
 
 
 SHORT = [0.2, 0.4]

@@ -28,7 +28,7 @@ from helpers.prompts.prompt import Encoded, Prompt, read_prompts
 from helpers.store.origin import inputs_hash
 from helpers.store.store import Part, Store
 
-METHODS = ("gradient", "erasure", "fixed_norms")  # of every prompt
+METHODS = ("gradient", "erasure", "mean_erasure", "fixed_norms")  # of every prompt
 INTEGRATED = 1  # of every kind with integrated gradients
 TOKENS = 6  # response tokens
 STEPS = 64  # of integrated gradients

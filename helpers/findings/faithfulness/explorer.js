@@ -6,7 +6,7 @@
 const ROLES = { i: "instruction", c: "context", x: "input", q: "cue", t: "template" };
 const MODELS = ["base", "tuned"];
 const EXACT = "erasure";
-const SAID = { gradient: "gradient", erasure: "exact erasure", "norms held fixed": "norms held fixed", "integrated gradients": "integrated gradients" };
+const SAID = { gradient: "gradient", erasure: "exact erasure", "erasure to the mean": "erasure to the mean embedding", "norms held fixed": "norms held fixed", "integrated gradients": "integrated gradients" };
 
 const ranked = (values) => {
   const order = [...values.keys()].sort((a, b) => values[a] - values[b]);

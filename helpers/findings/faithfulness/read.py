@@ -15,6 +15,7 @@ from helpers.store.store import Store
 NAMES = {
     "gradient": "gradient",
     "erasure": "erasure",
+    "mean_erasure": "erasure to the mean",
     "fixed_norms": "norms held fixed",
     "integrated_gradients": "integrated gradients",
 }  # in the order of the stored curves; what an older store lacks is left out

@@ -180,7 +180,7 @@ def cost(store: Store) -> pd.DataFrame:
         "gradient": (1, TOKENS),
         "norms held fixed": (1, TOKENS),
         "integrated gradients": (STEPS, STEPS * TOKENS),
-        "erasure": (int(np.median(n)) + 1, 0),
+        "erasure, to zero or to the mean": (int(np.median(n)) + 1, 0),
         "blanking, a pass a segment": (int(roles.map(lambda one: len(set(one))).median()) + 1, 0),
     }
     return pd.DataFrame.from_dict(rows, orient="index", columns=["forward", "rows backward"])

@@ -26,6 +26,23 @@ def token_by_token(single: Sequence[Comparison], estimate: str = "gradient") -> 
     return "may be read token by token only with care"
 
 
+def ceiling(single: Sequence[Comparison], store: Store) -> str:
+    """How far two exact ways agree: no estimate of one can be asked for more."""
+    name = NAMES["mean_erasure"]
+    own = {one.label: one for one in single if one.label in {f"{name}, {role}" for role in ROLES}}
+    if len(own) < len(ROLES):
+        return store.lacks(
+            "faithfulness", "erasure to the mean embedding, which would give a ceiling"
+        )
+    said = " and ".join(
+        f"{one.difference:.2f} [{one.low:.2f}, {one.high:.2f}]" for one in own.values()
+    ).replace("-", "−")
+    return (
+        f"Two exact ways, a word's embedding put to zero or to the mean of all words, agree to {said} "
+        "(base, tuned): more cannot be asked of an estimate of one of them."
+    )
+
+
 def together(orders: Sequence[Comparison]) -> str:
     """In which models the tokens that the gradient names first, erased together, take more than random."""
     of_role = {f"{role}: gradient against {RANDOM}": role for role in ROLES}

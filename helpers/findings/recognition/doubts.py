@@ -14,7 +14,7 @@ import pandas as pd
 
 from helpers.findings.recognition import blanked, segments, tables
 from helpers.findings.recognition.read import WHOSE, scores
-from helpers.methods.statistics import Comparison
+from helpers.methods.statistics import Comparison, holm
 from helpers.models.roles import ROLES
 from helpers.pages.prose import direction
 from helpers.store.store import Store
@@ -63,7 +63,12 @@ def doubts(store: Store, erased: Sequence[Comparison] = ()) -> dict[str, list[Co
     shown["template"] = chosen(share, {"plain text": ("instruction", "plain")}, ALL)
     shown["place"] = by_place(table)
     placebos = {one: (one, "template") for one in segments.SEGMENTS[1:]}
-    shown["placebo"] = chosen(share, placebos, ROLES[1:])
+    cells = [("template", "tuned"), ("template", "base"), ("plain", "tuned"), ("plain", "base")]
+    cells = [one for one in cells if one[0] in set(table["setting"])]
+    shown["placebo"] = [
+        *chosen(share, placebos, ROLES[1:]),
+        *holm([segments.in_its_slot(table, *cell) for cell in cells]),
+    ]
     scored = segments.family(table, "all rows")
     shown["score"] = [
         *chosen(scored, {"all tokens": HERE}, ALL),

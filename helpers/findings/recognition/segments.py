@@ -24,7 +24,7 @@ from helpers.methods.density import (
     segment_scores,
     shares,
 )
-from helpers.methods.statistics import Comparison, holm
+from helpers.methods.statistics import Comparison, adjusted, holm
 from helpers.models.roles import ROLES
 from helpers.store.store import Store
 
@@ -34,7 +34,10 @@ SEGMENTS = ("instruction", "input", "context")
 
 
 def read_segments(store: Store) -> pd.DataFrame:
-    """One row a prompt, setting, model, author of the response and segment (about a second)."""
+    """One row a prompt, setting, model, author of the response and segment (about a second).
+
+    `slot`: 0 for the prompt's first segment, 2 for its last (or only) one, 1 between.
+    """
     rows = []
     settings = [one for one in WHERE if one in set(store.read("recognition/prompts")["setting"])]
     for setting, model, author in product(settings, ROLES, ROLES):
@@ -42,12 +45,12 @@ def read_segments(store: Store) -> pd.DataFrame:
             labels = dict(id=item.id, setting=setting, model=model, author=author)
             labels |= dict(kind=item.kind, place=item.place, response_tokens=len(item.response))
             found = dict(zip(READINGS, _readings(item), strict=True))
+            roles = [role for role in dict.fromkeys(item.roles) if role != TEMPLATE]
             rows += [
                 labels
-                | {"segment": role}
+                | {"segment": role, "slot": min(number, 1) if role != roles[-1] else 2}
                 | {name: on.get(role, np.nan) for name, on in found.items()}
-                for role in dict.fromkeys(item.roles)
-                if role != TEMPLATE
+                for number, role in enumerate(roles)
             ]
     return pd.DataFrame(rows)
 
@@ -80,6 +83,29 @@ def family(
             label = f"{segment}, {WHERE[setting]}, {WHOSE[response]}"
             found.append(tables.compare(wide, label, column))
     return holm(found)
+
+
+def in_its_slot(
+    table: pd.DataFrame, setting: str, response: str, column: str = "share"
+) -> Comparison:
+    """How much more a reading of the instruction rises than one of another segment in the same slot.
+
+    Tuned minus base of every segment, on a prompt's instruction and on its placebos, slots held equal;
+    prompts of one segment have no placebo.
+    """
+    wide = pd.concat({one: sides(table, setting, response, one, column) for one in SEGMENTS})
+    at = table.drop_duplicates(["id", "setting", "segment"]).set_index(["segment", "id"])
+    wide["slot"] = at.loc[at["setting"] == setting, "slot"].reindex(wide.index)
+    ids = wide.index.get_level_values(1)
+    wide = wide[ids.duplicated(keep=False)]
+    spread = np.sqrt(wide[list(ROLES)].astype(float).var().mean())
+    return adjusted(
+        (wide["tuned"] - wide["base"]).astype(float), wide.index.get_level_values(0) == SEGMENTS[0],
+        pd.get_dummies(wide["slot"], drop_first=True).to_numpy(float).T,
+        clusters=wide.index.get_level_values(1), spread=spread,
+        label=f"{'same' if setting == 'template' else 'plain'} slot, {WHOSE[response]}",
+        null_hypothesis=f"the {column} of the instruction changes as that of what else stands there",
+    )  # fmt: skip
 
 
 def chosen(

@@ -17,6 +17,7 @@ from helpers.methods.statistics import (
     LEAST,
     RESAMPLES,
     Comparison,
+    adjusted,
     at_equal_length,
     compare_independent,
     compare_paired,
@@ -96,13 +97,18 @@ def matched_scores(store: Store, least: int = LEAST_RESPONSE) -> pd.DataFrame:
 
 
 def followed_against_not(table: pd.DataFrame) -> list[Comparison]:
-    """Within one model: prompts whose response followed its rule against those that did not."""
+    """Within one model: prompts whose response followed its rule against those that did not, as they are
+    and with the logarithm of the response's length held equal."""
     found, null = [], "followed and not followed prompts have the same mean score"
     for role in ROLES:
         rows = table[(table["model"] == role) & table["followed"].notna()].dropna(subset=["score"])
-        kept, label = rows["followed"].astype(bool), f"{role}, followed − not, own responses"
+        kept = rows["followed"].astype(bool)
         samples = (rows.loc[kept == one, "score"].to_numpy(float) for one in (False, True))
+        label = f"{role}, followed − not, own responses"
         found.append(compare_independent(*samples, label=label, null_hypothesis=null))
+        label = f"{role}, equal length, own responses"
+        values, length = (rows[name].astype(float) for name in ("score", "response_tokens"))
+        found.append(adjusted(values, kept, [np.log(length)], label=label, null_hypothesis=null))
     return holm(found)
 
 

@@ -67,6 +67,10 @@ def readings(column: str, responses: Sequence[str], **options) -> list:
     ]
 
 
+def in_its_slot(response: str, store: Store) -> Comparison:
+    return segments.in_its_slot(_segments(store.folder), "template", response)
+
+
 def blankings(response: str) -> list:
     label = f"nats a token, {WHOSE[response]}, blanked by"
     return [partial(paired, partial(blanked_by, way, response), f"{label} {way}") for way in WAYS]
@@ -89,6 +93,11 @@ def follow(sides: Sides, label: str, store: Store, *, setting: str = "template")
     return compare_independent(values[~kept], values[kept], label=label, null_hypothesis=null)
 
 
+def follow_at_length(store: Store) -> Comparison:
+    """The same with the length of the response held equal."""
+    return tables.followed_against_not(tables.own(scores(store)))[-1]
+
+
 def rated_seven(store: Store) -> pd.DataFrame:
     return release.rated(scores(store)).set_index("id").rename(columns={"score": "tuned"})
 
@@ -106,7 +115,7 @@ CLAIMS = (
         checks={
             "other response": readings(SHARE, ("base",)),
             "no template": readings(SHARE, ("tuned",), setting="plain"),
-            "placebo": "shares of the segments add up to one: where one rises, others fall",
+            "placebo": [partial(in_its_slot, response) for response in ROLES[::-1]],
             "blanking": blankings("tuned"),
             "other estimate": estimates("share", "base-on-tuned"),
             "length": readings(SHARE, ("tuned",), least=LEAST_RESPONSE),
@@ -157,7 +166,7 @@ CLAIMS = (
             "other estimate": [
                 partial(follow, partial(on_instruction, SHARE, "own"), "share of importance")
             ],
-            "length": [partial(follow, partial(OWN, least=LEAST_RESPONSE), LONG)],
+            "length": [follow_at_length, partial(follow, partial(OWN, least=LEAST_RESPONSE), LONG)],
             "shuffled tuning": "no scores are kept of the control tuning",
             "7B": [partial(follow, rated_seven, "Vicuna, all data sets", setting="plain")],
         },
