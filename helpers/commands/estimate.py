@@ -29,6 +29,7 @@ from helpers.words.vocabulary import read_vectors, read_vocabulary, word_embeddi
 
 LENGTHS = (200, 100)  # N and M of the longest case that the book asks for
 SHORT = 4  # response tokens that are timed
+ROWS = 6  # prompts and variants that are timed in one batch
 LONG = 1.0  # seconds: what takes so long is timed once
 VERBS = {
     "respond": "respond", "explain": "explain", "read": "read once", "head": "read a head",
@@ -81,38 +82,41 @@ def _seconds(work: Callable[[], object]) -> float:
 class Pace:
     """Seconds of what findings are made of, each measured once, on the base and a typical prompt.
 
-    A response is timed over SHORT tokens and an explanation over as many, then scaled to `response`
-    tokens: both grow with them.
+    ROWS prompts respond and ROWS variants are read in a batch, as in a run, over SHORT tokens, and SHORT
+    tokens are explained; responses and explanations grow with the tokens that a finding asks for.
     """
 
     pair: Pair
     prompt: Prompt
-    response: int
 
     @cached_property
     def code(self) -> Encoded:
         return encode(self.prompt, self.pair.tokenizer, self.pair.template)
 
+    def seconds(self, unit: str, tokens: int) -> float:
+        """Of one unit (a key of VERBS), on responses of so many tokens."""
+        return getattr(self, unit) * (tokens if unit in ("respond", "explain") else 1)
+
     @cached_property
     def respond(self) -> float:
-        model, ask = self.pair.model("base"), [self.code.ids]
-        once = partial(respond, model, self.pair.tokenizer, ask, self.pair.template)
-        whole, first = (_seconds(partial(once, max_tokens=n)) for n in (SHORT, 1))
-        return first + max(whole - first, 0.0) / (SHORT - 1) * (self.response - 1)
+        """A token of a response, its share of reading the prompt included."""
+        model, ask = self.pair.model("base"), [self.code.ids] * ROWS
+        work = partial(respond, model, self.pair.tokenizer, ask, self.pair.template)
+        return _seconds(partial(work, max_tokens=SHORT)) / SHORT / ROWS
 
     @cached_property
     def explain(self) -> float:
+        """A token of a response."""
         ids = list(self.code.ids[-SHORT:])
-        once = _seconds(lambda: importance(self.pair.model("base"), self.code.ids, ids))
-        return once / SHORT * self.response
+        once = partial(importance, self.pair.model("base"), self.code.ids, ids)
+        return _seconds(once) / SHORT
 
     @cached_property
     def read(self) -> float:
-        """One forward pass over the prompt and a short response."""
-        ids, one = list(self.code.ids[-SHORT:]), torch.ones(1, 1)
-        return _seconds(
-            lambda: scaled_probabilities(self.pair.model("base"), self.code.ids, ids, one)
-        )
+        """A variant of the prompt and a short response, in a forward pass over several."""
+        ids, rows = list(self.code.ids[-SHORT:]), torch.full((ROWS, 1), 0.5)
+        once = partial(scaled_probabilities, self.pair.model("base"), self.code.ids, ids, rows)
+        return _seconds(once) / ROWS
 
     @cached_property
     def head(self) -> float:
@@ -162,10 +166,9 @@ def _cost(
         check_lengths(pair, prompts, finding.tokens)
     length = lambda one: len(encode(one, pair.tokenizer, pair.template).ids)  # noqa: E731
     typical = sorted(prompts, key=length)[len(prompts) // 2]  # of median length
-    kind = finding.per == "item" and finding.name, finding.tokens
-    pace = paces.setdefault(kind, Pace(pair, typical, finding.tokens))
+    pace = paces.setdefault(typical.id, Pace(pair, typical))
     n = _counts(pair, asked)[finding.per]
-    seconds = {unit: getattr(pace, unit) for unit in finding.work}
+    seconds = {unit: pace.seconds(unit, finding.tokens) for unit in finding.work}
     total = n * sum(finding.work[unit] * each for unit, each in seconds.items())
     terms = " + ".join(f"{finding.work[u]} x {s:.2f} s to {VERBS[u]}" for u, s in seconds.items())
     on = f", on {pace.prompt.id!r}, of median length" if finding.per == "item" else ""

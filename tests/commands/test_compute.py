@@ -408,8 +408,9 @@ def test_every_finding_has_its_cost_and_a_limit_enters_it(models):
 def test_a_cost_is_its_units_times_their_pace(models, monkeypatch):
     monkeypatch.setattr(estimate, "_seconds", lambda work: 2.0)
     (cost,) = estimate.costs(load_pair(*models), ["recognition"], 2)
-    respond, explain = 2.0, 2.0 / estimate.SHORT * 32  # one token takes as long as four: no growth
-    assert cost.seconds == pytest.approx(2 * (4 * respond + 8 * explain + 120 * 2.0))
+    explain, read = 2.0 / estimate.SHORT * 32, 2.0 / estimate.ROWS  # what was timed had SHORT tokens
+    respond = explain / estimate.ROWS
+    assert cost.seconds == pytest.approx(2 * (4 * respond + 8 * explain + 120 * read))
 
 
 @pytest.mark.parametrize(("dtype", "size"), [(torch.float32, 4), (torch.bfloat16, 2)])
