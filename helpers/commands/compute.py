@@ -2,8 +2,8 @@
 
 Interrupted at any point, the same command goes on where it stopped. The same command may run several
 times at once on one folder, on one machine or on several: each part is computed once, by whoever
-claims it first. `accelerate launch -m helpers compute ...` starts one process a GPU, and `torchrun
---nproc_per_node 2 -m helpers compute ...` two on a CPU.
+claims it first. On a CPU one process a free core is started, unless OMP_NUM_THREADS is set; `accelerate
+launch -m helpers compute ...` starts one a GPU.
 """
 
 from __future__ import annotations
@@ -14,12 +14,14 @@ import signal
 import sys
 import warnings
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 
 import torch
 
 from helpers.commands import estimate
+from helpers.commands.beside import beside, end_with_parent, processes
 from helpers.commands.filling import QUICK, at_least, fill, load_as, something
 from helpers.findings.registry import BY_NAME
 from helpers.methods.errors import Mendable
@@ -170,16 +172,25 @@ def _findings(parser: argparse.ArgumentParser, given: argparse.Namespace) -> lis
     return [name for name in found if name in QUICK] if given.quick else found
 
 
-def _run(parser: argparse.ArgumentParser, given: argparse.Namespace) -> None:
+def _run(parser: argparse.ArgumentParser, given: argparse.Namespace, asked: list[str]) -> None:
     findings, choice = _findings(parser, given), _choice(parser, given)
     prompts = load_prompts(given.prompts) if given.prompts else None
     if given.dry_run:
         return dry_run(choice, findings, given, prompts)
     placement, first = _place(choice, given), rank()[0] == 0
-    threads = f" {choose_threads()}." if placement.device == "cpu" else ""
-    print(f"{choice.name}: {placement}{threads}", file=sys.stderr)
+    end_with_parent()
+    said, others = "", nullcontext()
+    if placement.device == "cpu":
+        threads, said = choose_threads()
+        number = processes(placement, threads)
+        if number > 1:
+            torch.set_num_threads(threads // number)
+            again = ["compute", *(one for one in asked if one != "--replace")]
+            others = beside(again, number, threads // number)
+        said = f" {said}{f', {number} processes' if number > 1 else ''}."
+    print(f"{choice.name}: {placement}{said}", file=sys.stderr)
     options = {name: getattr(given, name) for name in PASSED_ON}
-    options |= {"prompts": prompts, "source": given.prompts, "progress": first}
+    options |= {"prompts": prompts, "source": given.prompts, "progress": first, "others": others}
     store = fill(choice, findings, given.folder, placement=placement, **options)
     if first:
         held = f"Done: {len(store.manifest())} parts in {store.folder}."
@@ -193,4 +204,4 @@ def main(arguments: list[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     asked = sys.argv[1:] if arguments is None else arguments
     command = f"python -m helpers compute {shlex.join(asked)}".strip()
-    _stoppable(partial(_run, parser, given), command)
+    _stoppable(partial(_run, parser, given, asked), command)

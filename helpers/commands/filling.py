@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -71,30 +72,35 @@ def fill(
     quick: bool = False,
     vocabulary: str | None = None,
     replace: bool = False,
+    others: AbstractContextManager | None = None,
     **options,
 ) -> Store:
     """Load a pair once and compute the named findings into its store (see `inputs`).
 
-    `source`, `course`, `vocabulary`: where prompts, checkpoints, words are from; `quick`: a first look.
+    `source`, `course`, `vocabulary`: where prompts, checkpoints, words are from; `quick`: a first look;
+    `others`: processes that share the work, entered once the store is open.
     """
     keep_freed_memory()
     on = conditions(source, limit, prompts, QUICK["recognition"]["sample"] if quick else None)
     on |= ranked.condition(vocabulary)
     store = _open(choice, folder, placement, allow_pickle, on, replace)
-    pair = load_as(choice, placement, allow_pickle, trust_remote_code)
-    work = dict.fromkeys(findings, (1.0, 20)) if quick else shares(pair, findings, limit, prompts)
-    whole, refused = WholeRun(work, store, shown=options.get("progress", True)), []
-    # What only reads weights comes last: it may move the models off the device.
-    for finding in sorted(map(BY_NAME.get, findings), key=lambda one: one.on_cpu):
-        whole.begin(finding.name)
-        own = options | inputs(finding.name, prompts, limit)
-        own |= {"course": course} if finding.name == "course" else {}
-        own |= QUICK[finding.name] if quick else {}
-        if finding.on_cpu:
-            pair = _on_cpu(pair, choice, placement, allow_pickle, trust_remote_code)
-        refused += _compute(finding, pair, store, own)
-    whole.close()
-    _end(pair, store, refused, len(findings))
+    with others or nullcontext():
+        pair = load_as(choice, placement, allow_pickle, trust_remote_code)
+        work = (
+            dict.fromkeys(findings, (1.0, 20)) if quick else shares(pair, findings, limit, prompts)
+        )
+        whole, refused = WholeRun(work, store, shown=options.get("progress", True)), []
+        # What only reads weights comes last: it may move the models off the device.
+        for finding in sorted(map(BY_NAME.get, findings), key=lambda one: one.on_cpu):
+            whole.begin(finding.name)
+            own = options | inputs(finding.name, prompts, limit)
+            own |= {"course": course} if finding.name == "course" else {}
+            own |= QUICK[finding.name] if quick else {}
+            if finding.on_cpu:
+                pair = _on_cpu(pair, choice, placement, allow_pickle, trust_remote_code)
+            refused += _compute(finding, pair, store, own)
+        whole.close()
+        _end(pair, store, refused, len(findings))
     return store
 
 

@@ -41,8 +41,8 @@ def keep_freed_memory() -> bool:
     return bool(mallopt(_M_MMAP_MAX, 0)) and bool(mallopt(_M_TRIM_THRESHOLD, -1))
 
 
-def choose_threads() -> str:
-    """Compute with as many threads as there are free cores, and say so.
+def choose_threads() -> tuple[int, str]:
+    """Compute with as many threads as there are free cores: how many, and in words.
 
     Two threads on two cores of which one is busy wait for each other at every operation: a forward
     pass then takes many times as long as with one thread. OMP_NUM_THREADS is respected where it is set.
@@ -53,11 +53,12 @@ def choose_threads() -> str:
         psutil.cpu_count() or 1
     )  # fmt: skip
     if "OMP_NUM_THREADS" in os.environ:
-        return f"{torch.get_num_threads()} threads (OMP_NUM_THREADS)"
+        threads = torch.get_num_threads()
+        return threads, f"{threads} threads (OMP_NUM_THREADS)"
     busy = psutil.cpu_percent(interval=0.5) / 100 * (psutil.cpu_count() or 1)
     threads = max(1, min(cores, round(cores - busy)))
     torch.set_num_threads(threads)
-    return f"{threads} of {cores} cores, {busy:.1f} busy"
+    return threads, f"{threads} of {cores} cores, {busy:.1f} busy"
 
 
 @dataclass(frozen=True)

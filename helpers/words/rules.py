@@ -60,14 +60,19 @@ class WordNetAnnotator:
     def annotate_indices(self, lists: Int[ndarray, "list word"]) -> list[Annotation]:
         """The same for lists of equal length given as indices into the vocabulary."""
         measured, bands = self.statistics.measure(lists), self.statistics.composition(lists)
+        vectors = self.statistics.vectors
+        nearest = (vectors[lists].mean(axis=1, dtype=np.float32) @ vectors.T).argmax(axis=1)
         return [
-            self._answer(i, lists[i], measured, self.statistics.thresholds(bands[i]))
+            self._answer(
+                i, nearest[i], len(lists[i]), measured, self.statistics.thresholds(bands[i])
+            )
             for i in range(len(lists))
         ]
 
     def _answer(
-        self, i: int, words: Int[ndarray, " word"], measured: Measured, limits: Thresholds
+        self, i: int, nearest: int, length: int, measured: Measured, limits: Thresholds
     ) -> Annotation:
+        """Of the i-th list, of so many words; `nearest` is the word nearest to all of them."""
         value = {name: float(values[i]) for name, values in measured.values.items()}
         excess = {
             name: (value[name] - mean) / max(deviation, 1e-9)
@@ -85,23 +90,21 @@ class WordNetAnnotator:
             interpretable=coherent,
             level=level,
             tasks=tuple(task for task in TASKS if coherent and task in passed),
-            concept=self._concept(i, words, level, measured, passed),
+            concept=self._concept(i, nearest, length, level, measured, passed),
             evidence={name: round(number, 3) for name, number in excess.items()},
         )
 
     def _concept(
-        self, i: int, words: Int[ndarray, " word"], level: str, measured: Measured, passed: set[str]
+        self, i: int, nearest: int, length: int, level: str, measured: Measured, passed: set[str]
     ) -> str:
         """A name for what is shared: the class, or the word nearest to all where none passes."""
         if level == NO_LEVEL:
             return ""
         family = FAMILY_OF_LEVEL.get(level, "meaning")
         if family in passed:
-            classes = self.statistics.classes(len(words))[family]
+            classes = self.statistics.classes(length)[family]
             name = classes.names[measured.shared[family].class_index[i]]
             if family == "meaning":  # WordNet's "fruit.n.01"
                 return name.split(".")[0].replace("_", " ")
             return name.replace(":", " ")
-        vectors = self.statistics.vectors
-        centre = vectors[words].mean(axis=0, dtype=np.float32)
-        return self.statistics.words[int(np.argmax(vectors @ centre))]
+        return self.statistics.words[nearest]

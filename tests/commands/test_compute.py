@@ -408,8 +408,8 @@ def test_every_finding_has_its_cost_and_a_limit_enters_it(models):
 def test_a_cost_is_its_units_times_their_pace(models, monkeypatch):
     monkeypatch.setattr(estimate, "_seconds", lambda work: 2.0)
     (cost,) = estimate.costs(load_pair(*models), ["recognition"], 2)
-    explain, read = 2.0 / estimate.SHORT * 32, 2.0 / estimate.ROWS  # what was timed had SHORT tokens
-    respond = explain / estimate.ROWS
+    explain = 2.0 / estimate.SHORT * 32  # what was timed had SHORT tokens, and ROWS rows
+    respond, read = explain / estimate.ROWS, 2.0 / estimate.ROWS
     assert cost.seconds == pytest.approx(2 * (4 * respond + 8 * explain + 120 * read))
 
 

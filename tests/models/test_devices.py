@@ -31,6 +31,7 @@ def test_threads_are_as_many_as_cores_are_free(cores, busy, expected, monkeypatc
     monkeypatch.setattr(psutil, "cpu_percent", lambda interval: busy)
     monkeypatch.setattr(torch, "set_num_threads", chosen.append)
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
-    assert "(OMP_NUM_THREADS)" in choose_threads() and chosen == []
+    assert "(OMP_NUM_THREADS)" in choose_threads()[1] and chosen == []
     monkeypatch.delenv("OMP_NUM_THREADS")
-    assert choose_threads().startswith(f"{expected} of {cores} cores") and chosen == [expected]
+    threads, said = choose_threads()
+    assert said.startswith(f"{expected} of {cores} cores") and chosen == [threads] == [expected]
