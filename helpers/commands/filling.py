@@ -58,23 +58,12 @@ def something(text: str) -> str:
 
 
 def fill(
-    choice: Choice,
-    findings: list[str],
-    folder: Path | None = None,
-    *,
-    placement: Placement,
-    allow_pickle: bool = False,
-    trust_remote_code: bool = False,
-    prompts: list[Prompt] | None = None,
-    source: str | None = None,
-    limit: int | None = None,
-    course: str | None = None,
-    quick: bool = False,
-    vocabulary: str | None = None,
-    replace: bool = False,
-    others: AbstractContextManager | None = None,
-    **options,
-) -> Store:
+    choice: Choice, findings: list[str], folder: Path | None = None, *, placement: Placement,
+    allow_pickle: bool = False, trust_remote_code: bool = False, prompts: list[Prompt] | None = None,
+    source: str | None = None, limit: int | None = None, course: str | None = None,
+    quick: bool = False, vocabulary: str | None = None, replace: bool = False,
+    others: AbstractContextManager | None = None, **options,
+) -> Store:  # fmt: skip
     """Load a pair once and compute the named findings into its store (see `inputs`).
 
     `source`, `course`, `vocabulary`: where prompts, checkpoints, words are from; `quick`: a first look;

@@ -98,9 +98,7 @@ def _sample(values: Sequence[float], name: str) -> Values:
         raise BadSample(f"{name} has shape {sample.shape}: give one axis of values.")
     if not np.isfinite(sample).all():
         count = int((~np.isfinite(sample)).sum())
-        raise BadSample(
-            f"{name} holds {count} NaN or infinite values: drop those items, and say so."
-        )
+        raise BadSample(f"{name} holds {count} NaN or infinite values: drop them, and say so.")
     return sample
 
 
@@ -142,20 +140,14 @@ def bootstrap_interval(values: Sequence[float], *, seed: int = 0) -> tuple[float
     sample = _sample(values, "values")
     _enough(sample, n=len(sample))
     means = _resampled_means(sample, np.random.default_rng(seed))
-    low, high = np.percentile(means, [2.5, 97.5])
-    return float(low), float(high)
+    return tuple(map(float, np.percentile(means, [2.5, 97.5])))
 
 
 @_or_untested
 def compare_paired(
-    a: Sequence[float],
-    b: Sequence[float],
-    *,
-    label: str,
-    null_hypothesis: str,
-    alternative: str = "two-sided",
-    seed: int = 0,
-) -> Comparison:
+    a: Sequence[float], b: Sequence[float], *, label: str, null_hypothesis: str,
+    alternative: str = "two-sided", seed: int = 0,
+) -> Comparison:  # fmt: skip
     """Paired t-test of b against a; g is the mean difference over the average sd (g_av)."""
     first, second = _pair(a, b, label)
     difference = second - first
@@ -173,14 +165,9 @@ def compare_paired(
 
 @_or_untested
 def compare_independent(
-    a: Sequence[float],
-    b: Sequence[float],
-    *,
-    label: str,
-    null_hypothesis: str,
-    alternative: str = "two-sided",
-    seed: int = 0,
-) -> Comparison:
+    a: Sequence[float], b: Sequence[float], *, label: str, null_hypothesis: str,
+    alternative: str = "two-sided", seed: int = 0,
+) -> Comparison:  # fmt: skip
     """Welch's t-test of b against a; g uses the pooled standard deviation."""
     first, second = _sample(a, f"{label}: a"), _sample(b, f"{label}: b")
     sizes, total = np.array([len(first), len(second)]) - 1, len(first) + len(second)
@@ -217,14 +204,9 @@ def mcnemar(
 
 @_or_untested
 def at_equal_length(
-    a: Sequence[float],
-    b: Sequence[float],
-    length_a: Sequence[float],
-    length_b: Sequence[float],
-    *,
-    label: str,
-    null_hypothesis: str,
-) -> Comparison:
+    a: Sequence[float], b: Sequence[float], length_a: Sequence[float], length_b: Sequence[float], *,
+    label: str, null_hypothesis: str,
+) -> Comparison:  # fmt: skip
     """Paired difference with response length as a covariate.
 
     The difference b - a is regressed on the difference of log lengths; the intercept is the
