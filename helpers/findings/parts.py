@@ -63,9 +63,9 @@ def responses(
     pair: Pair, role: str, codes: Sequence[Encoded], *, max_tokens: int, at_once: int | None = None,
     template: Template | None = None, progress: bool = False,
 ) -> list[dict]:  # fmt: skip
-    """Greedy responses, `at_once` in a batch: text, ids, tokens, and how each ended."""
+    """Greedy responses, `at_once` in a batch (two blocks): text, ids, tokens, and how each ended."""
     found, template = [], template or pair.template
-    for block in tqdm(blocks(codes, at_once), desc=f"responses {role}", disable=not progress):
+    for block in tqdm(blocks(codes, at_once or 2 * BLOCK), desc=f"responses {role}", disable=not progress):
         ids = [code.ids for code in block]
         found += respond(pair.model(role), pair.tokenizer, ids, template, max_tokens=max_tokens)
     tokens = (pieces(pair.tokenizer, one.ids) for one in found)

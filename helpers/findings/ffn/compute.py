@@ -281,10 +281,11 @@ def compute(pair: Pair, store: Store, *, nulls: bool = True, progress: bool = Tr
     listed = listed_of(store)
     for role in ROLES:
         make_components(pair, store, role, progress)
-    store.get(
-        "ffn/annotations", lambda: make_annotations(pair, store, progress), annotator="wordnet"
-    )
-    store.get("ffn/baseline", lambda: make_baseline(pair, listed), seed=0)
+    annotations = partial(make_annotations, pair, store, progress)
+    store.fill([
+        Part("ffn/annotations", annotations, about={"annotator": "wordnet"}),
+        Part("ffn/baseline", partial(make_baseline, pair, listed), about={"seed": 0}),
+    ])  # fmt: skip
     if not nulls:
         return
     make_rotation(pair, store, progress)
