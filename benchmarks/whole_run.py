@@ -73,7 +73,6 @@ def run(base: str, tuned: str, folder: str, limit: int, plain: bool) -> None:
     """One run in this process: its seconds and its peak of memory to standard output."""
     from helpers.commands import compute
 
-    torch.set_num_threads(1)
     if plain:
         be_plain()
     pair = ["--base", base, "--tuned", tuned] if base else []
@@ -92,7 +91,8 @@ def runs(pair: tuple[str, str], limit: int, *, plain: bool = False, processes: i
         started = [
             subprocess.Popen(
                 command, stdout=subprocess.PIPE, text=True, stderr=subprocess.DEVNULL,
-                env=os.environ | {"RANK": str(number), "WORLD_SIZE": str(processes)},
+                env=os.environ | {"RANK": str(number), "WORLD_SIZE": str(processes),
+                                  "OMP_NUM_THREADS": "1"},
             )
             for number in range(processes)
         ]  # fmt: skip

@@ -1,7 +1,7 @@
 """Measure the built site as a reader meets it: `python scripts/measure_pages.py [FOLDER]`.
 
-A real browser, cut off from the network, opens every page that `book/_toc.yml` lists, in both themes and at
-1300 and 390 pixels. Printed, a line a page: screens at 1300 px, where the first picture and the first
+A real browser, cut off from the network, opens every page that `book/_toc.yml` lists, and turns it to both
+themes and to 1300 and 390 pixels. Printed, a line a page: screens at 1300 px, where the first picture and the first
 explorer stand (in screens), numbers in the first screen, open tables, visible code cells, megabytes sent
 (text compressed, as by the published site's host), pixels that scroll sideways. The budgets of a chapter
 are `BUDGETS`; a page over one is named, and the exit status is 1. `--json FILE` keeps the figures;
@@ -19,6 +19,7 @@ import sys
 import threading
 from functools import cache, partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from itertools import product
 from pathlib import Path
 
 from playwright.sync_api import Browser, sync_playwright
@@ -134,26 +135,26 @@ def numbers(words: str) -> int:
 
 def measure(browser: Browser, host: Host, name: str) -> dict[str, float]:
     """The figures of one page: those at 1300 px in light, and the worst sideways scroll of four views."""
-    found, sideways = {}, 0
-    for theme in ("light", "dark"):
-        for width in (WIDE, NARROW):
-            host.sent = 0
-            page = open_page(browser, host.home, name, width, theme)
-            over = page.evaluate("document.documentElement.scrollWidth") - width
-            sideways = max(sideways, over)
-            if (theme, width) == ("light", WIDE):
-                at = page.evaluate(MEASURE, [HIGH])
-                found = {
-                    "screens": round(at["height"] / HIGH, 1),
-                    "picture": round(at["picture"] / HIGH, 2),
-                    "explorer": round(at["explorer"] / HIGH, 2),
-                    "numbers": numbers(at["words"]),
-                    "tables": at["tables"],
-                    "code": at["code"],
-                    "megabytes": round(host.sent / 1e6, 2),
-                }
-            page.context.close()
-    return found | {"sideways": sideways}
+    host.sent, sideways = 0, 0
+    page = open_page(browser, host.home, name, WIDE, "light")
+    at, sent = page.evaluate(MEASURE, [HIGH]), host.sent
+    for theme, width in product(("light", "dark"), (WIDE, NARROW)):
+        page.emulate_media(color_scheme=theme)
+        page.set_viewport_size({"width": width, "height": HIGH})
+        page.wait_for_timeout(100)  # explorers draw anew
+        over = page.evaluate("document.documentElement.scrollWidth") - width
+        sideways = max(sideways, over)
+    page.context.close()
+    return {
+        "screens": round(at["height"] / HIGH, 1),
+        "picture": round(at["picture"] / HIGH, 2),
+        "explorer": round(at["explorer"] / HIGH, 2),
+        "numbers": numbers(at["words"]),
+        "tables": at["tables"],
+        "code": at["code"],
+        "megabytes": round(sent / 1e6, 2),
+        "sideways": sideways,
+    }
 
 
 def missed(name: str, found: dict[str, float]) -> list[str]:

@@ -87,7 +87,8 @@ def doubts(store: Store, erased: Sequence[Comparison] = ()) -> dict[str, list[Co
 
 def drawn(found: dict[str, list[Comparison]]) -> dict[str, list[Comparison]]:
     """What `pages.forest` draws: headings in words, differences in standard deviations."""
-    shown = found | {"place": found["place"][:3]} if "place" in found else found  # in the template
+    lines = {"place": slice(3), "placebo": slice(3), "followed": slice(2, 4)}  # template, tuned
+    shown = {key: ones[lines.get(key, slice(None))] for key, ones in found.items()}
     return {HEADINGS[key]: [standardised(one) for one in ones] for key, ones in shown.items()}
 
 
