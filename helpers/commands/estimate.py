@@ -29,7 +29,7 @@ from helpers.words.vocabulary import read_vectors, read_vocabulary, word_embeddi
 
 LENGTHS = (200, 100)  # N and M of the longest case that the book asks for
 SHORT = 4  # response tokens that are timed
-ROWS = 6  # prompts and variants that are timed in one batch
+ROWS = 4  # prompts and variants that are timed in one batch
 LONG = 0.3  # seconds: what takes so long is timed once
 VERBS = {
     "respond": "respond", "explain": "explain", "read": "read once", "head": "read a head",

@@ -64,10 +64,16 @@ def responses(
     template: Template | None = None, progress: bool = False,
 ) -> list[dict]:  # fmt: skip
     """Greedy responses, `at_once` in a batch (two blocks): text, ids, tokens, and how each ended."""
-    found, template = [], template or pair.template
-    for block in tqdm(blocks(codes, at_once or 2 * BLOCK), desc=f"responses {role}", disable=not progress):
-        ids = [code.ids for code in block]
-        found += respond(pair.model(role), pair.tokenizer, ids, template, max_tokens=max_tokens)
+    found, template = {}, template or pair.template
+    order = sorted(
+        range(len(codes)), key=lambda n: len(codes[n].ids)
+    )  # alike in length: less padding
+    batches = blocks(order, at_once or 2 * BLOCK)
+    for batch in tqdm(batches, desc=f"responses {role}", disable=not progress):
+        ids, model = [codes[n].ids for n in batch], pair.model(role)
+        answers = respond(model, pair.tokenizer, ids, template, max_tokens=max_tokens)
+        found |= zip(batch, answers, strict=True)
+    found = [found[n] for n in range(len(codes))]
     tokens = (pieces(pair.tokenizer, one.ids) for one in found)
     return [
         dict(text=one.text, ids=list(one.ids), tokens=own, ended=one.ended)

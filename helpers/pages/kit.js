@@ -139,10 +139,18 @@ const isDark = () => {
   if (theme === "dark" || theme === "light") return theme === "dark";
   return matchMedia("(prefers-color-scheme: dark)").matches;
 };
-const onTheme = (redraw) => {
-  const watcher = new MutationObserver(redraw);
-  watcher.observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
-  return () => watcher.disconnect();
+/* Draw anew in another theme, and where `el` has another width: a phone is turned, a window narrowed. */
+const onLook = (el, redraw) => {
+  let width = el.clientWidth;
+  const theme = new MutationObserver(redraw);
+  theme.observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
+  const size = new ResizeObserver(() => {
+    if (width === el.clientWidth || !el.clientWidth) return;
+    width = el.clientWidth;
+    redraw();
+  });
+  size.observe(el);
+  return () => { theme.disconnect(); size.disconnect(); };
 };
 /* A line that is read out when it changes, and the function that changes it. */
 const status = () => {

@@ -146,8 +146,7 @@ const small = async ({ data, el }) => {
   const show = () => panel?.show("instruction", data.word);
   panel?.go(1);
   show();
-  addEventListener("resize", show);
-  return onTheme(show);
+  return onLook(el, show);
 };
 
 const render = async ({ model, el }) => {
@@ -357,9 +356,7 @@ const render = async ({ model, el }) => {
   refilter();
   arrive("heads", el);
   const resized = () => { colourMap(); put(); panel?.show(state.kind, state.word); };
-  addEventListener("resize", resized);
-  const stop = onTheme(resized);
-  return () => { stop(); removeEventListener("resize", resized); };
+  return onLook(el, resized);
 };
 
 export default { render };

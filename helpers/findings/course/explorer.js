@@ -156,15 +156,8 @@ const render = async ({ model, el }) => {
   show();
   if (small) charts.remove(), compared.remove();
   else arrive("course", el);
-  let room = el.clientWidth;
-  const watcher = new ResizeObserver(() => {
-    if (small || room === el.clientWidth) return;
-    room = el.clientWidth;
-    drawCurves();
-  });
-  watcher.observe(el);
-  const off = onTheme(show);
-  return () => { halt(); watcher.disconnect(); off(); };
+  const off = onLook(el, show);
+  return () => { halt(); off(); };
 };
 
 export default { render };

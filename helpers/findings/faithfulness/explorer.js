@@ -106,7 +106,7 @@ const render = async ({ model, el }) => {
     compact ? null : save, compact ? null : drawer("The same as a table (127 is the largest)", rows)));
   open(state.prompt);
   arrive(compact ? "tint" : "tints", el);
-  return onTheme(() => { open(state.prompt); });
+  return onLook(el, () => { open(state.prompt); });
 };
 
 export default { render };

@@ -53,7 +53,9 @@ def deletion(found: pd.DataFrame, title: str = "") -> Figure:
     n = found.groupby("order")["id"].nunique()
     found = found.assign(order=[f"{one} (n = {n[one]})" for one in found["order"]])
     figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 3.4), sharey=True)
-    colours = dict(zip(found["order"].unique(), (*SHADES, "#2c6fbb", "#8c6bb1", "0.55"), strict=False))
+    colours = dict(
+        zip(found["order"].unique(), (*SHADES, "#2c6fbb", "#8c6bb1", "0.55"), strict=False)
+    )
     for axis, (model, part) in zip(axes, found.groupby("model"), strict=True):
         sns.lineplot(
             part, x="share erased", y="left", hue="order", style="order", palette=colours,

@@ -285,7 +285,7 @@ const view = (data, all, link, chooser, el) => {
   refilter();
   const watcher = new ResizeObserver(([entry]) => fit(Math.max(260, Math.floor(entry.contentRect.width))));
   watcher.observe(mapBox);
-  const stop = onTheme(() => { colourMap(); place(); });
+  const stop = onLook(el, () => { colourMap(); place(); });
   return () => { watcher.disconnect(); stop(); };
 };
 

@@ -66,7 +66,7 @@ def picture(store: Store, words: int = 4) -> Figure:
     part, found = store.read("ffn/picture"), read_rotation(store)
     layer, points = int(part["layer"][0]), part["base"].astype(float)
     listed, named = read_concepts(store, layer, "base").words, np.array(listed_of(store).words)
-    figure, (left, right) = plt.subplots(1, 2, figsize=(WIDTH, 3.2))
+    figure, (left, right) = plt.subplots(1, 2, figsize=(WIDTH, 3.0))
     reach = 1.25 * np.abs(points).max()
     left.plot(*points.T, ".", color=GREY, ms=1.5, alpha=0.4)
     for axis, (x, y) in enumerate(((1, 0), (0, 1))):
@@ -88,7 +88,7 @@ def picture(store: Store, words: int = 4) -> Figure:
 
 def turned(found: Rotation, title: str = "") -> Figure:
     """Angles of tuning and of random updates: of the first k components, and of single ones."""
-    figure, (left, right) = plt.subplots(1, 2, figsize=(WIDTH, 3.0))
+    figure, (left, right) = plt.subplots(1, 2, figsize=(WIDTH, 2.8))
     left.plot(found.k, found.angle.mean(axis=0), color=COLOURS["tuned"], lw=2.5)
     for null, line in NULL_STYLE.items():
         draws = found.null[null].mean(axis=0)

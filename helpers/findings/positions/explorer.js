@@ -423,7 +423,7 @@ const render = async ({ model, el }) => {
       exporter("positions", { rows, picture: () => canvas.querySelector("svg"), say, link }), tableBox])));
   chooseItem(state.item);
   if (!compact) arrive("positions", el);
-  return onTheme(() => { built.item = null; show(); });
+  return onLook(el, () => { built.item = null; show(); });
 };
 
 export default { render };

@@ -42,7 +42,7 @@ const render = ({ model, el }) => {
     h("div", { class: "ex-unseen" }, live)));
   draw();
   arrive("before", el);
-  return onTheme(draw);
+  return onLook(el, draw);
 };
 
 export default { render };

@@ -418,7 +418,7 @@ const render = async ({ model, el }) => {
   el.append(h("section", { class: `ex ex-${name}`, "aria-label": compact ? "One prompt and its response" : "Explorer: which prompt tokens a response rests on", onkeydown: release }, compact ? simple() : whole()));
   choose(state.prompt);
   arrive(name, el);
-  const stop = onTheme(show);
+  const stop = onLook(el, show);
   return () => {
     stop();
     model.off("change:data", reload);

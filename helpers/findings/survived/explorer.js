@@ -81,7 +81,7 @@ const render = async ({ model, el }) => {
   if (k >= 0 && c >= 0) open(k, c);
   paint();
   arrive("survived", el);
-  return onTheme(paint);
+  return onLook(el, paint);
 };
 
 export default { render };
