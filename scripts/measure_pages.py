@@ -1,11 +1,11 @@
 """Measure the built site as a reader meets it: `python scripts/measure_pages.py [FOLDER]`.
 
 A real browser, cut off from the network, opens every page that `book/_toc.yml` lists, and turns it to both
-themes and to 1300 and 390 pixels. Printed, a line a page: screens at 1300 px, where the first picture and the first
-explorer stand (in screens), numbers in the first screen, open tables, visible code cells, megabytes sent
-(text compressed, as by the published site's host), pixels that scroll sideways. The budgets of a chapter
-are `BUDGETS`; a page over one is named, and the exit status is 1. `--json FILE` keeps the figures;
-`--pages NAME ...` measures some pages.
+themes and to 1300 and 390 pixels. Printed, a line a page: screens at 1300 px, where the first picture and
+the first explorer stand (in screens), numbers in the first screen, open tables, visible code cells,
+megabytes sent (text compressed, as by the published site's host), pixels that scroll sideways. The budgets
+of a chapter are `BUDGETS`; a page over one is named, and the exit status is 1. `--json FILE` keeps the
+figures; `--pages NAME ...` measures some pages.
 """
 
 from __future__ import annotations

@@ -273,16 +273,8 @@ def test_find_why_the_gradient_is_doubted(newcomer):
 # Budgets
 
 
-# Pages that miss a budget today; what they miss is printed by scripts/measure_pages.py.
-OVER = {
-    f"chapters/{name}"
-    for name in (
-        "faithfulness",
-        "02-lost-in-the-middle",
-        "04-ffn-knowledge-rotation",
-        "05-watch-a-model-learn",
-    )
-}
+# It misses a budget until the book's own course is computed; scripts/measure_pages.py prints what.
+OVER = {"chapters/05-watch-a-model-learn"}
 
 
 def test_every_page_keeps_its_budget_but_those_that_are_known_to_miss_it(site, tmp_path):
