@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from build import build
+from build import SITE, build
 from filelock import FileLock
 
 
@@ -19,8 +20,11 @@ class _Quiet(SimpleHTTPRequestHandler):
 @pytest.fixture(scope="session")
 def site(tmp_path_factory):
     """Address of the site; built once, whichever worker comes first."""
-    with FileLock(tmp_path_factory.getbasetemp().parent / "book.lock"):
-        folder = build()
+    shared = tmp_path_factory.getbasetemp()
+    shared = shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared
+    with FileLock(shared / "book.lock"):
+        folder = SITE if (shared / "book.built").exists() else build()
+        (shared / "book.built").touch()
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(folder)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_address[1]}/"
