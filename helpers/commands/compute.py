@@ -14,7 +14,6 @@ import signal
 import sys
 import warnings
 from collections.abc import Callable
-from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -179,7 +178,7 @@ def _run(parser: argparse.ArgumentParser, given: argparse.Namespace, asked: list
         return dry_run(choice, findings, given, prompts)
     placement, first = _place(choice, given), rank()[0] == 0
     end_with_parent()
-    said, others = "", nullcontext()
+    said, others = "", None
     if placement.device == "cpu":
         threads, said = choose_threads()
         number = processes(placement, threads)

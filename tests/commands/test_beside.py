@@ -48,7 +48,9 @@ def test_a_shared_run_leaves_one_whole_store_and_no_process(models, tmp_path, mo
         beside.subprocess, "Popen", lambda *a, **k: started.append(original(*a, **k)) or started[-1]
     )
     compute.main([*asked, str(tmp_path / "shared")])
-    assert len(started) == 1 and started[0].returncode is not None
+    [child] = started
+    assert child.args[1:] == ["-m", "helpers", "compute", *asked, str(tmp_path / "shared")]
+    assert child.returncode is not None
     stores = [open_store(name, tmp_path / name) for name in ("alone", "shared")]
     assert stores[0].manifest().keys() == stores[1].manifest().keys()
 
