@@ -39,7 +39,7 @@ def ceiling(single: Sequence[Comparison], store: Store) -> str:
     ).replace("-", "−")
     return (
         f"Two exact ways, a word's embedding put to zero or to the mean of all words, agree to {said} "
-        "(base, tuned): more cannot be asked of an estimate of one of them."
+        f"(base, tuned; {min(one.n for one in own.values())} prompts): more cannot be asked of an estimate of one."
     )
 
 
