@@ -37,9 +37,10 @@ def ceiling(single: Sequence[Comparison], store: Store) -> str:
     said = " and ".join(
         f"{one.difference:.2f} [{one.low:.2f}, {one.high:.2f}]" for one in own.values()
     ).replace("-", "−")
+    n = min(one.n for one in own.values())
     return (
         f"Two exact ways, a word's embedding put to zero or to the mean of all words, agree to {said} "
-        f"(base, tuned; {min(one.n for one in own.values())} prompts): more cannot be asked of an estimate of one."
+        f"(base, tuned; {n} prompts): more cannot be asked of an estimate of one of them."
     )
 
 
