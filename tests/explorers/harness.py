@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ipywidgets.embed import dependency_state
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, Request, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
 FLAGS = [
@@ -39,7 +39,7 @@ class Watched:
         )
         page.on("pageerror", lambda error: self.problems.append(f"error: {error}"))
         page.on("response", lambda r: r.ok or self.problems.append(f"{r.status}: {r.url}"))
-        page.on("requestfailed", lambda r: self.problems.append(f"failed: {r.url}"))
+        page.on("requestfailed", lambda r: self.left(r) or self.problems.append(f"failed: {r.url}"))
 
         def guard(route):
             if route.request.url.startswith(home) or route.request.url.startswith(
@@ -51,6 +51,14 @@ class Watched:
                 route.abort()
 
         page.route("**/*", guard)
+
+    @staticmethod
+    def left(request: Request) -> bool:
+        """Whether a page was left for another before it had loaded, as an old address leaves itself.
+
+        A page that cannot be had at all makes `goto` raise.
+        """
+        return request.is_navigation_request() and request.failure == "net::ERR_ABORTED"
 
 
 @contextmanager
