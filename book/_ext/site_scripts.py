@@ -3,7 +3,8 @@
 - sphinx-thebe declares a global in a script that is included twice, which is an error on every page;
 - Font Awesome's script (1.5 MB) draws the icons that its style sheet draws already;
 - KaTeX is for pages that have a formula;
-- two explorers of a page that share a module or a style sheet hold it once (mount.js puts it back).
+- two explorers of a page that share a module or a style sheet hold it once (mount.js puts it back);
+- no script holds up the page: they run in their order when it stands (but the one that others read at once).
 
 And tell the cards of shared links the site's address and name, and each page's first words.
 """
@@ -28,6 +29,9 @@ FORMULAS = re.compile(
     r"\s*<(?:script|link)[^>]*(?:katex|auto-render)[^>]*?(?:></script>|/?>)", re.IGNORECASE
 )
 STATE = re.compile(r"(<script[^>]*widget-state\+json[^>]*>)(.*?)(</script>)", re.DOTALL)
+AT_ONCE = re.compile(
+    r'<script(?=[^>]*\ssrc=")(?![^>]*\s(?:defer|async)\b)(?![^>]*documentation_options)'
+)
 UNUSED = ("fontawesome.js", "sphinx-thebe", "thebe")
 
 
@@ -57,7 +61,7 @@ def strip_tags(app, exception):
     )
     for page in Path(app.outdir).rglob("*.html"):
         text = page.read_text(encoding="utf-8")
-        text = STATE.sub(share_modules, tag.sub("", text))
+        text = STATE.sub(share_modules, AT_ONCE.sub("<script defer", tag.sub("", text)))
         if 'class="math' not in text:
             text = FORMULAS.sub("", text)
         for found, better in MENDED.items():
