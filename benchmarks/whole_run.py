@@ -5,10 +5,11 @@
 
 "plain": one backward pass through the whole model for every response token, one forward pass for every
 variant of a prompt with nothing kept, and a model that is loaded anew whenever the other one was used.
-Both fill the parts of recognition, positions, faithfulness and retrieval. Each runs in a process of its
-own, whose peak of memory is taken, with one thread. Two processes share one store, a thread each. The
-second table is of the base alone: erasing tokens with and without what stands before them, and blanking
-segments. Exit code 1 where a promise is broken.
+The tiny pair fills the parts of recognition, positions, faithfulness and retrieval, the embedded one
+those of recognition (`--findings` for others). Each runs in a process of its own, whose peak of memory is
+taken, with one thread. Two processes share one store, a thread each. Promises are of the embedded pair.
+Those below the table are of its base alone: erasing tokens with and without what stands before them, and
+blanking segments. Exit code 1 where a promise is broken.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ def be_plain() -> None:
     Pair.alone = property(lambda _: True, lambda *_: None)
 
 
-def run(base: str, tuned: str, folder: str, limit: int, plain: bool) -> None:
+def run(base: str, tuned: str, folder: str, limit: int, plain: bool, findings: list[str]) -> None:
     """One run in this process: its seconds and its peak of memory to standard output."""
     from helpers.commands import compute
 
@@ -77,16 +78,24 @@ def run(base: str, tuned: str, folder: str, limit: int, plain: bool) -> None:
         be_plain()
     pair = ["--base", base, "--tuned", tuned] if base else []
     begin = time.perf_counter()
-    for finding in FINDINGS:
+    for finding in findings:
         given = ["--finding", finding, "--limit", str(limit), "--folder", folder, "--device", "cpu"]
         compute.main([*pair, *given])
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     print(json.dumps({"seconds": time.perf_counter() - begin, "gigabytes": peak}))
 
 
-def runs(pair: tuple[str, str], limit: int, *, plain: bool = False, processes: int = 1) -> dict:
+def runs(
+    pair: tuple[str, str],
+    limit: int,
+    findings: list[str],
+    *,
+    plain: bool = False,
+    processes: int = 1,
+) -> dict:
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, __file__, "--only", *pair, folder, "--limit", str(limit)]
+        command += ["--findings", *findings]
         command += ["--plain"] if plain else []
         started = [
             subprocess.Popen(
@@ -145,20 +154,29 @@ def tiny(folder: Path) -> tuple[str, str]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--limit", type=int, default=3, help="prompts and items")
+    parser.add_argument("--findings", nargs="+", choices=FINDINGS, default=FINDINGS[:1],
+                        help="of the embedded pair")  # fmt: skip
     parser.add_argument("--plain", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--only", nargs=3, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.only:
-        run(*given.only, given.limit, given.plain)
+        run(*given.only, given.limit, given.plain, given.findings)
         return 0
-    table, ratios = Table("pair", "way", "seconds", "gigabytes", title=f"{given.limit} of each"), {}
+    table, ratios = (
+        Table("pair", "way", "seconds", "times ours", "gigabytes", title=f"{given.limit} of each"),
+        {},
+    )
     with tempfile.TemporaryDirectory() as folder:
-        for name, pair in (("tiny", tiny(Path(folder))), ("embedded", ("", ""))):
-            found = {"ours": runs(pair, given.limit), "two processes": runs(pair, given.limit, processes=2),
-                     "plain": runs(pair, given.limit, plain=True)}  # fmt: skip
-            for way, one in found.items():
-                table.add_row(name, way, f"{one['seconds']:.1f}", f"{one['gigabytes']:.2f}")
+        for name, *work in (
+            ("tiny", tiny(Path(folder)), given.limit, FINDINGS),
+            ("embedded", ("", ""), given.limit, given.findings),
+        ):
+            found = {"ours": runs(*work), "two processes": runs(*work, processes=2),
+                     "plain": runs(*work, plain=True)}  # fmt: skip
             seconds = {way: one["seconds"] for way, one in found.items()}
+            for way, one in found.items():
+                times = f"{one['seconds'] / seconds['ours']:.2f}"
+                table.add_row(name, way, f"{one['seconds']:.1f}", times, f"{one['gigabytes']:.2f}")
             ratios["plain / ours"] = seconds["plain"] / seconds["ours"]
             ratios["one process / two"] = seconds["ours"] / seconds["two processes"]
     ratios |= passes()
