@@ -3,11 +3,12 @@
     python scripts/build_blind.py lists LISTS.txt      # what the reader gets
     python scripts/build_blind.py join ANSWERS.csv READER.json
 
-The component lists are those of the embedded pair that were labelled by hand, as far as its store still
-holds them, and others drawn at random; the random directions are the first lists of the chapter's
-baseline. `ANSWERS.csv` has the columns number, interpretable (0 or 1), level and tasks, as in
-hand_labels.csv; `READER.json` says who, version, when, lists, told and asked, as readers.json does. `join`
-writes blind_labels.csv and the reader's part of readers.json.
+The component lists are a third each of the first 12, the next 48 and the other ranks. Those of the embedded
+pair that were labelled by hand come first, as far as its store still holds them, and then others drawn at
+random; the random directions are the first lists of the chapter's baseline. `ANSWERS.csv` has the columns
+number, interpretable (0 or 1), level and tasks, as in hand_labels.csv; `READER.json` says who, version,
+when, lists, told and asked, as readers.json does. `join` writes blind_labels.csv and the reader's part of
+readers.json.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import pandas as pd
 
 from helpers.findings.ffn import trust
 from helpers.findings.ffn.compute import (
+    TESTED,
     TOP_K,
     embedded_words,
     n_components,
@@ -39,6 +41,11 @@ EACH, FOLDER = 160, data_folder() / "annotations"
 SAYS = ("who", "version", "when", "lists", "told", "asked")
 
 
+def share(n: int, part: int) -> int:
+    """How many of `n` lists one of the parts of the ranks gives."""
+    return n * (part + 1) // len(TESTED) - n * part // len(TESTED)
+
+
 def of_components(store, words: np.ndarray, n: int) -> pd.DataFrame:
     """Lists of the store: those that were labelled by hand first, then any."""
     roles, layers = ("base", "tuned"), store.read("ffn/annotations")["layer"].max() + 1
@@ -53,7 +60,10 @@ def of_components(store, words: np.ndarray, n: int) -> pd.DataFrame:
     known = [tuple(row) for row in labels[trust.KEYS].to_numpy() if tuple(row) in set(every)]
     still = [key for key in known if text(key) in set(labels["words"])]
     others = [every[at] for at in np.random.default_rng(0).permutation(len(every))]
-    chosen = list(dict.fromkeys([*still, *others]))[:n]
+    ordered = list(dict.fromkeys([*still, *others]))
+    part = np.searchsorted(TESTED, [key[2] for key in ordered], side="right")
+    at = [np.flatnonzero(part == i)[: share(n, i)] for i in range(len(TESTED))]
+    chosen = [ordered[i] for i in np.concatenate(at)]
     return pd.DataFrame(chosen, columns=trust.KEYS).assign(words=[text(key) for key in chosen])
 
 

@@ -4,7 +4,7 @@
 - Font Awesome's script (1.5 MB) draws the icons that its style sheet draws already;
 - KaTeX is for pages that have a formula;
 - two explorers of a page that share a module or a style sheet hold it once (mount.js puts it back);
-- no script holds up the page: they run in their order when it stands (but the one that others read at once).
+- no script holds up the page: they run in their order when it stands (one excepted, read at once).
 
 And tell the cards of shared links the site's address and name, and each page's first words.
 """

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import cohen_kappa_score, confusion_matrix
 
-from helpers.findings.ffn import trust
+from helpers.findings.ffn import trust, verdict
 from helpers.methods import statistics
 from helpers.words.annotation import TASKS
 from helpers.words.annotators import annotator
@@ -193,6 +193,18 @@ def test_a_planted_difference_of_a_blind_reading_is_found_and_none_is_not(monkey
         one = trust.blind_shares(both.reset_index(drop=True), seed=seed)[0]
         small.append(one.p_value < 0.05 and not one.low <= 0 <= one.high)
     assert np.mean(small) < 0.15
+
+
+def test_a_blind_reading_is_told_by_rank():
+    rng = np.random.default_rng(6)
+    parts = [labels(rng, 60, share).assign(component=lambda t, a=a: t["component"] + a)
+             for a, share in ((0, 0.9), (60, 0.3))]  # fmt: skip
+    both = pd.concat([*parts, labels(rng, 80, 0.3, trust.RANDOM)], ignore_index=True)
+    found = {one.label: one for one in verdict.blind_by_rank(both, ks=(60, 120))}
+    assert list(found) == ["all 120 components", "components 1 to 60", "components 61 to 120"]
+    assert [one.n for one in found.values()] == [400, 280, 280]
+    first, rest = (found[f"components {which}"] for which in ("1 to 60", "61 to 120"))
+    assert first.p_holm < 1e-6 and first.low < 0.6 < first.high and rest.p_holm > 0.05
 
 
 def test_the_shipped_labels_are_read_with_their_words():

@@ -120,6 +120,15 @@ def tasks_against_random(annotations: pd.DataFrame, baseline: pd.DataFrame) -> l
     return holm([against_random(own[r], baseline, task, f"{task}, {r}") for task, r in cells])
 
 
+def blind_by_rank(blind: pd.DataFrame, ks=tables.KS) -> list[Comparison]:
+    """How often the blind reader names something: components of a part of the ranks, random directions."""
+    random, found = blind["role"] == trust.RANDOM, []
+    for name, ranks in rank_bins(max(ks), ks).items():
+        table = blind[random | blind["component"].isin(ranks)]
+        found.append(replace(trust.blind_shares(table)[0], label=name))
+    return holm(found)
+
+
 # --- the chapter
 
 
