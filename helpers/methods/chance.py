@@ -6,6 +6,7 @@ usual level, 5 % two-sided.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +22,14 @@ def detectable(error: float, *, power: float = POWER, degrees: float = np.inf) -
     `error`: standard error of the difference. A power of a half gives what is found as often as missed.
     """
     return float(error * (stats.t.ppf(1 - LEVEL / 2, degrees) + stats.t.ppf(power, degrees)))
+
+
+def holm_adjusted(p_values: Sequence[float]) -> Float[np.ndarray, " test"]:
+    """Holm's step-down p-values (statsmodels' own take 0.4 s a call, to collect garbage)."""
+    found = np.array(p_values, float)
+    order = np.argsort(found)
+    found[order] = np.maximum.accumulate(found[order] * np.arange(len(found), 0, -1)).clip(max=1)
+    return found
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import wraps
+from functools import lru_cache, wraps
 
 import numpy as np
 from jaxtyping import Float, Int
 from scipy import special, stats
 
-from helpers.methods.chance import POWER, detectable
+from helpers.methods.chance import POWER, detectable, holm_adjusted
 from helpers.methods.errors import Mendable
 
 RESAMPLES = 10_000
@@ -131,6 +131,11 @@ def resamples(
     return generator.multinomial(n, np.full(n, 1 / n), draws or RESAMPLES)
 
 
+@lru_cache(maxsize=4)  # one seed serves all comparisons: most of a page are over as many items
+def _shared_resamples(n: int, seed: int, draws: int) -> Float[np.ndarray, "draw n"]:
+    return resamples(n, np.random.default_rng(seed), draws).astype(float)
+
+
 def _resampled_means(values: Values, generator: np.random.Generator) -> Float[np.ndarray, " draws"]:
     return resamples(len(values), generator) @ values / len(values)
 
@@ -139,7 +144,7 @@ def bootstrap_interval(values: Sequence[float], *, seed: int = 0) -> tuple[float
     """95 % percentile interval of the mean."""
     sample = _sample(values, "values")
     _enough(sample, n=len(sample))
-    means = _resampled_means(sample, np.random.default_rng(seed))
+    means = _shared_resamples(len(sample), seed, RESAMPLES) @ sample / len(sample)
     return tuple(map(float, np.percentile(means, [2.5, 97.5])))
 
 
@@ -289,11 +294,6 @@ def from_draws(
 
 def holm(comparisons: Sequence[Comparison]) -> list[Comparison]:
     """The same comparisons with Holm-corrected p-values; those that were tested are one family."""
-    from statsmodels.stats.multitest import multipletests
-
-    tested = [found.p_value for found in comparisons if found.possible]
-    corrected = iter(multipletests(tested, method="holm")[1] if tested else ())
-    return [
-        replace(found, p_holm=float(next(corrected)) if found.possible else float("nan"))
-        for found in comparisons
-    ]
+    found = iter(holm_adjusted([one.p_value for one in comparisons if one.possible]))
+    adjusted = (float(next(found)) if one.possible else float("nan") for one in comparisons)
+    return [replace(one, p_holm=p) for one, p in zip(comparisons, adjusted, strict=True)]

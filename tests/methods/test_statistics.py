@@ -3,10 +3,15 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar as reference_mcnemar
+from statsmodels.stats.multitest import multipletests
 
+from helpers.methods.chance import holm_adjusted
 from helpers.methods.statistics import (
     BadSample,
     adjusted,
@@ -133,6 +138,15 @@ def test_a_comparison_that_the_data_do_not_allow_says_why_and_stands_in_the_tabl
     assert says in (cell := shown.iloc[0]["difference [95 % CI]"]) and "nan" not in cell
     assert shown.iloc[0]["n"] == n and list(shown.iloc[0][["base", "tuned", "p"]]) == ["", "", ""]
     assert found.null_hypothesis in shown.caption and found.test not in shown.caption
+
+
+@settings(max_examples=10)  # each call of theirs takes half a second
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=40))
+def test_holm_is_that_of_statsmodels_and_leaves_its_argument_alone(p_values):
+    given_ = pd.Series(p_values)
+    found = holm_adjusted(given_)
+    assert found == pytest.approx(multipletests(p_values, method="holm")[1])
+    assert given_.tolist() == p_values
 
 
 def test_holm_multiplies_the_smallest_by_the_number_of_tests(samples):

@@ -14,6 +14,7 @@ import pandas as pd
 from scipy import stats
 
 from helpers.findings.positions.read import Placed, placed
+from helpers.methods.chance import holm_adjusted
 from helpers.methods.density import THRESHOLD, P, density, instruction_score, relative_density
 from helpers.methods.statistics import (
     RESAMPLES,
@@ -191,7 +192,6 @@ def middle_against_ends(table: pd.DataFrame, column: str, response: str = "expec
 def any_place(table: pd.DataFrame) -> pd.DataFrame:
     """Does the place matter to following at all? Cochran's Q over the five places, one row a model."""
     from statsmodels.stats.contingency_tables import cochrans_q
-    from statsmodels.stats.multitest import multipletests
 
     wide, rows = grid(table, "followed", "own"), []
     for model in ROLES:
@@ -202,5 +202,5 @@ def any_place(table: pd.DataFrame) -> pd.DataFrame:
         row |= {"Q": found.statistic if varies else 0.0, "df": len(PLACES) - 1}
         rows.append(row | {"p": float(found.pvalue) if varies else 1.0})
     shown = pd.DataFrame(rows, index=list(ROLES))
-    shown["p (Holm)"] = multipletests(shown["p"], method="holm")[1]
+    shown["p (Holm)"] = holm_adjusted(shown["p"])
     return shown.assign(**{"null hypothesis": "it follows equally often at all five places"})

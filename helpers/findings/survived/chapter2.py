@@ -30,6 +30,11 @@ def _profiles(folder: Path) -> pd.DataFrame:
     return profiles.ours(Store(folder))
 
 
+@lru_cache(maxsize=4)  # the tables of the placement experiment answer many questions, too
+def _moved(of: Callable[[Store], pd.DataFrame], folder: Path) -> pd.DataFrame:
+    return of(Store(folder))
+
+
 def dips(table: pd.DataFrame, **setting) -> Wide:
     """Relative density in the middle of a prompt less that at its ends."""
     chosen = profiles.select(table, **setting)
@@ -51,7 +56,7 @@ def seven_dips(store: Store) -> Wide:
 def moved_dips(store: Store, *, of: Callable = losses, column: str = "instruction") -> Wide:
     """A measure of an instruction in the middle of a text less at its ends; what blanking it takes from
     the expected answer (nats a token) unless another `column` is asked `of` the store."""
-    wide = grid(of(store), column)
+    wide = grid(_moved(of, store.folder), column)
     mean = lambda role, places: wide[[(role, one) for one in places]].mean(axis=1)  # noqa: E731
     return pd.DataFrame({role: mean(role, MIDDLE) - mean(role, ENDS) for role in ROLES})
 
@@ -92,7 +97,7 @@ def controls(ask: Callable[..., Comparison]) -> dict:
 
 def placed(column: str, store: Store, *, of: Callable = measures, response="expected") -> Wide:
     """A measure of the instruction, mean over the places where it stood."""
-    return grid(of(store), column, response).T.groupby(level="model").mean().T
+    return grid(_moved(of, store.folder), column, response).T.groupby(level="model").mean().T
 
 
 MOVED = Measure(
