@@ -162,10 +162,8 @@ def main() -> int:
     if given.only:
         run(*given.only, given.limit, given.plain, given.findings)
         return 0
-    table, ratios = (
-        Table("pair", "way", "seconds", "times ours", "gigabytes", title=f"{given.limit} of each"),
-        {},
-    )
+    columns, ratios = ("pair", "way", "seconds", "times ours", "gigabytes"), {}
+    table = Table(*columns, title=f"{given.limit} of each")
     with tempfile.TemporaryDirectory() as folder:
         for name, *work in (
             ("tiny", tiny(Path(folder)), given.limit, FINDINGS),
