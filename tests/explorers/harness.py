@@ -78,8 +78,11 @@ def put(page: Page, label: str, value) -> None:
 
 
 def unfold(page: Page) -> None:
-    """Open all that is folded away, as on a telephone."""
+    """Open all that is folded away, as on a telephone, and wait until pictures fit their width."""
     page.evaluate("document.querySelectorAll('.ex details').forEach((d) => { d.open = true; })")
+    page.evaluate(
+        "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+    )
 
 
 def saved(page: Page, button: str) -> bytes:

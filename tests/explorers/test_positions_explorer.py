@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from harness import put, widget_page
+from playwright.sync_api import expect
 
 from helpers.findings.positions.explorer import LEAST, PositionExplorer, pack_placement, typical
 from helpers.findings.positions.read import Placed
@@ -151,7 +152,8 @@ def test_the_instruction_is_dragged_and_tints_and_curves_follow(open_page, page_
         page.mouse.move(x + (box["x"] + box["width"] - x) * step / 20, y)
         seen.add(bar(page).get_attribute("aria-valuetext"))
     page.mouse.up()
-    assert seen == set(PLACES) and bar(page).get_attribute("aria-valuetext") == "after"
+    expect(bar(page)).to_have_attribute("aria-valuetext", "after")
+    assert seen == set(PLACES)
     assert marked(page) == instruction_at("after") and "positions.place=after" in page.url
     assert chart.inner_html() != before[0] and bar(page).locator(".ex-tint").count() > 0
     page.mouse.move(x, y)  # let go: it stays

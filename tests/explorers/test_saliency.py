@@ -9,6 +9,7 @@ from axe_playwright_python.sync_playwright import Axe
 from harness import put, saved, widget_page
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from playwright.sync_api import expect
 
 from helpers.findings.recognition.explorer import SaliencyExplorer, levels, sums
 from helpers.methods import density as method
@@ -317,11 +318,11 @@ def test_a_click_holds_a_response_token_and_a_second_one_releases_it(open_page, 
     tokens = page.get_by_role("group", name="Response tokens").first.get_by_role("button")
     tokens.nth(1).click()
     tokens.nth(3).hover()
-    assert "“tuned1” rests on" in page.locator(".ex-say").text_content()
+    expect(page.locator(".ex-say")).to_contain_text("“tuned1” rests on")
     tokens.nth(1).click()
     assert page.locator(".ex-say").text_content() == ""
     tokens.nth(3).hover()
-    assert "“tuned3” rests on" in page.locator(".ex-say").text_content()
+    expect(page.locator(".ex-say")).to_contain_text("“tuned3” rests on")
 
 
 def test_tokens_are_followed_both_ways_by_keyboard(open_page, page_file):

@@ -12,6 +12,7 @@ import pytest
 import yaml
 from build import ROOT, SITE
 from harness import Watched
+from playwright.sync_api import expect
 
 pytestmark = pytest.mark.xdist_group("site")
 CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
@@ -92,7 +93,8 @@ def test_a_term_tells_its_sentence_on_hover_and_on_focus(visit):
     said, tip = link.get_attribute("data-term"), page.get_by_role("tooltip")
     assert not tip.is_visible() and len(said) > 30
     link.hover()
-    assert tip.inner_text() == said and link.get_attribute("aria-describedby") == "term-tip"
+    expect(tip).to_have_text(said)
+    assert link.get_attribute("aria-describedby") == "term-tip"
     page.keyboard.press("Escape")
     assert not tip.is_visible()
     page.mouse.move(0, 0)
