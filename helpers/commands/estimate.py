@@ -196,7 +196,7 @@ PARTS = {
     "positions": lambda items, layers: 3 + items,
     "attention": lambda items, layers: 92 + layers,
     "ffn": lambda items, layers: 5 + 3 * layers,
-    "faithfulness": lambda items, layers: 26 + 3 * items,
+    "faithfulness": lambda items, layers: 26 + 2 * items + min(items, 48),
     "retrieval": lambda items, layers: 3 + 2 * items // 5,
 }
 

@@ -107,7 +107,7 @@ FINDINGS = (
         "tokens. Probability left: of the first response tokens, after the tokens that an "
         "estimate names first are erased together.",
         "faithfulness/path-tuned",
-        {"explain": 5, "read": 5 * 40},
+        {"explain": 4, "read": 4 * 40},
         tokens=6,
         takes_prompts=True,
     ),

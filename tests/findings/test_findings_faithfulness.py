@@ -7,10 +7,11 @@ import pandas as pd
 import pytest
 import torch
 from scipy.stats import spearmanr
+from test_recognition import PROMPTS, fill, pair  # noqa: F401
 from tiny import build
 
 from helpers.findings.faithfulness import compute as faithfulness
-from helpers.findings.faithfulness import explorer, read, verdict
+from helpers.findings.faithfulness import explorer, live, read, verdict
 from helpers.findings.faithfulness import tables as faithfulness_view
 from helpers.findings.faithfulness.compute import (
     RANDOM_ORDERS,
@@ -280,3 +281,22 @@ def test_the_forest_has_short_names_and_each_line_once():
     found = verdict.doubts(single, sums) | verdict.by_short_name(shared)
     labels = [[one.label for one in ones] for ones in found.values()]
     assert labels == [["gradient, base", "gradient, tuned"]] * 3 + [["by erasure"]]
+
+
+def test_the_base_explains_its_own_response_for_a_few_of_every_kind_and_any_prompt_runs_again(
+    pair,
+    tmp_path,
+    monkeypatch,  # noqa: F811
+):
+    monkeypatch.setattr(faithfulness, "OWN", 2)
+    monkeypatch.setattr(faithfulness, "STEPS", 2)
+    store = fill(pair, tmp_path)
+    faithfulness.compute(pair, store, prompts=PROMPTS, progress=False)
+    own = {name.rsplit("/", 1)[1] for name in store.manifest() if "faithfulness/base/" in name}
+    both = {prompt for prompt, *_ in read.explained(store, ("base-on-tuned",))}
+    assert own == {one.id for one in PROMPTS[:2]} < both == {one.id for one in PROMPTS}
+    assert set(read.path(store)["id"]) == own
+    monkeypatch.setattr(live.live, "models", lambda *_: pair)
+    monkeypatch.setattr(live, "read_prompts", lambda: PROMPTS)
+    again = live.check("tiny", store, PROMPTS[4].id)
+    assert len(again) == 4 and again["largest difference, relative"].max() < 1e-3

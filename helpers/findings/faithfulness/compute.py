@@ -3,7 +3,8 @@
 All on the first tokens of a response in the tuning template; parts:
 
 faithfulness/READER/PROMPT             estimates, blanked segments, deletion curves; READER is a model on
-                                       its own response, or `base-on-tuned` (no curves)
+                                       its own response (the base for a few of every kind), or
+                                       `base-on-tuned` (no curves)
 faithfulness/integrated-MODEL/PROMPT   integrated gradients, for the first prompt of every kind
 faithfulness/path-MODEL                what is left of the response while all prompt tokens shrink
 """
@@ -30,6 +31,7 @@ from helpers.store.store import Part, Store
 
 METHODS = ("gradient", "erasure", "mean_erasure", "fixed_norms")  # of every prompt
 INTEGRATED = 1  # of every kind with integrated gradients
+OWN = 4  # of every kind: the base's own response, and the way of its prompt to zero
 TOKENS = 6  # response tokens
 STEPS = 64  # of integrated gradients
 SHARES = (0.1, 0.2, 0.3, 0.5)
@@ -108,7 +110,11 @@ def _part(name: str, make, source: list, about: dict) -> Part:
 
 
 def _parts_of(
-    pair: Pair, reader: str, asked: list[tuple[Prompt, Encoded, list[int]]], integrated: set[str]
+    pair: Pair,
+    reader: str,
+    asked: list[tuple[Prompt, Encoded, list[int]]],
+    integrated: set[str],
+    few: set[str],
 ) -> list[Part]:
     (role, author), parts = READERS[reader], []
     about = {"tokens": TOKENS, "shares": SHARES, "random_orders": RANDOM_ORDERS}
@@ -120,7 +126,11 @@ def _parts_of(
             make, name = partial(make, ("integrated_gradients",), random=0), f"integrated-{reader}"
             parts.append(_part(f"{name}/{prompt.id}", make, source, about | {"steps": STEPS}))
     if role == author:
-        of_role = [(prompt.id, list(code.ids), response) for prompt, code, response in asked]
+        of_role = [
+            (prompt.id, list(code.ids), response)
+            for prompt, code, response in asked
+            if prompt.id in few
+        ]
         make = partial(shrink, pair, role, of_role)
         parts.append(_part(f"path-{role}", make, [of_role], {"factors": FACTORS}))
     return parts
@@ -131,12 +141,14 @@ def compute(
 ) -> None:
     """Fill the store; needs the responses of the recognition finding."""
     prompts = prompts or read_prompts()
-    integrated = {prompt.id for prompt in chosen(prompts, INTEGRATED)}
+    integrated, few = ({one.id for one in chosen(prompts, n)} for n in (INTEGRATED, OWN))
     prompts = chosen(prompts)
     codes, parts = encoded(prompts, pair), []
     answers = {r: read_responses(store, "template", r).set_index("id")["ids"] for r in ROLES}
     for reader, (_, author) in READERS.items():
         first = [[int(token) for token in answers[author][one.id][:TOKENS]] for one in prompts]
         asked = [one for one in zip(prompts, codes, first, strict=True) if one[2]]
-        parts += _parts_of(pair, reader, asked, integrated)
+        if author == "base":
+            asked = [one for one in asked if one[0].id in few]
+        parts += _parts_of(pair, reader, asked, integrated, few)
     store.fill(parts, desc="faithfulness", progress=progress)
