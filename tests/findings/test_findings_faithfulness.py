@@ -284,11 +284,11 @@ def test_the_forest_has_short_names_and_each_line_once():
 
 
 def test_the_base_explains_its_own_response_for_a_few_of_every_kind_and_any_prompt_runs_again(
-    pair,
+    pair,  # noqa: F811
     tmp_path,
-    monkeypatch,  # noqa: F811
+    monkeypatch,
 ):
-    monkeypatch.setattr(faithfulness, "OWN", 2)
+    monkeypatch.setattr(faithfulness, "FEW", 2)
     monkeypatch.setattr(faithfulness, "STEPS", 2)
     store = fill(pair, tmp_path)
     faithfulness.compute(pair, store, prompts=PROMPTS, progress=False)

@@ -4,7 +4,7 @@ All on the first tokens of a response in the tuning template; parts:
 
 faithfulness/READER/PROMPT             estimates, blanked segments, deletion curves; READER is a model on
                                        its own response (the base for a few of every kind), or
-                                       `base-on-tuned` (no curves)
+                                       `base-on-tuned` (no curves); erased to the mean for a few
 faithfulness/integrated-MODEL/PROMPT   integrated gradients, for the first prompt of every kind
 faithfulness/path-MODEL                what is left of the response while all prompt tokens shrink
 """
@@ -29,9 +29,10 @@ from helpers.prompts.prompt import Encoded, Prompt, read_prompts
 from helpers.store.origin import inputs_hash
 from helpers.store.store import Part, Store
 
-METHODS = ("gradient", "erasure", "mean_erasure", "fixed_norms")  # of every prompt
+METHODS = ("gradient", "erasure", "fixed_norms")  # of every prompt
+FEW_METHODS = ("gradient", "erasure", "mean_erasure", "fixed_norms")  # of a few of every kind
 INTEGRATED = 1  # of every kind with integrated gradients
-OWN = 4  # of every kind: the base's own response, and the way of its prompt to zero
+FEW = 4  # of every kind: what is more than erasure on the tuned model's response
 TOKENS = 6  # response tokens
 STEPS = 64  # of integrated gradients
 SHARES = (0.1, 0.2, 0.3, 0.5)
@@ -120,8 +121,9 @@ def _parts_of(
     about = {"tokens": TOKENS, "shares": SHARES, "random_orders": RANDOM_ORDERS}
     for prompt, code, response in asked:
         source, make = [code.ids, response], partial(explain, pair, role, code, response)
-        own = partial(make, curves=role == author)
-        parts.append(_part(f"{reader}/{prompt.id}", own, source, about | {"methods": METHODS}))
+        methods = FEW_METHODS if prompt.id in few else METHODS
+        own = partial(make, methods, curves=role == author)
+        parts.append(_part(f"{reader}/{prompt.id}", own, source, about | {"methods": methods}))
         if role == author and prompt.id in integrated:
             make, name = partial(make, ("integrated_gradients",), random=0), f"integrated-{reader}"
             parts.append(_part(f"{name}/{prompt.id}", make, source, about | {"steps": STEPS}))
@@ -141,7 +143,7 @@ def compute(
 ) -> None:
     """Fill the store; needs the responses of the recognition finding."""
     prompts = prompts or read_prompts()
-    integrated, few = ({one.id for one in chosen(prompts, n)} for n in (INTEGRATED, OWN))
+    integrated, few = ({one.id for one in chosen(prompts, n)} for n in (INTEGRATED, FEW))
     prompts = chosen(prompts)
     codes, parts = encoded(prompts, pair), []
     answers = {r: read_responses(store, "template", r).set_index("id")["ids"] for r in ROLES}
