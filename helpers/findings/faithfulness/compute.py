@@ -25,6 +25,7 @@ from helpers.methods.erasure import scaled_probabilities
 from helpers.methods.importance import importance
 from helpers.models.pair import Pair
 from helpers.models.roles import ROLES
+from helpers.pages.example import RUNNING
 from helpers.prompts.prompt import Encoded, Prompt, read_prompts
 from helpers.store.origin import inputs_hash
 from helpers.store.store import Part, Store
@@ -47,9 +48,10 @@ READERS = {
 
 
 def chosen(prompts: list[Prompt], per_kind: int | None = None) -> list[Prompt]:
-    """Prompts kind by kind: all, or the first of every kind."""
+    """Prompts kind by kind: all, or the first of every kind, the running example before others."""
     kinds = dict.fromkeys(prompt.kind for prompt in prompts)
-    return [p for kind in kinds for p in [p for p in prompts if p.kind == kind][:per_kind]]
+    order = sorted(prompts, key=lambda prompt: prompt.id != RUNNING)
+    return [p for kind in kinds for p in [p for p in order if p.kind == kind][:per_kind]]
 
 
 def deletion_masks(
