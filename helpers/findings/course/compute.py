@@ -50,7 +50,7 @@ from helpers.paths import data_folder
 from helpers.prompts.placement import Item, read_items
 from helpers.prompts.prompt import Prompt, few, read_prompts
 from helpers.prompts.rules import follows
-from helpers.store.origin import inputs_hash
+from helpers.store.origin import inputs_hash, rank
 from helpers.store.store import Part, Store
 from helpers.words.verbs import Lexicon, lexicon_of
 
@@ -255,7 +255,9 @@ def compute(
     source = {"inputs": inputs_hash([asdict(one) for one in prompts])}
     store.fill([Part("course/prompts", partial(make_prompts, asked), source)])
     counted, how = with_verbs(points), how_of(pair)
-    for point in (last, *(point for point in points if point != last)):
+    (number, processes), others = rank(), [point for point in points if point != last]
+    start = len(others) * number // processes  # each process begins elsewhere
+    for point in (last, *others[start:], *others[:start]):
         with pair.tuned_as(loader(pair, point, how)):
             made_from, name = source | {"point": fingerprint(point)}, f"{point.folder}/responses"
             part = Part(name, partial(make_responses, asked), made_from, {"max_tokens": TOKENS})
