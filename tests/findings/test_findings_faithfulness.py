@@ -87,7 +87,7 @@ def planted(tmp_path):
     store, prompts = Store(tmp_path), chosen(read_prompts(), 1)[:3]
     for number, prompt in enumerate(prompts):
         gradient = np.array([[4.0, 3.0], [2.0, 1.0], [1.0, 2.0], [0.5, 0.1], [0.2, 0.3]])
-        for role, left in (("base", 0.6), ("tuned", 0.1)):
+        for role, left in (("base", 0.6), ("base-on-tuned", 0.6), ("tuned", 0.1)):
             curves = np.full((2 + RANDOM_ORDERS, len(SHARES), 2), 0.6 + 0.01 * number)
             curves[0] = left + 0.02 * number
             store.write(
@@ -100,7 +100,7 @@ def planted(tmp_path):
 
 def test_estimates_that_rank_alike_agree_fully(planted):
     found = faithfulness_view.agreement(planted)
-    assert set(found["estimate"]) == {"gradient"} and len(found) == 6
+    assert set(found["estimate"]) == {"gradient"} and len(found) == 9
     np.testing.assert_allclose(found["rho"], 1)
     np.testing.assert_allclose(found["top fifth in common"], 1)
 
@@ -277,8 +277,9 @@ def test_an_explorer_opens_on_the_running_example_or_on_one_of_its_kind():
 
 
 def test_the_forest_has_short_names_and_each_line_once():
-    single = [compared(f"gradient, {one}", 0, 1) for one in ("base", "base-on-tuned", "tuned")]
-    cells = [(x, y) for x in ("whole prompt", "instruction", "input") for y in ("base", "tuned")]
+    readers = ("base", "base-on-tuned", "tuned")
+    single = [compared(f"gradient, {one}", 0, 1) for one in readers]
+    cells = [(x, y) for x in ("whole prompt", "instruction", "input") for y in readers]
     sums = [compared(f"{segment}, {role}: gradient", 0, 1) for segment, role in cells]
     shared = [compared("share, by erasure, the tuned model's response", 0, 1)]
     found = verdict.doubts(single, sums) | verdict.by_short_name(shared)

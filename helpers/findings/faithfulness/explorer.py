@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import traitlets
 
-from helpers.findings.faithfulness.read import estimates, explained, labels
+from helpers.findings.faithfulness.read import SHARED, estimates, explained, labels
 from helpers.findings.recognition.explorer import LETTERS
 from helpers.findings.recognition.read import read_responses
 from helpers.models.roles import ROLES
@@ -15,7 +15,6 @@ from helpers.pages.example import RUNNING
 from helpers.pages.explorer import BookWidget, module, number_words, squeeze, squeeze_json
 from helpers.store.store import Store
 
-READERS = {"base": "base-on-tuned", "tuned": "tuned"}  # both on the tuned model's response
 STEPS = 127  # a matrix is kept as whole steps of its largest magnitude
 
 
@@ -24,14 +23,14 @@ def items(store: Store) -> list[dict]:
     known = labels(store)
     answers = read_responses(store, "template", "tuned").set_index("id")["tokens"]
     found: dict[str, dict] = {}
-    for prompt, reader, arrays in explained(store, READERS.values()):
+    for prompt, reader, arrays in explained(store, SHARED.values()):
         found.setdefault(prompt, {})[reader] = estimates(arrays)
     return [
         {"id": prompt, "response": list(answers[prompt])}
         | {name: list(known.loc[prompt, name]) for name in ("tokens", "roles")}
-        | {"models": {role: by[reader] for role, reader in READERS.items()}}
+        | {"models": {role: by[reader] for role, reader in SHARED.items()}}
         for prompt, by in found.items()
-        if len(by) == len(READERS)
+        if len(by) == len(SHARED)
     ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from helpers.findings.faithfulness.compute import TOKENS
-from helpers.findings.faithfulness.explorer import READERS
+from helpers.findings.faithfulness.read import SHARED
 from helpers.findings.recognition.live import relative_difference
 from helpers.findings.recognition.read import read_responses
 from helpers.methods.importance import importance
@@ -26,7 +26,7 @@ def check(name: str, store: Store, prompt_id: str) -> pd.DataFrame | str:
     code, rows = encode(prompt, pair.tokenizer, pair.template), {}
     answers = read_responses(store, "template", "tuned").set_index("id")["ids"]
     ids = list(answers[prompt.id])[:TOKENS]
-    for role, reader in READERS.items():
+    for role, reader in SHARED.items():
         stored = store.read(f"faithfulness/{reader}/{prompt.id}")
         for method in ("gradient", "erasure"):
             now = importance(pair.model(role), code.ids, ids, method=method).numpy()

@@ -20,6 +20,7 @@ NAMES = {
     "integrated_gradients": "integrated gradients",
 }  # in the order of the stored curves; what an older store lacks is left out
 RANDOM, WHOLE = "random order", "whole prompt"
+SHARED = {"base": "base-on-tuned", "tuned": "tuned"}  # both models on the tuned one's response
 Arrays = dict[str, np.ndarray]
 
 

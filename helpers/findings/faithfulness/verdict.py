@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pandas as pd
 
-from helpers.findings.faithfulness.read import NAMES, RANDOM, WHOLE
+from helpers.findings.faithfulness.read import NAMES, RANDOM, SHARED, WHOLE
 from helpers.methods.statistics import Comparison
 from helpers.models.roles import ROLES
 from helpers.pages.prose import clear, direction
@@ -29,8 +29,9 @@ def token_by_token(single: Sequence[Comparison], estimate: str = "gradient") -> 
 def ceiling(single: Sequence[Comparison], store: Store) -> str:
     """How far two exact ways agree: no estimate of one can be asked for more."""
     name = NAMES["mean_erasure"]
-    own = {one.label: one for one in single if one.label in {f"{name}, {role}" for role in ROLES}}
-    if len(own) < len(ROLES):
+    asked = {f"{name}, {reader}" for reader in SHARED.values()}
+    own = {one.label: one for one in single if one.label in asked}
+    if len(own) < len(asked):
         return store.lacks(
             "faithfulness", "erasure to the mean embedding, which would give a ceiling"
         )
@@ -73,14 +74,22 @@ def conclusion(single: Sequence[Comparison], orders: Sequence[Comparison]) -> st
 
 
 def doubts(single: Sequence[Comparison], sums: Sequence[Comparison]) -> dict[str, list[Comparison]]:
-    """What `pages.forest` draws of rank correlations, under short names: single words, and sums."""
-    groups = {"Single words, against erasure": [o for o in single if "base-on" not in o.label]}
-    for segment in (WHOLE, "instruction"):
-        heading = f"The {segment} added up, against blanking"
-        for one in sums:
-            of, _, estimate = one.label.partition(": ")
-            if (role := of.removeprefix(f"{segment}, ")) in ROLES:
-                groups.setdefault(heading, []).append(replace(one, label=f"{estimate}, {role}"))
+    """What `pages.forest` draws of rank correlations on the tuned model's response, under short names:
+    single words, and sums."""
+    roles, groups = {reader: role for role, reader in SHARED.items()}, {}
+    alone = [("Single words, against erasure", *one.label.rsplit(", ", 1), one) for one in single]
+    added = [
+        (f"The {segment} added up, against blanking", estimate, reader, one)
+        for segment in (WHOLE, "instruction")
+        for one in sums
+        for of, _, estimate in [one.label.partition(": ")]
+        for of_segment, reader in [of.split(", ")]
+        if of_segment == segment
+    ]
+    for heading, estimate, reader, one in alone + added:
+        if reader in roles:
+            short = replace(one, label=f"{estimate}, {roles[reader]}")
+            groups.setdefault(heading, []).append(short)
     return groups
 
 
