@@ -1,14 +1,14 @@
 """Lists for a blind reading: half components, half random directions, in random order, without labels.
 
     python scripts/build_blind.py lists LISTS.txt      # what the reader gets
-    python scripts/build_blind.py join ANSWERS.csv READER.json
+    python scripts/build_blind.py join ANSWERS.csv READER.json blind      # or: again, a second reader
 
 The component lists are a third each of the first 12, the next 48 and the other ranks. Those of the embedded
 pair that were labelled by hand come first, as far as its store still holds them, and then others drawn at
 random; the random directions are the first lists of the chapter's baseline. `ANSWERS.csv` has the columns
 number, interpretable (0 or 1), level and tasks, as in hand_labels.csv; `READER.json` says who, version,
-when, lists, told and asked, as readers.json does. `join` writes blind_labels.csv and the reader's part of
-readers.json.
+when, lists, told and asked, as readers.json does. `join` writes blind_labels.csv (again_labels.csv) and the
+reader's part of readers.json. What a reader is told and asked is blind_prompt.txt, word for word.
 """
 
 from __future__ import annotations
@@ -88,15 +88,15 @@ def main() -> None:
         lines = [f"{number}: {text}" for number, text in enumerate(found["words"], 1)]
         file.write_text("\n".join(lines) + "\n", encoding="utf-8")
         return
-    reader = json.loads(Path(sys.argv[3]).read_text(encoding="utf-8"))
+    reader, name = json.loads(Path(sys.argv[3]).read_text(encoding="utf-8")), sys.argv[4]
     if set(reader) != set(SAYS):
         raise SystemExit(f"{sys.argv[3]}: give {', '.join(SAYS)}, and nothing else.")
     answers = pd.read_csv(file, dtype={"tasks": str}).set_index("number").sort_index().fillna("")
     if list(answers.index) != list(range(1, len(found) + 1)):
         raise SystemExit(f"{file}: give one row for each of {len(found)} lists.")
     joined = found.join(answers.reset_index()[["interpretable", "level", "tasks"]])
-    joined.to_csv(FOLDER / "blind_labels.csv", index=False, quoting=csv.QUOTE_MINIMAL)
-    both = trust.readers() | {"blind": {key: reader[key] for key in SAYS}}
+    joined.to_csv(FOLDER / f"{name}_labels.csv", index=False, quoting=csv.QUOTE_MINIMAL)
+    both = trust.readers() | {name: {key: reader[key] for key in SAYS}}
     (FOLDER / "readers.json").write_text(json.dumps(both, indent=1) + "\n", encoding="utf-8")
 
 

@@ -208,10 +208,11 @@ def test_a_blind_reading_is_told_by_rank():
 
 
 def test_the_shipped_labels_are_read_with_their_words():
-    hand, blind = (trust.read_labels(reader) for reader in ("hand", "blind"))
+    hand, blind, again = (trust.read_labels(reader) for reader in ("hand", "blind", "again"))
+    assert blind[[*trust.KEYS, "words"]].equals(again[[*trust.KEYS, "words"]])
     assert len(blind) == 2 * (blind["role"] == trust.RANDOM).sum() >= 300
     known = set(vocabulary())
-    for one in (hand, blind):
+    for one in (hand, blind, again):
         assert len(one) == len(one[trust.KEYS].drop_duplicates())
         lists = one["words"].str.split()
         assert (lists.map(len) == 15).all() and all(known.issuperset(own) for own in lists)

@@ -83,7 +83,10 @@ class Trust:
 
 
 def read_labels(reader: str) -> pd.DataFrame:
-    """A reader's answers ("hand" or "blind"): KEYS, words, interpretable, level, tasks, some_task."""
+    """A reader's answers: KEYS, words, interpretable, level, tasks, some_task.
+
+    `reader` is "hand", "blind", or "again", a second blind reader of the same lists.
+    """
     table = pd.read_csv(
         data_folder() / "annotations" / f"{reader}_labels.csv", keep_default_na=False
     )
@@ -93,7 +96,7 @@ def read_labels(reader: str) -> pd.DataFrame:
 
 @cache
 def readers() -> dict[str, dict[str, str]]:
-    """Who read the lists, in which version, with which words, and when: "hand" and "blind"."""
+    """Who read the lists, in which version, with which words, and when, by name."""
     return json.loads((data_folder() / "annotations" / "readers.json").read_text("utf-8"))
 
 

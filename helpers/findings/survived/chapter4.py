@@ -71,10 +71,13 @@ def coherent(store: Store, *, question: str = "beyond_random", role: str = "tune
     return against_random(own, ffn.read_baseline(store), question, ffn.NAMES[question])
 
 
-def read_blindly(store: Store) -> Comparison:
-    """Lists that a reader who did not know their source found interpretable (the book's first pair)."""
-    one = next(x for x in blind_shares(read_labels("blind")) if x.label == "interpretable")
-    return replace(one, label=f"a blind reader of {one.n} lists")
+BLIND = {"blind": "a blind reader", "again": "a second blind reader"}
+
+
+def read_blindly(reader: str, _: Store) -> Comparison:
+    """Lists of the book's own pair that a reader who did not know their source found interpretable."""
+    one = next(x for x in blind_shares(read_labels(reader)) if x.label == "interpretable")
+    return replace(one, label=f"{BLIND[reader]} of {one.n} lists of the book's pair")
 
 
 CLAIMS = (
@@ -115,7 +118,10 @@ CLAIMS = (
         said="Words of components are {more/less/not clearly more} alike than those of random directions",
         checks=NEVER | {
             "placebo": "the random directions are part of the claim itself",
-            "other estimate": [partial(coherent, question="interpretable"), read_blindly],
+            "other estimate": [
+                partial(coherent, question="interpretable"),
+                *(partial(read_blindly, reader) for reader in BLIND),
+            ],
             "shuffled tuning": "no lists of words are kept of the control tuning",
             "7B": "the released lists have none of random directions beside them",
         },
