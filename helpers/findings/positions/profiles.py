@@ -31,7 +31,8 @@ from helpers.pages.tables import show_difference, show_p
 from helpers.store.store import Store
 
 OURS = {"template": "ours, in the template", "plain": "ours, plain text"}
-LEFT_OUT = "ours, template left out"  # the same responses, profiles without the template's tokens
+# The same responses, profiles without the template's tokens: what stands for the pair.
+LEFT_OUT = "ours, template left out"
 MAIN = dict(bins=10, threshold=7, p=4, response="own", tokens="all")
 DATA_SETS = (*KINDS.values(), OURS["template"], LEFT_OUT, OURS["plain"])
 PLACES = ("first", "middle", "last", "whole prompt", "unknown")  # of the instruction
@@ -110,20 +111,26 @@ def data_sets(table: pd.DataFrame) -> list[str]:
     return [kind for kind in DATA_SETS if (table["kind"] == kind).any()]
 
 
-def used(store: Store, table: pd.DataFrame, setting: str = "plain") -> pd.DataFrame:
-    """How many prompts of each data set are compared, and why the others are not."""
+def used(store: Store, table: pd.DataFrame, setting: str = "template") -> pd.DataFrame:
+    """How many prompts of each data set are compared, and why the others are not.
+
+    A prompt's tokens are counted as its profile takes them, without a template that is left out.
+    """
     lengths = scores(store)
     lengths = lengths[(lengths["model"] == lengths["author"]) & (lengths["setting"] == setting)]
     found, rows = select(table), []
     for kind in data_sets(found):
         part = lengths[lengths["kind"] == kind] if kind in KINDS.values() else lengths
         tokens = part.pivot(index="id", columns="model", values="response_tokens").dropna()
-        prompt = part.drop_duplicates("id").set_index("id")["prompt_tokens"].loc[tokens.index]
-        brief = (prompt >= LEAST_PROMPT) & (tokens.min(axis=1) < LEAST_RESPONSE)
-        row = {"data set": kind, "prompts": len(tokens)}
-        row |= {f"prompt under {LEAST_PROMPT} tokens": int((prompt < LEAST_PROMPT).sum())}
-        row |= {f"a response under {LEAST_RESPONSE} tokens": int(brief.sum())}
-        rows.append(row | {"profiles": found[found["kind"] == kind]["id"].nunique()})
+        brief = (tokens.min(axis=1) < LEAST_RESPONSE).sum()
+        n, held = len(tokens), found[found["kind"] == kind]["id"].nunique()
+        row = {
+            "data set": kind,
+            "prompts": n,
+            f"a response under {LEAST_RESPONSE} tokens": int(brief),
+        }
+        row |= {f"else prompt under {LEAST_PROMPT} tokens": int(n - brief - held), "profiles": held}
+        rows.append(row)
     return pd.DataFrame(rows)
 
 
@@ -235,22 +242,22 @@ def robustness(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     return pd.DataFrame(columns).reindex(list(VARIANTS)).fillna("")
 
 
-def paper_table(theirs: pd.DataFrame, plain: pd.DataFrame) -> pd.DataFrame:
+def paper_table(theirs: pd.DataFrame, own: pd.DataFrame) -> pd.DataFrame:
     """The paper's claims, with the sizes of its released matrices, beside our pair, and what differs."""
 
     def dips(table: pd.DataFrame, role: str) -> str:
-        own = ratios(table).query("model == @role")
-        return "; ".join(f"{one.kind} {one.ratio:.2f}" for one in own.itertuples())
+        found = ratios(table).query("model == @role")
+        return "; ".join(f"{one.kind} {one.ratio:.2f}" for one in found.itertuples())
 
-    columns = ["the authors' matrices", "ours, plain text"]
+    columns = ["the authors' matrices", LEFT_OUT]
     rows = {
         f"Is the middle read less than the ends ({role}; ratio under 1)?": [
-            *(dips(table, role) for table in (theirs, plain)), "no test in the paper; shorter prompts",
+            *(dips(table, role) for table in (theirs, own)), "no test in the paper; shorter prompts",
         ]
         for role in ROLES
     }  # fmt: skip
     rows["Is it less so after tuning?"] = [
-        *(told(ratio_of_means(table)) for table in (theirs, plain)),
+        *(told(ratio_of_means(table)) for table in (theirs, own)),
         "size and tuning; the paper drew the profiles of both models without a test",
     ]
     rows["Is it the place, or what stands there?"] = [

@@ -37,7 +37,7 @@ def by_place(measures, losses) -> list[Block]:
 def blocks(store: Store) -> list[Block]:
     measures, losses = cache(lambda: placed.measures(store)), cache(lambda: read.losses(store))
     ours = cache(lambda: profiles.ours(store))
-    plain = cache(lambda: ours()[ours()["kind"] == profiles.OURS["plain"]])
+    bare = cache(lambda: ours()[ours()["kind"] == profiles.LEFT_OUT])
     return [
         Block(
             "One instruction at five places",
@@ -49,7 +49,7 @@ def blocks(store: Store) -> list[Block]:
         *by_place(measures, losses),
         Block(
             "Is the middle lost?",
-            lambda: forest(middle.lines(measures(), losses(), plain()), label=middle.LABEL),
+            lambda: forest(middle.lines(measures(), losses(), bare()), label=middle.LABEL),
             "The middle against either end, in per cent of that end, with 95 % intervals.",
         ),
         Block(
@@ -62,7 +62,8 @@ def blocks(store: Store) -> list[Block]:
             "Mean relative density by place in the prompt, both models with 95 % bands.",
         ),
         compared(
-            "Middle ratio by the threshold b", lambda: profiles.by_threshold(plain(), "plain text")
+            "Middle ratio by the threshold b",
+            lambda: profiles.by_threshold(bare(), "template left out"),
         ),
         Block("Explore every item", lambda: explorer.from_store(store), widget=True),
     ]

@@ -114,7 +114,7 @@ CLAIMS = (
         "does not clearly rest more} on the instruction",
         checks={
             "other response": readings(SHARE, ("base",)),
-            "no template": readings(SHARE, ("tuned",), setting="plain"),
+            "no template": readings(SHARE, ROLES[::-1], setting="plain"),
             "placebo": [partial(in_its_slot, response) for response in ROLES[::-1]],
             "blanking": blankings("tuned"),
             "other estimate": estimates("share", "base-on-tuned"),

@@ -44,7 +44,7 @@ def dips(table: pd.DataFrame, **setting) -> Wide:
     return side_by_side(chosen.assign(id=chosen["kind"] + "/" + chosen["id"]), column="dip")
 
 
-def our_dips(store: Store, *, kind: str = OURS["template"], **setting) -> Wide:
+def our_dips(store: Store, *, kind: str = LEFT_OUT, **setting) -> Wide:
     table = _profiles(store.folder)
     return dips(table[table["kind"] == kind] if len(table) else table, **setting)
 
@@ -74,13 +74,14 @@ def controls(ask: Callable[..., Comparison]) -> dict:
     """The controls of a claim on the middle; `ask` says what is compared."""
     return {
         "other response": [partial(ask, partial(our_dips, response=r), WHOSE[r]) for r in ROLES],
-        "no template": [
-            partial(ask, partial(our_dips, kind=kind), kind) for kind in (LEFT_OUT, OURS["plain"])
-        ],
+        "no template": [partial(ask, partial(our_dips, kind=OURS["plain"]), "in plain text")],
         "placebo": "a profile runs over all words of a prompt: there are no others",
         "blanking": [partial(ask, moved_dips, "an instruction moved through a text, blanked")],
         "other estimate": [
             partial(ask, partial(our_dips, threshold=0), "all levels of S (b = 0)"),
+            partial(
+                ask, partial(our_dips, kind=OURS["template"]), "the template's words counted too"
+            ),
             partial(
                 ask,
                 partial(moved_dips, of=measures, column="share"),
