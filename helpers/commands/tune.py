@@ -15,7 +15,7 @@ from pathlib import Path
 
 from helpers.commands.filling import at_least, something
 from helpers.methods.errors import Mendable
-from helpers.paths import DEFAULT_PAIR, adapter_folder, data_folder
+from helpers.paths import adapter_folder, data_folder
 
 LEAST = {
     "rank": 1, "learning_rate": 1e-9, "epochs": 1e-3, "batch_size": 1, "written": 1, "rows": 1, "steps": 1,
@@ -24,11 +24,6 @@ LEAST = {
 CHOICES = {
     "control": ("none", "responses only", "shuffled"), "trained": ("all", "attention", "feed-forward"),
 }  # fmt: skip
-
-
-def own_adapter() -> Path:
-    """Where the book's own run is kept: beside the adapter that the present results were computed from."""
-    return adapter_folder(f"{DEFAULT_PAIR}-own")
 
 
 def own_data() -> list[Path]:
@@ -46,7 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--source", type=something, help="folder of the base model (default: the packaged one)"
     )
-    parser.add_argument("--output", type=Path, help="default: data/adapters/gemma-3-270m-own-sft")
+    parser.add_argument("--output", type=Path, help="default: data/adapters/gemma-3-270m-sft")
     parser.add_argument("--kinds", nargs="+", help="only rows of these kinds")
     for name, least in LEAST.items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=at_least(least))
@@ -69,7 +64,7 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         train(
             given.data or own_data(),
-            given.output or own_adapter(),
+            given.output or adapter_folder(),
             settings,
             source=given.source,
         )

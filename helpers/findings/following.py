@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from scipy.stats import binomtest
 
 from helpers.pages.style import GREY, WIDTH
-from helpers.paths import adapter_folder
+from helpers.paths import adapter_folder, data_folder
 
 OTHERS = ("base", "official")  # measured beside the runs: following-NAME.json
 SHOWN = {
@@ -28,6 +28,10 @@ SHOWN = {
     "loops": "repeats itself",
 }
 
+SETTINGS = {
+    "rank": "rank", "learning_rate": "learning rate", "epochs": "epochs", "steps": "steps, at most",
+}  # fmt: skip
+
 
 def record(name: str = "main", folder: Path | None = None) -> dict:
     """`tuning.json` of a run."""
@@ -36,12 +40,15 @@ def record(name: str = "main", folder: Path | None = None) -> dict:
     return json.loads((where / "tuning.json").read_text(encoding="utf-8"))
 
 
-def measured(folder: Path | None = None) -> dict[str, dict]:
-    """Numbers and responses of the base, the official model, the main run, its seeds and controls."""
-    folder = Path(folder or adapter_folder())
-    files = {name: folder / f"following-{name}.json" for name in OTHERS}
-    files["main"] = folder / "following.json"
-    files |= {path.parent.name: path for path in sorted(folder.glob("runs/*/following.json"))}
+def measured(folder: Path | None = None, on: str = "") -> dict[str, dict]:
+    """Numbers and responses of the base, the official model, the main run, its seeds and controls.
+
+    `on`: the name of other prompts than the book's own, as a file of `data/tuning` has it.
+    """
+    folder, of = Path(folder or adapter_folder()), f"-{on}" if on else ""
+    files = {name: folder / f"following-{name}{of}.json" for name in OTHERS}
+    files["main"] = folder / f"following{of}.json"
+    files |= {path.parent.name: path for path in sorted(folder.glob(f"runs/*/following{of}.json"))}
     return {
         name: json.loads(path.read_text(encoding="utf-8"))
         for name, path in files.items()
@@ -97,6 +104,24 @@ def drawn(
             "tuned": [both["main"][id] for id in ids],
         }
     )
+
+
+def recipes(folder: Path | None = None) -> pd.DataFrame:
+    """One row a recipe of tuning, the main run and base first: settings, and following on other prompts.
+
+    The prompts are `data/tuning/development.jsonl`; the main run and the base were measured on them too.
+    """
+    own = {name: one["numbers"] for name, one in measured(folder, "development").items()}
+    tried = {"main": {"settings": record("main", folder)["settings"], "development": own["main"]}}
+    tried |= {"base": {"settings": {}, "development": own["base"]}}
+    tried |= json.loads((data_folder() / "tuning" / "recipes.json").read_text(encoding="utf-8"))
+    settings = pd.DataFrame({name: one["settings"] for name, one in tried.items()}).T
+    settings = settings.reindex(columns=list(SETTINGS)).replace(
+        {"steps": {-1: None}}
+    )  # whole epochs
+    found = numbers({name: {"numbers": one["development"]} for name, one in tried.items()})
+    rules = [one["development"]["rules"] for one in tried.values()]
+    return settings.rename(columns=SETTINGS).astype(float).join(found).assign(rules=rules)
 
 
 def curve(run: dict) -> Figure:

@@ -20,12 +20,11 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from helpers.commands.tune import own_adapter
 from helpers.models.adapters import apply_adapter
 from helpers.models.embedded import load_base
 from helpers.models.pair import load_pair
 from helpers.models.responses import respond
-from helpers.paths import data_folder
+from helpers.paths import adapter_folder, data_folder
 from helpers.prompts.prompt import TEMPLATE, Prompt, encode, read_prompts
 from helpers.prompts.rules import follows
 
@@ -96,7 +95,7 @@ def main() -> None:
     of = f"-{given.prompts.stem}" if given.prompts else ""
     for name in given.models:
         shown, _, source = name.partition("=")
-        where = own_adapter() / f"following-{shown}{of}.json"
+        where = adapter_folder() / f"following-{shown}{of}.json"
         if source:
             pair = load_pair(source, source)
             rows = measured(pair.model("tuned"), pair.tokenizer, prompts, pair.template)

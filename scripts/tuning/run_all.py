@@ -16,11 +16,11 @@ import shutil
 import sys
 from dataclasses import asdict, replace
 
-from helpers.commands.tune import own_adapter, own_data
+from helpers.commands.tune import own_data
 from helpers.models.devices import keep_freed_memory
 from helpers.models.rows import Settings
 from helpers.models.tuning import train
-from helpers.paths import cache_folder
+from helpers.paths import adapter_folder, cache_folder
 
 MAIN = Settings(course=8)
 SHORT = Settings(steps=200)
@@ -43,7 +43,7 @@ KEPT = ("main", "seed-1", "seed-2")
 
 def folders(name: str):
     """Where a run's adapter lies, and where its record is kept."""
-    record = own_adapter() if name == "main" else own_adapter() / "runs" / name
+    record = adapter_folder() if name == "main" else adapter_folder() / "runs" / name
     return (record if name in KEPT else cache_folder() / "adapters" / name), record
 
 

@@ -69,3 +69,11 @@ def test_the_curve_shows_both_losses(folder):
     trained, smooth, held = figure.axes[0].lines
     assert len(trained.get_xdata()) == 40
     assert list(held.get_ydata()) == [1.4]
+
+
+def test_every_recipe_has_its_settings_and_was_measured_on_the_same_prompts():
+    table = following.recipes()
+    assert list(table.index[:2]) == ["main", "base"] and len(table) >= 6
+    assert table["rules"].nunique() == 1 and table["all rules"].between(0, 1).all()
+    settings = table.drop(index="base")[list(following.SETTINGS.values())[:3]]
+    assert settings.notna().all(axis=None) and len(settings.drop_duplicates()) >= 4

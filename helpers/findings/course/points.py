@@ -56,8 +56,8 @@ START = Point(BASE, 0)
 
 def book_folder(pair: str) -> Path | None:
     """The adapter of a pair of the book whose course was kept, if there is one."""
-    kept = (adapter_folder(name) for name in (f"{pair}-own", pair))
-    return next((folder for folder in kept if (folder / "course").is_dir()), None)
+    folder = adapter_folder(pair)
+    return folder if (folder / "course").is_dir() else None
 
 
 def _finished(folder: Path) -> dict[int, Path]:
