@@ -441,9 +441,9 @@ def test_profiles_of_a_pair_are_those_of_its_matrices(pair, tmp_path):
 
 # Our pair: prompts with a profile, and the middle ratio of the averaged profiles, base and tuned.
 OURS = {
-    "ours, in the template": (103, 0.796, 0.983),
-    "ours, template left out": (94, 1.054, 1.015),
-    "ours, plain text": (143, 1.067, 0.997),
+    "ours, in the template": (111, 0.7829, 1.6875),
+    "ours, template left out": (108, 1.0478, 1.0780),
+    "ours, plain text": (17, 0.7901, 0.6049),
 }
 
 
@@ -452,7 +452,7 @@ def test_our_middle_ratios_are_rederived_from_the_profiles():
     table = profiles.ours(store)
     found = {one.label: one for one in profiles.ratio_of_means(table)}
     shown = profiles.ratios(table).set_index(["kind", "model"])
-    used = profiles.used(store, table[table["kind"] == profiles.OURS["plain"]])
+    used = profiles.used(store, table[table["kind"] == profiles.LEFT_OUT])
     left = used[[column for column in used.columns if "under" in column]].sum(axis=1).item()
     assert used["prompts"].item() == 216 == used["profiles"].item() + left
     for kind, (n, *golden) in OURS.items():
@@ -469,22 +469,20 @@ def test_our_middle_ratios_are_rederived_from_the_profiles():
 
 def test_every_threshold_that_a_table_holds_is_one_line_of_a_family():
     ours = profiles.ours(open_store())
-    plain = ours[ours["kind"] == profiles.OURS["plain"]]
-    found = profiles.by_threshold(plain, "ours")
+    bare = ours[ours["kind"] == profiles.LEFT_OUT]
+    found = profiles.by_threshold(bare, "ours")
     assert [one.label for one in found] == [f"ours, b = {b}" for b in range(10)]
-    assert found[7].mean_b == profiles.ratio_of_means(plain)[0].mean_b
-    few = profiles.by_threshold(plain[plain["threshold"].isin([0, 7])], "few")
+    assert found[7].mean_b == profiles.ratio_of_means(bare)[0].mean_b
+    few = profiles.by_threshold(bare[bare["threshold"].isin([0, 7])], "few")
     assert [one.label for one in few] == ["few, b = 0", "few, b = 7"]
 
 
 def test_the_robustness_table_has_every_setting_of_each_pair():
     ours = profiles.ours(open_store())
     released = profiles.released(open_store("llama-vicuna-7b"))
-    shown = profiles.robustness(
-        {"7B": released, "ours": ours[ours["kind"] == profiles.OURS["plain"]]}
-    )
+    shown = profiles.robustness({"7B": released, "ours": ours[ours["kind"] == profiles.LEFT_OUT]})
     assert shown.index.tolist() == list(profiles.VARIANTS)
-    table = profiles.paper_table(released, ours[ours["kind"] == profiles.OURS["plain"]])
+    table = profiles.paper_table(released, ours[ours["kind"] == profiles.LEFT_OUT])
     own = profiles.ratios(released).set_index(["kind", "model"])["ratio"]
     for kind in KINDS.values():
         assert all(
@@ -496,7 +494,7 @@ def test_the_robustness_table_has_every_setting_of_each_pair():
     on_shared = ["on the base's responses", "on the tuned model's responses"]
     assert shown.index[empty].tolist() == on_shared
     assert shown.index[shown[changed.format("ours")] == ""].tolist() == ["without labels"]
-    main = profiles.ratio_of_means(ours)[-1]
+    [main] = profiles.ratio_of_means(ours[ours["kind"] == profiles.LEFT_OUT])
     assert shown.loc["as in the text", ratio.format("ours")] == (
         f"{main.mean_a:.2f} → {main.mean_b:.2f} ({main.n})"
     )

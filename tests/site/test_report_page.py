@@ -15,7 +15,7 @@ EXPLORERS = ("saliency", "positions", "heads", "components", "tints")
 
 
 # Parts that came after the committed store was computed, and how many blocks of the report read them.
-LATER = {"recognition/blanking/template/base-on-base/00": 2, "course/prompts": 1}
+LATER = {"course/prompts": 1}
 
 
 @pytest.fixture(scope="module")
