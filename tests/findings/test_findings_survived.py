@@ -20,6 +20,7 @@ from helpers.findings.survived.verdicts import (
     HOLDS,
     JUDGED,
     MISSING,
+    MIXED,
     REVERSED,
     UNTESTABLE,
     WEAKER,
@@ -87,7 +88,7 @@ def test_a_comparison_that_the_data_do_not_allow_is_not_testable():
     assert verdict_of(untested("few", "too few values"), 1) == UNTESTABLE
 
 
-def test_the_cells_of_a_claim_are_one_family_and_the_worst_reading_names_a_cell():
+def test_the_cells_of_a_claim_are_one_family_and_a_cell_of_readings_that_differ_is_mixed():
     weak = planted(0.19)
     assert 0.005 < weak.p_value < 0.05
     alone = judge_row(1, {MAIN: [reading(1)], "length": [reading(0.19)]})
@@ -95,7 +96,9 @@ def test_the_cells_of_a_claim_are_one_family_and_the_worst_reading_names_a_cell(
     many = {MAIN: [reading(0.0)], "length": [reading(0.19)], "blanking": [reading(0.0)] * 9}
     assert judge_row(1, many)["length"].verdict == GONE
     both = judge_row(1, {MAIN: [reading(1)], "length": [reading(1), reading(-1)]})["length"]
-    assert both.verdict == REVERSED and both.verdicts == (HOLDS, REVERSED)
+    assert both.verdict == MIXED and both.verdicts == (HOLDS, REVERSED) and both.judged
+    alike = judge_row(1, {MAIN: [reading(1)], "length": [reading(1), reading(0.3)]})["length"]
+    assert alike.verdict == WEAKER
 
 
 def test_what_is_missing_and_what_cannot_be_is_told_apart_with_its_reason():
@@ -185,7 +188,7 @@ def test_seeds_are_read_from_the_stores_beside_the_pairs_own(tmp_path):
         lambda store: planted(values[store.folder.name]),
     )  # fmt: skip
     cell = one.cells(Store(tmp_path / "pair"), NOWHERE)["other seed"]
-    assert cell.verdicts == (HOLDS, REVERSED) and cell.verdict == REVERSED
+    assert cell.verdicts == (HOLDS, REVERSED) and cell.verdict == MIXED
     alone = one.cells(Store(tmp_path / "pair-seed-1"), NOWHERE)["other seed"]
     assert alone.verdict == MISSING and "pair-seed-1-seed-1" in alone.why
 
@@ -222,7 +225,7 @@ def test_every_claim_has_a_cell_for_every_control_and_a_reason_where_it_has_no_v
     for one in book:
         assert list(one.cells) == list(CONTROLS)
         for name, cell in one.cells.items():
-            assert cell.verdict in JUDGED or cell.why, (one.claim.key, name)
+            assert cell.judged or cell.why, (one.claim.key, name)
             assert cell.why != "the control does not apply", (one.claim.key, name)
     assert len({one.claim.key for one in book}) == len(book)
 

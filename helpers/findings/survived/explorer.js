@@ -1,7 +1,7 @@
 /* What survived: claims by controls, a verdict a button. It opens what it rests on, below its claim. */
 /* What a reader needs of the rule; the rest is in a mark's title. */
-const SAYS = { holds: "the claim is seen again", weaker: "seen, under half as large", gone: "not told apart from nothing", reversed: "the opposite is seen" };
-const MARKS = { holds: "●", weaker: "◐", gone: "○", reversed: "⇄", "not testable": "–", "not computed yet": "…" };
+const SAYS = { holds: "the claim is seen again", weaker: "seen, under half as large", gone: "not told apart from nothing", reversed: "the opposite is seen", mixed: "its comparisons differ" };
+const MARKS = { holds: "●", weaker: "◐", gone: "○", reversed: "⇄", mixed: "◒", "not testable": "–", "not computed yet": "…" };
 const tint = (verdict) => ({ holds: divergeParts(0.55), weaker: divergeParts(0.25), reversed: divergeParts(-0.55) })[verdict];
 const COLUMNS = [["reading", "what was compared"], ["verdict", "verdict"], ["n", "n"], ["difference", "difference [95 %]"], ["p", "p (Holm)"], ["seen", "would have been seen"]];
 

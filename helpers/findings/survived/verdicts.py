@@ -17,11 +17,11 @@ from helpers.methods.statistics import Comparison, holm, untested
 from helpers.store.store import MissingResult
 
 HOLDS, WEAKER, GONE, REVERSED = "holds", "weaker", "gone", "reversed"
-UNTESTABLE, MISSING = "not testable", "not computed yet"
+MIXED, UNTESTABLE, MISSING = "mixed", "not testable", "not computed yet"
 MAIN = "as claimed"
 LEVEL, HALF = 0.05, 0.5
 MIDDLING = 0.5  # Hedges' g that a null must have been able to see, to count as one
-# The least favourable first: what a cell of several readings is called.
+# The least favourable first.
 JUDGED = (REVERSED, GONE, WEAKER, HOLDS)
 RULE = {
     HOLDS: "the sign of the claim, and told apart from zero (p under 0.05 after Holm's correction over "
@@ -29,6 +29,7 @@ RULE = {
     WEAKER: "the same, but under half of the size that the claim has as claimed",
     GONE: "not told apart from zero; the size that would have been seen is said",
     REVERSED: "told apart from zero, with the opposite sign",
+    MIXED: "its comparisons differ in the above, weaker and holds taken as one: open it",
     UNTESTABLE: "the control does not apply, or too few values; the reason is said",
     MISSING: "the store of this pair lacks the part; the command is said",
 }
@@ -45,7 +46,7 @@ class Cell:
 
     @property
     def judged(self) -> bool:
-        return self.verdict in JUDGED
+        return self.verdict in (*JUDGED, MIXED)
 
 
 Reading = Callable[[], Comparison | Sequence[Comparison]]
@@ -117,6 +118,8 @@ def _read(readings: Sequence[Reading], command: str) -> tuple[list, list, list]:
 
 def _cell(found: Sequence[Comparison], verdicts: tuple[str, ...], why: list, missing: list) -> Cell:
     worst = next((verdict for verdict in JUDGED if verdict in verdicts), None)
+    differ = {HOLDS if verdict == WEAKER else verdict for verdict in verdicts} & {*JUDGED}
+    worst = MIXED if len(differ) > 1 else worst
     said = [*why, *(one.test for one in found if not one.possible)]
     said += [f"not computed yet: {one}" for one in dict.fromkeys(missing)]
     other = MISSING if missing else UNTESTABLE
