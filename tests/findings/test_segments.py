@@ -1,6 +1,5 @@
 """Segments side by side and blanked: stored numbers are the methods', planted effects are found."""
 
-from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -201,14 +200,15 @@ def test_a_gain_of_the_instruction_is_told_from_a_gain_of_its_slot(effect):
             share = 0.3 + gain + rng.normal(0, 0.03)
             labels = dict(id=f"p{number}", setting="template", model=role, author="tuned")
             labels |= dict(kind="x", place="last", response_tokens=9, segment=segment, slot=slot)
-            rows.append(labels | {"share": share})
+            rows.append(labels | {"all rows": share})
     found = segments.in_its_slot(pd.DataFrame(rows), "template", "tuned")
+    assert found.n == 120
     assert found.low < effect < found.high and (found.p_value < 0.001) == (effect > 0)
     assert found.sizes == (120, 120)
 
 
 @pytest.mark.parametrize("effect", [0.05, -0.05, 0.0])
-def test_readings_of_a_shared_response_agree_where_they_say_what_the_tuned_models_says(effect):
+def test_differences_are_drawn_in_standard_deviations_within_their_intervals(effect):
     table = planted({"instruction": effect, "input": 0.0})
     share = segments.family(table, "share", segments=("instruction", "input"))
     found = {
@@ -216,9 +216,6 @@ def test_readings_of_a_shared_response_agree_where_they_say_what_the_tuned_model
         "placebo": segments.chosen(share, {"input": ("input", "template")}, ("base", "tuned")),
     }
     assert [one.label for one in found["response"]] == [f"share, {WHOSE[r]}" for r in doubts.ALL]
-    assert doubts.agreeing(found) == (2, 2)
-    other = {"template": [replace(found["response"][0], difference=-effect)]}
-    assert doubts.agreeing(found | other) == (2 if effect else 3, 3)
     for family in doubts.drawn(found).values():
         for one in family:
             assert one.difference == one.effect_size and one.low < one.difference < one.high

@@ -91,14 +91,20 @@ def sentence(store: Store, author: str = "tuned") -> str:
     table = held(store)
     if table is None:
         return store.lacks("recognition", "exact blanking")
-    wide = sides(table[table["way"] == "zero"], "template", author, "instruction", "loss")
-    means = wide[list(ROLES)].mean()
-    base, tuned = (
-        f"{np.exp(abs(means[r])):.1f} times {'less' if means[r] >= 0 else 'more'}" for r in ROLES
-    )
+
+    def times(segment: str, response: str) -> list[str]:
+        own = sides(table[table["way"] == "zero"], "template", response, segment, "loss")
+        means = own[list(ROLES)].mean()
+        return [f"{np.exp(abs(x)):.1f} times {'less' if x >= 0 else 'more'}" for x in means]
+
+    base, tuned = times("instruction", author)
+    other = ROLES[author == "base"]
+    scale = times("input", author)[::-1] + times("instruction", other)[::-1]
+    one, two, three, four = (text.removesuffix(" less") for text in scale)
     return (
-        f"Blank the instruction and a token of the {author} model's response becomes {tuned} likely "
-        f"to the tuned model and {base} likely to its base."
+        f"Blank the instruction and a token of the {author} model's response becomes {tuned} likely to "
+        f"the tuned model and {base} likely to its base. For scale: the input, {one} and {two}; the "
+        f"instruction, for the {other} model's response, {three} and {four}."
     )
 
 

@@ -13,21 +13,19 @@ import numpy as np
 import pandas as pd
 
 from helpers.findings.recognition import blanked, segments, tables
-from helpers.findings.recognition.read import WHOSE, scores
+from helpers.findings.recognition.read import scores
 from helpers.methods.statistics import Comparison, holm
 from helpers.models.roles import ROLES
-from helpers.pages.prose import direction
 from helpers.store.store import Store
 
 AXIS = "tuned minus base, in standard deviations (Hedges' g, 95 % interval)"
 ALL = (*ROLES, "own")
 HERE = ("instruction", "template")
-ASKED = ("response", "template", "score", "gradient")  # of the claim itself
 HEADINGS = {
     "response": "Whose response is read? (share)",
     "template": "Is it the template? (share)",
     "place": "Where does the instruction stand? (share)",
-    "placebo": "Is it any part of the prompt? (share)",
+    "placebo": "Is it any part of the prompt? (share; slot: score)",
     "score": "Is it the measure? (the paper's score)",
     "gradient": "Is it the gradient? (exact, without it)",
     "length": "Is it the length? (score)",
@@ -90,10 +88,3 @@ def drawn(found: dict[str, list[Comparison]]) -> dict[str, list[Comparison]]:
     lines = {"place": slice(3), "placebo": slice(3), "followed": slice(2, 4)}  # template, tuned
     shown = {key: ones[lines.get(key, slice(None))] for key, ones in found.items()}
     return {HEADINGS[key]: [standardised(one) for one in ones] for key, ones in shown.items()}
-
-
-def agreeing(found: dict[str, list[Comparison]]) -> tuple[int, int]:
-    """Readings of a shared response that say what that of the tuned model's says, and of how many."""
-    asked = [one for key in ASKED for one in found.get(key, ()) if WHOSE["own"] not in one.label]
-    said = direction(found["response"][ALL.index("tuned")])
-    return sum(direction(one) == said for one in asked), len(asked)

@@ -86,12 +86,13 @@ def family(
 
 
 def in_its_slot(
-    table: pd.DataFrame, setting: str, response: str, column: str = "share"
+    table: pd.DataFrame, setting: str, response: str, column: str = "all rows"
 ) -> Comparison:
-    """How much more a reading of the instruction rises than one of another segment in the same slot.
+    """How much more the score of the instruction rises than that of another segment in the same slot.
 
     Tuned minus base of every segment, on a prompt's instruction and on its placebos, slots held equal;
-    prompts of one segment have no placebo.
+    prompts of one segment have no placebo. Not of the share, since shares add up to one: what the
+    instruction gains the placebos must lose. n counts prompts.
     """
     wide = pd.concat({one: sides(table, setting, response, one, column) for one in SEGMENTS})
     at = table.drop_duplicates(["id", "setting", "segment"]).set_index(["segment", "id"])
@@ -99,13 +100,14 @@ def in_its_slot(
     ids = wide.index.get_level_values(1)
     wide = wide[ids.duplicated(keep=False)]
     spread = np.sqrt(wide[list(ROLES)].astype(float).var().mean())
-    return adjusted(
+    found = adjusted(
         (wide["tuned"] - wide["base"]).astype(float), wide.index.get_level_values(0) == SEGMENTS[0],
         pd.get_dummies(wide["slot"], drop_first=True).to_numpy(float).T,
         clusters=wide.index.get_level_values(1), spread=spread,
         label=f"{'same' if setting == 'template' else 'plain'} slot, {WHOSE[response]}",
-        null_hypothesis=f"the {column} of the instruction changes as that of what else stands there",
+        null_hypothesis="the instruction's score changes as that of what else stands there",
     )  # fmt: skip
+    return replace(found, n=wide.index.get_level_values(1).nunique())
 
 
 def chosen(

@@ -43,9 +43,12 @@ def on_instruction(
     return (own - pd.concat(others).groupby(level=0).mean()).dropna() if placebo else own
 
 
-def blanked_by(way: str, response: str, store: Store) -> Wide:
+def blanked_by(way: str, response: str, store: Store, *, placebo: bool = False) -> Wide:
+    """Nats lost without the instruction; less the mean of what the other segments cost (`placebo`)."""
     table = blanked.read_blanking(store)
-    return segments.sides(table[table["way"] == way], "template", response, "instruction", "loss")
+    sides = partial(segments.sides, table[table["way"] == way], "template", response)
+    own, *others = (sides(name, "loss")[list(ROLES)].astype(float) for name in segments.SEGMENTS)
+    return (own - pd.concat(others).groupby(level=0).mean()).dropna() if placebo else own
 
 
 def by_estimate(column: str, estimate: str, before: str, store: Store) -> Wide:
@@ -67,13 +70,16 @@ def readings(column: str, responses: Sequence[str], **options) -> list:
     ]
 
 
-def in_its_slot(response: str, store: Store) -> Comparison:
-    return segments.in_its_slot(_segments(store.folder), "template", response)
-
-
-def blankings(response: str) -> list:
-    label = f"nats a token, {WHOSE[response]}, blanked by"
-    return [partial(paired, partial(blanked_by, way, response), f"{label} {way}") for way in WAYS]
+def blankings(*responses: str, ways: Sequence[str] = WAYS, placebo: bool = False) -> list:
+    more = f", {PLACEBO}" if placebo else ""
+    return [
+        partial(
+            paired, partial(blanked_by, way, response, placebo=placebo),
+            f"nats a token, {WHOSE[response]}, blanked by {way}{more}",
+        )
+        for response in responses
+        for way in ways
+    ]  # fmt: skip
 
 
 def estimates(column: str, before: str) -> list:
@@ -115,8 +121,12 @@ CLAIMS = (
         checks={
             "other response": readings(SHARE, ("base",)),
             "no template": readings(SHARE, ROLES[::-1], setting="plain"),
-            "placebo": [partial(in_its_slot, response) for response in ROLES[::-1]],
-            "blanking": blankings("tuned"),
+            # Not of the share itself: shares add up to one, so that placebos lose what it gains.
+            "placebo": [
+                *readings(SCORE, ROLES[::-1], placebo=True),
+                *blankings(*ROLES[::-1], ways=WAYS[:1], placebo=True),
+            ],
+            "blanking": blankings(*ROLES[::-1]),
             "other estimate": estimates("share", "base-on-tuned"),
             "length": readings(SHARE, ("tuned",), least=LEAST_RESPONSE),
             "shuffled tuning": [partial(beyond_shuffled, EVERY["share"])],
