@@ -401,7 +401,11 @@ def test_where_the_update_points_is_said_as_the_ranks_allow(store, tmp_path, mon
         one = among(value, np.linspace(0.4, 0.6, 200))
         found = {(span, k): one for span in ("components", "embeddings") for k in (12, 300)}
         monkeypatch.setattr(ffn_view, "read_update", lambda _, found=found: found)
+        assert "explains no difference" in verdict.where_it_points(store)  # no angle differs
+        angle = among(2 * value, np.linspace(0.8, 1.2, 200))
+        monkeypatch.setattr(verdict, "single", lambda *_, angle=angle: angle)
         assert word in verdict.where_it_points(store)
+        monkeypatch.undo()
 
 
 def test_small_numbers_are_words():

@@ -215,15 +215,18 @@ def where_it_points(store: Store) -> str:
     found = tables.read_update(store)
     few, k = min(k for _, k in found), max(k for _, k in found)
     inside, words = found["components", k], found["embeddings", few]
-    differs = inside.p_value < 0.05
-    word = "less" if inside.value < inside.mean else "more"
+    angle, sign = single(store, "spectrum"), np.sign(inside.value - inside.mean)
+    word = "less" if sign < 0 else "more"
+    explains = angle.p_value < 0.05 and np.sign(angle.value - angle.mean) == sign
     return (
         f"Of its squared norm {prose.percent(inside.value)} lies in the span of the base's {k} components, "
         f"of random updates with equal singular values {prose.percent(inside.mean)}: {inside.said}. "
         f"The {few} strongest directions of the word embeddings hold {prose.percent(words.value, 1)}, at "
         f"random {prose.percent(words.mean, 1)}: {words.said}. "
-        + (f"With {word} of it inside, it has {word} to turn single components with. " if differs else
-           "So its place in this span explains no difference of angles. ")
+        + (f"With {word} of it inside, it has {word} to turn single components with. "
+           if inside.p_value < 0.05 and explains else
+           "Beside those random updates single components turned "
+           f"{beside_random(angle)}: its place in this span explains no difference of angles. ")
         + "Why tuning took that way is left open."
     )  # fmt: skip
 
