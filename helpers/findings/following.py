@@ -135,6 +135,7 @@ def curve(run: dict) -> Figure:
     held = {one["step"]: one["eval_loss"] for one in run["loss"] if "eval_loss" in one}
     axis.plot(list(held), list(held.values()), "o", color="#1b6f5c", label="rows held out")
     axis.set(xlabel="training step", ylabel="loss (nats a token)")
-    axis.legend()
+    axis.set_ylim(top=1.25 * axis.get_ylim()[1])  # room for the legend
+    axis.legend(loc="upper right", ncols=2)
     figure.tight_layout()
     return figure

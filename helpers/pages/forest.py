@@ -13,7 +13,7 @@ from helpers.methods.statistics import Comparison
 from helpers.pages.prose import clear
 from helpers.pages.style import LESS, MORE, WIDTH
 
-GREY, LINE = "0.55", 0.235  # of what is not told apart from nothing; height of one line in inches
+GREY, LINE = "0.55", 0.21  # of what is not told apart from nothing; height of one line in inches
 
 
 def _named(one: Comparison) -> str:
@@ -48,5 +48,6 @@ def forest(
     axis.axvline(0, color="0.1", linewidth=1)
     axis.set(xlabel=f"{label}\ngrey: not told apart from zero (p after Holm 0.05 or more)")
     axis.set_title(title, loc="left")
+    axis.locator_params(axis="x", nbins=6)
     figure.tight_layout()
     return figure

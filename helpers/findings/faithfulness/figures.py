@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from textwrap import fill
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -11,7 +13,7 @@ from matplotlib.figure import Figure
 from helpers.findings.faithfulness.tables import rhos
 from helpers.findings.recognition.figures import SHADES
 from helpers.methods.density import TEMPLATE
-from helpers.pages.style import COLOURS, GREY, WIDTH
+from helpers.pages.style import COLOURS, GREY, WIDTH, headline, legend_below
 
 
 def _shown(token: str) -> str:
@@ -26,16 +28,17 @@ def answers(item: dict, role: str = "tuned") -> Figure:
     found = dict(item["models"][role])
     exact = found.pop("erasure")
     column, inside = int(np.abs(exact).max(axis=0).argmax()), np.array(item["roles"]) != TEMPLATE
-    columns = {f"{name}\nrho {rhos(own, exact)[column]:+.2f}": own for name, own in found.items()}
-    columns |= {"erasure\nexact": exact}
+    columns = {
+        f"{fill(name, 12)}\nrho {rhos(own, exact)[column]:+.2f}": own for name, own in found.items()
+    } | {"erasure\nexact": exact}
     rows = np.arange(inside.sum())
-    size = (WIDTH, 1.3 + 0.2 * len(rows))
+    size = (WIDTH, 1.3 + 0.17 * len(rows))
     figure, axes = plt.subplots(1, len(columns), figsize=size, sharey=True)
     for axis, (name, matrix) in zip(axes, columns.items(), strict=True):
         values = matrix[inside, column] / np.abs(matrix[inside, column]).max()
         axis.barh(rows, values, color=np.where(values > 0, COLOURS[role], GREY))
         axis.axvline(0, color="0.1", linewidth=0.8)
-        axis.set(xlim=(-1.05, 1.05), xlabel="share of the largest bar")
+        axis.set_xlim(-1.05, 1.05)
         axis.set_title(name.replace("-", "−"), fontsize=10)
         axis.tick_params(left=False)
     axes[0].set_yticks(rows, [_shown(t) for t, i in zip(item["tokens"], inside, strict=True) if i])
@@ -44,15 +47,19 @@ def answers(item: dict, role: str = "tuned") -> Figure:
         tick.set_fontweight("bold" if heavy else "normal")
     axes[0].set_ylim(len(rows) - 0.4, -0.6)
     figure.suptitle(f"for “{_shown(item['response'][column])}”", fontsize=10, x=0.02, ha="left")
+    figure.supxlabel("share of the largest bar", fontsize=10)
     figure.tight_layout(w_pad=0.4)
     return figure
 
 
 def deletion(found: pd.DataFrame, title: str = "") -> Figure:
-    """Probability left when the most important tokens are erased, one panel a model; n: prompts."""
-    n = found.groupby("order")["id"].nunique()
-    found = found.assign(order=[f"{one} (n = {n[one]})" for one in found["order"]])
-    figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 3.4), sharey=True)
+    """Probability left when the most important tokens are erased, one panel a model; n: prompts, of a
+    panel or of an order that both models have for as many."""
+    n = found.groupby(["order", "model"])["id"].nunique().unstack()
+    alike = n.nunique(axis=1) == 1
+    named = {o: f"{o} (n = {n.loc[o].iloc[0]})" if alike[o] else o for o in n.index}
+    found = found.assign(order=found["order"].map(named))
+    figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 3.5), sharey=True)
     colours = dict(
         zip(found["order"].unique(), (*SHADES, "#2c6fbb", "#8c6bb1", "0.55"), strict=False)
     )
@@ -61,11 +68,13 @@ def deletion(found: pd.DataFrame, title: str = "") -> Figure:
             part, x="share erased", y="left", hue="order", style="order", palette=colours,
             errorbar=("ci", 95), seed=0, markers=True, ax=axis, legend=model == "tuned",
         )  # fmt: skip
-        axis.set(title=f"{model} model", xlabel="share of prompt tokens erased")
+        title_of = f"{model} model (n = {n[model].max()})"
+        axis.set(title=title_of, xlabel="share of prompt tokens erased")
     axes[0].set_ylabel("probability left (1 = all)")
-    axes[1].legend(title=None, fontsize=9)
-    figure.suptitle(title, fontsize=11, fontweight="bold", x=0.02, ha="left")
-    figure.tight_layout()
+    handles, _ = axes[1].get_legend_handles_labels()
+    axes[1].get_legend().remove()
+    headline(figure, title)
+    legend_below(figure, handles, 3, 0.13)
     return figure
 
 

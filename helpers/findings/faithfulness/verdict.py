@@ -75,18 +75,16 @@ def conclusion(single: Sequence[Comparison], orders: Sequence[Comparison]) -> st
 
 def doubts(single: Sequence[Comparison], sums: Sequence[Comparison]) -> dict[str, list[Comparison]]:
     """What `pages.forest` draws of rank correlations on the tuned model's response, under short names:
-    single words, and sums."""
+    single words, and the instruction's words added up (by erasure to zero alone)."""
     roles, groups = {reader: role for role, reader in SHARED.items()}, {}
-    alone = [("Single words, against erasure", *one.label.rsplit(", ", 1), one) for one in single]
-    added = [
-        (f"The {segment} added up, against blanking", estimate, reader, one)
-        for segment in (WHOLE, "instruction")
-        for one in sums
-        for of, _, estimate in [one.label.partition(": ")]
-        for of_segment, reader in [of.split(", ")]
-        if of_segment == segment
-    ]
-    for heading, estimate, reader, one in alone + added:
+    words, added = "Single words, against erasure", "The instruction added up, against blanking"
+    lines = [(words, *one.label.rsplit(", ", 1), one) for one in single]
+    for one in sums:
+        of, _, estimate = one.label.partition(": ")
+        segment, reader = of.split(", ")
+        if segment == "instruction" and estimate != NAMES["mean_erasure"]:
+            lines.append((added, estimate, reader, one))
+    for heading, estimate, reader, one in lines:
         if reader in roles:
             short = replace(one, label=f"{estimate}, {roles[reader]}")
             groups.setdefault(heading, []).append(short)

@@ -42,13 +42,18 @@ def _whole_ticks(axis: Axes) -> None:
 
 def _turning(axis: Axes, one: Ranked, draws: np.ndarray) -> None:
     """An axis before and after tuning, and magnified where random updates turn it to."""
-    for angle, role in ((0, "base"), (one.value, "tuned")):
-        end = np.radians(angle)
+    turned, steep = np.radians(one.value), one.value > 25
+    end = min(1, 0.5 / np.sin(turned)) * np.array(
+        [np.cos(turned), np.sin(turned)]
+    )  # below the rest
+    for tip, role in (((1, 0), "base"), (end, "tuned")):
         arrow = {"arrowstyle": "-|>", "color": COLOURS[role], "lw": 2}
-        axis.annotate("", (np.cos(end), np.sin(end)), (0, 0), arrowprops=arrow)
+        axis.annotate("", tip, (0, 0), arrowprops=arrow)
     axis.text(1, -0.1, "an axis of the base", color=COLOURS["base"], fontsize=9, ha="right")
-    tip = f"its partner in the tuned model: {one.value:.1f}°"
-    axis.text(0, 0.36, tip, color=COLOURS["tuned"], fontsize=9)
+    said = f"its partner in the{chr(10) if steep else ' '}tuned model: {one.value:.1f}°"
+    axis.text(
+        *(end - (-0.05, 0.2) if steep else (0, 0.36)), said, color=COLOURS["tuned"], fontsize=9
+    )
     near = axis.inset_axes((0.06, 0.72, 0.86, 0.18))
     near.plot(draws, np.linspace(-0.4, 0.4, len(draws)), "o", color=GREY, ms=3.5, alpha=0.6)
     near.plot(one.value, 0, "D", color=COLOURS["tuned"], ms=8)
@@ -57,7 +62,7 @@ def _turning(axis: Axes, one: Ranked, draws: np.ndarray) -> None:
     near.set_title(f"magnified; grey: {one.draws} random updates", fontsize=9, weight="normal")
     near.spines["left"].set_visible(False)
     near.tick_params(labelsize=8)
-    axis.set(xlim=(-0.05, 1.15), ylim=(-0.2, 1.15), xticks=[], yticks=[])
+    axis.set(xlim=(-0.05, 1.45), ylim=(-0.2, 1.15), xticks=[], yticks=[], aspect="equal")
     axis.set_title("How far does an axis turn?\n(median of single components)")
 
 
@@ -66,7 +71,7 @@ def picture(store: Store, words: int = 4) -> Figure:
     part, found = store.read("ffn/picture"), read_rotation(store)
     layer, points = int(part["layer"][0]), part["base"].astype(float)
     listed, named = read_concepts(store, layer, "base").words, np.array(listed_of(store).words)
-    figure, (left, right) = plt.subplots(1, 2, figsize=(WIDTH, 3.0))
+    figure, (left, right) = plt.subplots(1, 2, figsize=(WIDTH, 3.2))
     reach = 1.25 * np.abs(points).max()
     left.plot(*points.T, ".", color=GREY, ms=1.5, alpha=0.4)
     for axis, (x, y) in enumerate(((1, 0), (0, 1))):
@@ -76,8 +81,8 @@ def picture(store: Store, words: int = 4) -> Figure:
             across, along = ("left", "bottom") if sign > 0 else ("right", "top")
             go = {"ha": "center", "va": along} if y else {"ha": across, "va": "center"}
             left.text(sign * reach * x, sign * reach * y, text, **go, fontsize=8)
-    left.set(xlim=(-2 * reach, 2 * reach), ylim=(-1.7 * reach, 1.7 * reach), xticks=[], yticks=[])
-    left.set_title(f"Layer {layer}'s value vectors,\nits first two components, their words")
+    left.set(xlim=(-2 * reach, 2 * reach), ylim=(-1.9 * reach, 1.9 * reach), xticks=[], yticks=[])
+    left.set_title(f"Layer {layer}'s value vectors,\nfirst two components, words")
     draws = found.null_median_angle["norm"].mean(axis=0)
     _turning(right, among_random(found)[MATCHED, "norm"], draws)
     for axis in (left, right):
@@ -105,7 +110,7 @@ def turned(found: Rotation, title: str = "") -> Figure:
     left.set_xticks(shown, [str(k) for k in shown])
     left.minorticks_off()
     right.set(xlabel="median angle (degrees)", title="Single components", ylim=(1.6, -0.6))
-    right.set_yticks([0, 1], [f"equal\n{fill(EQUAL[null], 9)}" for null in NULL_STYLE])
+    right.set_yticks([0, 1], [f"equal\n{fill(EQUAL[null], 9)}" for null in NULL_STYLE], fontsize=8)
     handles = [
         Line2D([], [], color=COLOURS["tuned"], lw=2.5, marker="D", label="tuning, mean of layers"),
         *(Line2D([], [], color=GREY, ls=line, label=f"random, equal {EQUAL[null]}")

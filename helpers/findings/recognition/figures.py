@@ -29,7 +29,7 @@ def steps(item: Explained) -> Figure:
     levels, cut = normalise(found), normalise(found, threshold=THRESHOLD)
     rows, column = np.arange(len(tokens)), int((cut > 0).sum(axis=0).argmax())
     figure, axes = plt.subplots(
-        1, 4, figsize=(WIDTH, 0.8 + 0.15 * len(rows)), sharey=True, width_ratios=[1.1, 1, 1, 2]
+        1, 4, figsize=(WIDTH, 0.75 + 0.15 * len(rows)), sharey=True, width_ratios=[1.1, 1, 1, 2]
     )
     values = found[:, column] / np.abs(found[:, column]).max()
     for axis, bars in zip(axes, (values, levels[:, column], cut[:, column]), strict=False):
@@ -59,7 +59,7 @@ def steps(item: Explained) -> Figure:
 
 def each_prompt(wides: dict[str, pd.DataFrame], *, label: str) -> Figure:
     """Every prompt a dot, base against tuned, a panel a response (a key of WHOSE)."""
-    figure, axes = plt.subplots(1, len(wides), figsize=(WIDTH, 2.6), sharex=True, sharey=True)
+    figure, axes = plt.subplots(1, len(wides), figsize=(WIDTH, 2.4), sharex=True, sharey=True)
     for axis, (name, wide) in zip(np.atleast_1d(axes), wides.items(), strict=True):
         above = (wide["tuned"] > wide["base"]).to_numpy()
         colours = np.where(above, MORE, LESS)
