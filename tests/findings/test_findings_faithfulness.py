@@ -202,7 +202,8 @@ def test_the_books_results_hold_every_prompt_of_both_models():
     counts = found.groupby(["reader", "estimate"])["id"].nunique()
     assert counts["tuned", "gradient"] == counts["tuned", "erasure"] > 40
     assert counts["base-on-tuned", "erasure"] == counts["tuned", "erasure"]
-    assert found["share"].between(0, 1).all()
+    known = found["share"].dropna()  # there is none where nothing positive lies on any segment
+    assert known.between(0, 1).all() and len(known) > 0.99 * len(found)
 
 
 def compared(label, low, high, p=0.001):
@@ -284,7 +285,7 @@ def test_the_forest_has_short_names_and_each_line_once():
     shared = [compared("share, by erasure, the tuned model's response", 0, 1)]
     found = verdict.doubts(single, sums) | verdict.by_short_name(shared)
     labels = [[one.label for one in ones] for ones in found.values()]
-    assert labels == [["gradient, base", "gradient, tuned"]] * 3 + [["by erasure"]]
+    assert labels == [["gradient, base", "gradient, tuned"]] * 2 + [["by erasure"]]
 
 
 def test_the_base_explains_its_own_response_for_a_few_of_every_kind_and_any_prompt_runs_again(
