@@ -368,7 +368,7 @@ def test_tuning_below_every_draw_is_said_in_the_table():
     found = view.among_draws(pd.DataFrame(rows), "counts changed")["x", "random, equal norm"]
     assert (found.as_high, found.low, found.p_value) == (20, 10, 2 / 21)
     assert found.said == "less than every one of 20 draws"
-    assert "Each of 20 random updates as large changes more of them" in said.beside_chance(found)
+    assert "Each of 20 random updates as large changes more places" in said.beside_chance(found)
     shown = view.random_table(pd.DataFrame(rows))
     assert shown["p"].iloc[0] == "0.0952" and "rank" in shown.caption
 

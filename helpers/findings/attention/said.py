@@ -65,14 +65,15 @@ def agreeing(main: VerbComparison, robust: Sequence[VerbComparison]) -> str:
 
 def beside_chance(one: Ranked) -> str:
     """How many places tuning changed, beside random updates as large."""
+    places = "places (verb in head)"
     if one.p_value < LEVEL:
-        word = "fewer" if one.as_low <= one.as_high else "more"
-        return f"A random update as large changes {'more' if word == 'fewer' else 'fewer'} of them"
+        word = "more" if one.as_low <= one.as_high else "fewer"
+        return f"A random update as large changes {word} {places}"
     if min(one.as_low, one.as_high):
-        return "A random update as large changes about as many of them"
+        return f"A random update as large changes about as many {places}"
     word = "more" if one.as_high else "fewer"
     return (
-        f"Each of {one.draws} random updates as large changes {word} of them, "
+        f"Each of {one.draws} random updates as large changes {word} {places}, "
         "which is too few draws for a test"
     )
 

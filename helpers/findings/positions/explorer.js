@@ -309,7 +309,7 @@ const render = async ({ model, el }) => {
   const KEY = "Base: solid with dots · tuned: dashed with squares · hollow: not followed";
   const draw = () => {
     canvas.replaceChildren(placementChart());
-    if (compact) { chartKey.textContent = `${MEASURES[state.measure][0]} · ${KEY}`; return; }
+    if (compact) { chartKey.textContent = `${MEASURES[state.measure][0]} · ${KEY} · stripes in the bars: words that it rests on most (density)`; return; }
     chartKey.textContent = `${KEY} · broad and faint: mean${counted()}`;
     drawStrip();
     tableBox.fill();

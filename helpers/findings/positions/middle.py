@@ -143,7 +143,8 @@ def answer(found: dict[str, list[Comparison]]) -> str:
     lost_by, n = _readings(found)
     opening = "No sign of it" if not lost_by else "Hardly" if 2 * lost_by < n else "Mostly"
     opening = "Yes" if lost_by == n else opening
-    return f"{opening}: the middle is lost by {number(lost_by)} of {number(n)} ways of asking."
+    of = f"{number(lost_by)} of {number(n)} readings (one model by one measure)"
+    return f"{opening}: the middle is lost by {of}."
 
 
 def verdict(found: dict[str, list[Comparison]]) -> str:

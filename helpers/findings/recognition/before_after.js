@@ -33,12 +33,12 @@ const render = ({ model, el }) => {
     draw();
     say(`${MODELS.find(([key]) => key === name)[1]}: ${answer.textContent} ${verdict.textContent}`);
   };
-  const rest = unit === "share" ? "how its importance is shared out over the prompt" : "what each of its tokens loses when a part of the prompt is blanked";
+  const rest = unit === "share" ? "how its importance is shared out over the prompt" : "what each of its tokens loses (a nat: 2.7 times less likely) when a part of the prompt is blanked";
   el.append(h("section", { class: "ex ex-before", "aria-label": "Explorer: one prompt before and after tuning" },
     choice("The model", MODELS, now, choose),
     h("p", { class: "ex-caption" }, "The prompt"), h("div", { class: "ex-prompt" }, rows.map(({ row }) => row)),
     h("p", { class: "ex-caption" }, "The model’s own response"), answer, verdict,
-    h("p", { class: "ex-note" }, `Here both models read one response, that given after tuning. Tint and figure: ${rest}.`),
+    h("p", { class: "ex-note" }, `Tint and figure: both models read “${visible(models.tuned.text)}”, the answer given after tuning, and we see ${rest}.`),
     h("div", { class: "ex-unseen" }, live)));
   draw();
   arrive("before", el);
