@@ -22,6 +22,7 @@ OUTPUT = '<div class="cell_output docutils container"'
 MENDED = {
     f"{OUTPUT}>\n<img": f'{OUTPUT} tabindex="0">\n<img',
     '<table border="1" class="dataframe">': '<table border="1" class="dataframe" tabindex="0">',
+    '<table id="T_': '<table tabindex="0" id="T_',
     '<div role="list" class="citation-list">': '<div class="citation-list">',
     ' role="doc-biblioentry"': "",
 }

@@ -42,6 +42,7 @@ def test_a_shared_run_leaves_one_whole_store_and_no_process(models, tmp_path, mo
     compute.main([*asked, str(tmp_path / "alone")])
     started, original = [], subprocess.Popen
     monkeypatch.setattr(beside, "SMALL", 0)
+    monkeypatch.setattr(beside, "OVERHEAD", 0)  # however little memory is free
     monkeypatch.setattr(compute, "choose_threads", lambda: (2, "2 of 2 cores, 0.0 busy"))
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.setattr(

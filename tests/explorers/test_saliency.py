@@ -393,7 +393,7 @@ def test_a_long_prompt_is_drawn_within_a_second_and_nothing_old_stays(open_page,
     assert len(saved(page, "CSV").splitlines()) == rows + 1
     assert saved(page, "PNG").startswith(b"\x89PNG")
     page.get_by_text("The same as a table").click()
-    assert page.locator(".ex tbody tr").count() == rows
+    expect(page.locator(".ex tbody tr")).to_have_count(rows)
 
 
 def test_prompts_are_listed_by_their_words_and_found_by_them(open_page, page_file):
