@@ -359,7 +359,7 @@ def test_words_of_the_middle_follow_what_was_planted(effects, base, tuned, answe
     assert re.match(answer, middle.answer(found))
     heading, *others = middle.MOVED
     part = found | dict.fromkeys(others, [untested("none", "too near zero")] * 4)
-    assert "of two ways" in middle.answer(part) and shown.index[0].endswith("blanked, base")
+    assert "of two readings" in middle.answer(part) and shown.index[0].endswith("blanked, base")
     assert len(middle.table(part)) == 2
     if answer.startswith("Mostly"):
         few = dict.fromkeys(others, middle.moved(planted_table(), "share", "expected"))
