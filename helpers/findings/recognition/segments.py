@@ -85,16 +85,14 @@ def family(
     return holm(found)
 
 
-def in_its_slot(
-    table: pd.DataFrame, setting: str, response: str, column: str = "all rows"
-) -> Comparison:
+def in_its_slot(table: pd.DataFrame, setting: str, response: str) -> Comparison:
     """How much more the score of the instruction rises than that of another segment in the same slot.
 
     Tuned minus base of every segment, on a prompt's instruction and on its placebos, slots held equal;
     prompts of one segment have no placebo. Not of the share, since shares add up to one: what the
     instruction gains the placebos must lose. n counts prompts.
     """
-    wide = pd.concat({one: sides(table, setting, response, one, column) for one in SEGMENTS})
+    wide = pd.concat({one: sides(table, setting, response, one, "all rows") for one in SEGMENTS})
     at = table.drop_duplicates(["id", "setting", "segment"]).set_index(["segment", "id"])
     wide["slot"] = at.loc[at["setting"] == setting, "slot"].reindex(wide.index)
     ids = wide.index.get_level_values(1)

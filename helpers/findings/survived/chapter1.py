@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
 
@@ -30,25 +30,28 @@ def _segments(folder: Path) -> pd.DataFrame:
     return segments.read_segments(Store(folder))
 
 
+def _of_instruction(sides: Callable[..., Wide], placebo: bool) -> Wide:
+    """What `sides` gives for the instruction; less the mean of the other segments (`placebo`)."""
+    own, *others = (sides(segment=name)[list(ROLES)].astype(float) for name in segments.SEGMENTS)
+    return (own - pd.concat(others).groupby(level=0).mean()).dropna() if placebo else own
+
+
 def on_instruction(
     column: str, response: str, store: Store, *, setting: str = "template", least: int = 1,
     placebo: bool = False,
 ) -> Wide:  # fmt: skip
     """A reading of the instruction; less the mean of the prompt's other segments (`placebo`)."""
     table = _segments(store.folder)
-    own, *others = (
-        segments.sides(table, setting, response, name, column, least)[list(ROLES)].astype(float)
-        for name in segments.SEGMENTS
+    return _of_instruction(
+        partial(segments.sides, table, setting, response, column=column, least=least), placebo
     )
-    return (own - pd.concat(others).groupby(level=0).mean()).dropna() if placebo else own
 
 
 def blanked_by(way: str, response: str, store: Store, *, placebo: bool = False) -> Wide:
     """Nats lost without the instruction; less the mean of what the other segments cost (`placebo`)."""
     table = blanked.read_blanking(store)
-    sides = partial(segments.sides, table[table["way"] == way], "template", response)
-    own, *others = (sides(name, "loss")[list(ROLES)].astype(float) for name in segments.SEGMENTS)
-    return (own - pd.concat(others).groupby(level=0).mean()).dropna() if placebo else own
+    sides = partial(segments.sides, table[table["way"] == way], "template", response, column="loss")
+    return _of_instruction(sides, placebo)
 
 
 def by_estimate(column: str, estimate: str, before: str, store: Store) -> Wide:
