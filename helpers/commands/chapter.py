@@ -8,10 +8,6 @@ from helpers.models import registry
 from helpers.store.store import Store, open_store
 
 
-class NotComputed(Mendable, RuntimeError):
-    """The results of a pair could not be computed here; the message says why and what to do."""
-
-
 def results(pair: str, *findings: str) -> Store:
     """The store of a pair with what the chapter of each finding reads.
 
@@ -24,7 +20,7 @@ def results(pair: str, *findings: str) -> Store:
         if store.manifest():
             return store
         held = sorted(path.parent.name for path in store.folder.parent.glob("*/manifest.json"))
-        raise registry.RegistryError(
+        raise Mendable(
             f"PAIR = {pair!r}: there are no results of that name in {store.folder.parent} (there: "
             f"{', '.join(held) or 'none'}), and no pair of the registry has it "
             f"({', '.join(registry.read())}). For a pair of your own, first run "
@@ -37,5 +33,5 @@ def results(pair: str, *findings: str) -> Store:
             compute.main(["--pair", pair, "--finding", finding])
         except SystemExit as stopped:  # its message is for readers; a notebook goes on living
             why = stopped.code if isinstance(stopped.code, str) else "the run was stopped"
-            raise NotComputed(f"{why} (pair {pair!r}, finding {finding!r})") from None
+            raise Mendable(f"{why} (pair {pair!r}, finding {finding!r})") from None
     return store

@@ -25,7 +25,7 @@ from helpers.models.roles import ROLES
 from helpers.prompts import retrieval
 from helpers.prompts.placement import read_items
 from helpers.prompts.prompt import Prompt, few, read_prompts
-from helpers.store.conditions import StoreTaken, check, conditions
+from helpers.store.conditions import check, conditions
 from helpers.store.origin import rank
 from helpers.store.store import Store, open_store
 from helpers.words import ranked
@@ -132,7 +132,7 @@ def _open(
     if own:
         registry.check_free(store.folder.name, "--folder")
     if replace and rank()[1] > 1:
-        raise StoreTaken("--replace is for one process: run it once alone, then all together.")
+        raise Mendable("--replace is for one process: run it once alone, then all together.")
     if replace:
         store.clear()
     check(store)

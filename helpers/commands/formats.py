@@ -13,7 +13,6 @@ import numpy as np
 import pandas as pd
 
 from helpers.findings.registry import shown
-from helpers.methods.errors import Mendable
 from helpers.methods.statistics import Comparison
 from helpers.pages.tables import comparison_table
 from helpers.store.conditions import told
@@ -31,14 +30,14 @@ def tables(store: Store) -> Iterator[tuple[str, str, tuple[Comparison, ...]]]:
             continue
         try:
             blocks = finding.blocks(store)
-        except (Mendable, ValueError):
+        except ValueError:
             continue  # the HTML report says why
         for block in blocks:
             if block.alt or block.widget:
                 continue
             try:
                 compared = getattr(block.make(), "comparisons", ())
-            except (Mendable, ValueError):
+            except ValueError:
                 continue
             if compared:
                 yield finding.name, block.title, tuple(compared)

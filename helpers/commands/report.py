@@ -44,10 +44,6 @@ WIDGET = "application/vnd.jupyter.widget"
 SIDES = {"base": "base model", "tuned": "tuned model", "adapter": "tuned model, as an adapter"}
 
 
-class NoReport(Mendable, ValueError):
-    """There is nothing to report on; the message says what was looked for and what computes it."""
-
-
 def picture(figure: Figure) -> str:
     """A figure as the address of an SVG image that lies in the page; the same bytes every time."""
     drawn = io.BytesIO()
@@ -84,7 +80,7 @@ def filled(section: Finding, store: Store) -> dict:
         return told | {"blocks": [], "why": "The store does not hold this finding."}
     try:
         return told | {"blocks": list(_made(section.blocks(store), store)), "why": ""}
-    except (MissingResult, ValueError) as error:
+    except ValueError as error:
         return told | {"blocks": [], "why": _without_paths(error, store)}
 
 
@@ -114,7 +110,7 @@ def _made(blocks: list[Block], store: Store) -> Iterator[dict]:
     for block in blocks:
         try:
             yield shown(block, block.make())
-        except (MissingResult, ValueError) as error:
+        except ValueError as error:
             pyplot.close("all")
             why = _without_paths(error, store)
             told = "The reason is the one given above." if why in said else why
@@ -164,7 +160,7 @@ def _template():
 def page(store: Store, *, progress: bool = False) -> str:
     """The report on a store, as the text of one HTML file."""
     if not store.manifest():
-        raise NoReport(_nothing(store))
+        raise Mendable(_nothing(store))
     use_book_style()
     pyplot.switch_backend("agg")
     logging.getLogger("matplotlib.font_manager").setLevel(
@@ -174,7 +170,7 @@ def page(store: Store, *, progress: bool = False) -> str:
     sections = [filled(section, store) for section in chosen]
     if not any(section["blocks"] for section in sections):
         whys = {section["why"] for section in sections}
-        raise NoReport(f"{_nothing(store)} {' '.join(sorted(whys))}")
+        raise Mendable(f"{_nothing(store)} {' '.join(sorted(whys))}")
     own = not store.has(RELEASED.needs)  # whose weights are not looked at
     sections = [opening(store), *sections] if own else sections
     mount = package_folder() / "pages" / "mount.js"
@@ -191,7 +187,7 @@ def page(store: Store, *, progress: bool = False) -> str:
 def numbers(store: Store, format: str) -> str:
     """The report's comparisons without figures and explorers, as text of another format."""
     if not store.manifest():
-        raise NoReport(_nothing(store))
+        raise Mendable(_nothing(store))
     return FORMATS[format](store)
 
 
@@ -212,7 +208,7 @@ def write(store: Store, output: Path, format: str = "html", *, progress: bool = 
     """Write the report whole, or not at all, where a link leads; its size in bytes."""
     file = Path(os.path.realpath(output))
     if os.path.exists(file) != os.path.isfile(file) or not os.path.isdir(file.parent):
-        raise NoReport(
+        raise Mendable(
             f"output={str(output)!r} is a folder or a device, or lies in none: name a file."
         )
     made = page(store, progress=progress) if format == "html" else numbers(store, format)
@@ -220,7 +216,7 @@ def write(store: Store, output: Path, format: str = "html", *, progress: bool = 
     try:
         write_whole(file, text)
     except OSError as error:
-        raise NoReport(
+        raise Mendable(
             f"output={str(output)!r} cannot be written ({error.strerror}): name a file in another "
             "folder with --output."
         ) from None

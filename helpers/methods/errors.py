@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class Mendable(Exception):
+class Mendable(ValueError):
     """What was given, why it cannot be used and what to do, in its message.
 
     A command ends on it in one sentence; a finding that refuses with it costs no other finding.

@@ -21,10 +21,6 @@ DTYPES = ("float32", "bfloat16", "float16")
 ROOM, ROOM_ALONE = 0.8, 0.87
 
 
-class UnusableDevice(Mendable, ValueError):
-    """The device or the precision that was asked for cannot be had here."""
-
-
 def keep_freed_memory() -> bool:
     """Ask the C library to keep freed memory instead of returning it to the system.
 
@@ -99,16 +95,16 @@ def _device(asked: str) -> str:
     cards, own = torch.cuda.device_count(), os.environ.get("LOCAL_RANK", "0")
     if asked == "auto":
         if not own.isdecimal():
-            raise UnusableDevice(f"LOCAL_RANK={own!r} is no number: unset it to run alone.")
+            raise Mendable(f"LOCAL_RANK={own!r} is no number: unset it to run alone.")
         return (
             f"cuda:{int(own) % max(cards, 1)}" if here["cuda"] else "mps" if here["mps"] else "cpu"
         )
     kind, _, number = asked.partition(":")
     if not here.get(kind) or (number and kind != "cuda"):
         there = ", ".join(name for name, is_here in here.items() if is_here)
-        raise UnusableDevice(f"device={asked!r} is not here: use auto or {there}.")
+        raise Mendable(f"device={asked!r} is not here: use auto or {there}.")
     if kind == "cuda" and not ((number or "0").isdecimal() and int(number or 0) < cards):
-        raise UnusableDevice(
+        raise Mendable(
             f"device={asked!r}: this machine has {cards} CUDA devices, counted from cuda:0."
         )
     return f"cuda:{number or 0}" if kind == "cuda" else kind
@@ -132,7 +128,7 @@ def place(parameters: int, *, device: str = "auto", dtype: str = "auto") -> Plac
     if one does not fit, it is spread over all devices (`device_map="auto"`).
     """
     if dtype not in ("auto", *DTYPES):
-        raise UnusableDevice(f"dtype={dtype!r} is unknown: use auto or {', '.join(DTYPES)}.")
+        raise Mendable(f"dtype={dtype!r} is unknown: use auto or {', '.join(DTYPES)}.")
     where = _device(device)
     free = free_memory(where)
     room = ROOM * free

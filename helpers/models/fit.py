@@ -11,10 +11,6 @@ from helpers.prompts.prompt import Prompt, Segment, Template, encode
 SHAPE = ("model_type", "vocab_size", "hidden_size", "num_hidden_layers")
 
 
-class PairMismatch(Mendable, ValueError):
-    """The two models of a pair cannot be compared weight by weight."""
-
-
 def check_shapes(name: str, base: object, tuned: object) -> None:
     for key in SHAPE:
         first, second = getattr(base, key, None), getattr(tuned, key, None)
@@ -24,7 +20,7 @@ def check_shapes(name: str, base: object, tuned: object) -> None:
         if key == "vocab_size":
             remedy = _with_as_many(first < second, max(first, second))
             needed = f"A pair needs one vocabulary. {remedy} Else "
-        raise PairMismatch(
+        raise Mendable(
             f"pair {name!r}: base has {key}={first!r}, tuned has {second!r}. {needed}choose a tuned "
             "model that was made from this base."
         )
@@ -47,7 +43,7 @@ def check_ids(choice: Choice, tokenizer: Tokenizer, template: Template, known: i
     probe = Prompt("probe", "probe", (Segment("instruction", "a"),))
     ids = [one for text in (None, template) for one in encode(probe, tokenizer, text).ids]
     if max(ids, default=0) >= known:
-        raise PairMismatch(
+        raise Mendable(
             f"pair {choice.name!r}: every prompt holds {tokenizer.decode([max(ids)])!r} (id "
             f"{max(ids)}), and the models' embeddings have {known} rows: give both of them the rows "
             f"(m.resize_token_embeddings({len(tokenizer)})), or take the token out of the template."
@@ -62,7 +58,7 @@ def check_tokenizers(choice: Choice, first: dict, second: dict, known: int) -> N
     remedy = "Choose a tuned model that kept its base's tokenizer."
     if added:
         remedy = _with_as_many(len(first) < len(second), max(known, len(first), len(second)))
-    raise PairMismatch(
+    raise Mendable(
         f"pair {choice.name!r}: the tokenizers of base {str(choice.base)!r} and tuned "
         f"{str(choice.tuned)!r} differ in {len(differing)} tokens ({min(differing)!r} is one): a "
         f"response of one model cannot be read by the other. {remedy}"

@@ -15,12 +15,8 @@ from helpers.methods.errors import Mendable
 ANSWER = 5.0  # seconds that the Hub has for its first answer
 
 
-class MissingWeights(Mendable, FileNotFoundError):
+class MissingWeights(Mendable):
     """The weights are not on this machine; the message says what fetches them."""
-
-
-class UntrustedWeights(Mendable, ValueError):
-    """Loading would run code that comes with the model; the message says how to allow it."""
 
 
 def download(where: str, revision: str, **patterns: list[str]) -> Path:

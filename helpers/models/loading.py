@@ -24,11 +24,11 @@ from transformers import PreTrainedTokenizerBase as Tokenizer
 from transformers.utils import logging as transformers_logging
 
 from helpers.methods.errors import Mendable
-from helpers.models.sources import TOKENIZERS, Found, MissingWeights, UntrustedWeights, sha256
+from helpers.models.sources import TOKENIZERS, Found, MissingWeights, sha256
 from helpers.paths import cache_folder
 
 
-class UnusableModel(Mendable, ValueError):
+class UnusableModel(Mendable):
     """The files are there but make no model that the methods can read; the message says why."""
 
 
@@ -141,7 +141,7 @@ def _unusable(folder: Path, error: Exception) -> Exception:
     if "weights_only" in text:  # torch advises to run what the file asks for
         text = "its pickled weights hold more than numbers, and nothing of that was run."
     if "trust_remote_code" in text:
-        return UntrustedWeights(
+        return Mendable(
             f"{folder} needs Python code that comes with the model. If you have read it and trust "
             "it, allow it with --trust-remote-code (trust_remote_code=True)."
         )

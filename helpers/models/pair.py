@@ -19,10 +19,11 @@ import torch
 from transformers import PretrainedConfig, PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
+from helpers.methods.errors import Mendable
 from helpers.models import registry
 from helpers.models.adapters import adapter_base, adapter_rows, load_tuned
 from helpers.models.embedded import GGUF_SHA256, base_folder
-from helpers.models.fit import PairMismatch, check_ids, check_shapes, check_tokenizers
+from helpers.models.fit import check_ids, check_shapes, check_tokenizers
 from helpers.models.loading import (
     How,
     has_tokenizer,
@@ -134,7 +135,7 @@ def load(
 
 def _assemble(choice: Choice, found: dict[Role, Found], how: How, alone: bool) -> Pair:
     if found["base"].kind == "adapter":
-        raise PairMismatch(
+        raise Mendable(
             f"pair {choice.name!r}: base {str(choice.base)!r} is an adapter: name the model that it "
             "belongs to as base, and the adapter as tuned."
         )
@@ -204,7 +205,7 @@ def load_pair(
         return load(base, **options)
     if isinstance(base, PreTrainedModel) and isinstance(tuned, PreTrainedModel):
         if tokenizer is None:
-            raise PairMismatch("tokenizer is missing: models in memory need their common one.")
+            raise Mendable("tokenizer is missing: models in memory need their common one.")
         return pair_of("in memory", base, tuned, tokenizer, template or TEMPLATE)
     own = registry.own(str(base), str(tuned), name=name)
     return load(replace(own, template=template), **options)

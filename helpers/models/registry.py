@@ -35,10 +35,6 @@ MACHINES = {
 }
 
 
-class RegistryError(Mendable, ValueError):
-    """The registry cannot be used, or has no such pair; the message names entry and reason."""
-
-
 @dataclass(frozen=True)
 class Choice:
     """A pair as it was chosen: where its two models are and how they are asked."""
@@ -61,7 +57,7 @@ class Choice:
 def checked_name(name: str) -> str:
     """A pair's name is also its folder in the store."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name):
-        raise RegistryError(
+        raise Mendable(
             f"name={name!r} cannot name a folder: use letters, digits, dots, dashes, underscores."
         )
     return name
@@ -79,7 +75,7 @@ def own(base: str, tuned: str, *, name: str | None = None) -> Choice:
 def check_free(name: str, option: str = "--name") -> None:
     """Refuse to call a pair of one's own, or the folder of its store, as one that is known."""
     if name in read() or name in RESERVED:
-        raise RegistryError(
+        raise Mendable(
             f"name={name!r} is a pair of the book or its registry, whose results these would be "
             f"taken for: choose another one with {option}."
         )
@@ -109,7 +105,7 @@ def read(path: Path | None = None) -> dict[str, Choice]:
     try:
         content = tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise RegistryError(f"{file} cannot be read: {error}.") from error
+        raise Mendable(f"{file} cannot be read: {error}.") from error
     templates, found, name = {}, {}, ""
     try:
         for name, fields in content.get("templates", {}).items():
@@ -117,7 +113,7 @@ def read(path: Path | None = None) -> dict[str, Choice]:
         for name, entry in content.get("pairs", {}).items():
             found[name] = _entry(name, entry, templates)
     except (KeyError, TypeError, ValueError) as error:
-        raise RegistryError(f"{file}: {name!r} lacks or mistypes something: {error}.") from error
+        raise Mendable(f"{file}: {name!r} lacks or mistypes something: {error}.") from error
     return found
 
 
@@ -125,7 +121,7 @@ def find(name: str) -> Choice:
     """The pair of this name."""
     pairs = read()
     if name not in pairs:
-        raise RegistryError(
+        raise Mendable(
             f"name={name!r} is not a known pair: use one of {', '.join(pairs)}; or name two models "
             "with --base and --tuned."
         )

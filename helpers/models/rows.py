@@ -24,10 +24,6 @@ from helpers.prompts.records import filled
 HELD_OUT_SEED = 2024  # held-out rows are the same for every seed of a run
 
 
-class BadRow(Mendable, ValueError):
-    """A row of the tuning data cannot be used; the message names file, line and reason."""
-
-
 @dataclass(frozen=True)
 class Settings:
     """Everything that decides the result of a tuning run, beside data and base.
@@ -91,7 +87,7 @@ def parse_row(record: object) -> Row:
 def read_rows(path: str | Path) -> list[Row]:
     """Rows of a JSONL file; rows with an empty response are left out by the caller."""
     if not Path(path).is_file():
-        raise BadRow(f"{path} does not exist: give the path of a JSONL file.")
+        raise Mendable(f"{path} does not exist: give the path of a JSONL file.")
     rows = []
     for number, line in enumerate(Path(path).read_bytes().split(b"\n"), 1):
         if not line.strip():
@@ -99,7 +95,7 @@ def read_rows(path: str | Path) -> list[Row]:
         try:
             rows.append(parse_row(json.loads(line.decode("utf-8-sig"))))
         except (ValueError, RecursionError) as error:
-            raise BadRow(f"{path}, line {number}: {error}.") from error
+            raise Mendable(f"{path}, line {number}: {error}.") from error
     return rows
 
 
@@ -118,7 +114,7 @@ def held_out(rows: Sequence[Row], settings: Settings) -> tuple[list[Row], list[R
     """Rows to train on and rows that are held out, the same ones for every seed."""
     usable = [row for row in rows if row.response]
     if len(usable) <= settings.held_out:
-        raise BadRow(
+        raise Mendable(
             f"{len(usable)} rows hold a response, and {settings.held_out} are held out: give more "
             "rows, or hold out fewer (--held-out)."
         )
@@ -133,7 +129,7 @@ def mixed(rows: Sequence[Row], settings: Settings) -> list[Row]:
     wanted = [row for row in rows if not settings.kinds or row.kind in settings.kinds]
     if not wanted:
         known = ", ".join(sorted({row.kind for row in rows}))
-        raise BadRow(f"kinds={settings.kinds!r}: no row is of that kind: use some of {known}.")
+        raise Mendable(f"kinds={settings.kinds!r}: no row is of that kind: use some of {known}.")
     shown = [row for row in wanted for _ in range(settings.written if row.rule is None else 1)]
     draw.shuffle(shown)
     if settings.rows is not None:  # few kinds are seen more often, so that rows are equal

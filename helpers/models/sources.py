@@ -17,7 +17,8 @@ from typing import Literal
 
 from safetensors import SafetensorError, safe_open
 
-from helpers.models.hub import MissingWeights, UntrustedWeights, download
+from helpers.methods.errors import Mendable
+from helpers.models.hub import MissingWeights, download
 
 Kind = Literal["model", "gguf", "adapter"]
 TEXT = ["*.json", "*.txt", "*.model", "*.jinja"]
@@ -122,7 +123,7 @@ def check_pickles(files: list[Path], name: str, allowed: bool) -> None:
     """Refuse weights in any other format than safetensors unless that was allowed."""
     pickles = [one.name for one in files if one.suffix != ".safetensors"]
     if pickles and not allowed:
-        raise UntrustedWeights(
+        raise Mendable(
             f"{name} has weights as pickles ({pickles[0]}), which can run code when they are opened. "
             "If you trust their author, allow them with --allow-pickle (allow_pickle=True); safer is "
             "a copy converted to safetensors."
@@ -188,7 +189,7 @@ def _hub(source: Source, allow_pickle: bool) -> Found:
     if allow_pickle and not weights_of(path):
         path = fetch(allow_patterns=[*TEXT, *PICKLED])
     elif not weights_of(path):
-        raise UntrustedWeights(
+        raise Mendable(
             f"{source} has no safetensors on the Hub; it may have pickles, which can run code when "
             "they are opened. If you trust its author, allow them with --allow-pickle "
             "(allow_pickle=True)."

@@ -17,7 +17,7 @@ NOW = datetime(2024, 7, 26, 12)
 SLOT = '"PROMPT\'S"\n  <text> & ÄÖ {} \\n place'
 
 
-class BadTemplate(Mendable, ValueError):
+class BadTemplate(Mendable):
     """The chat template gives no one text around an instruction; the message says why."""
 
 

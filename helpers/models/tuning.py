@@ -24,10 +24,11 @@ from torch.utils.checkpoint import checkpoint
 from transformers import TrainerCallback
 from trl import SFTConfig, SFTTrainer
 
+from helpers.methods.errors import Mendable
 from helpers.methods.weights import backbone
 from helpers.models.embedded import load_base
 from helpers.models.loading import UnusableModel
-from helpers.models.rows import BadRow, Row, Settings, held_out, mixed, read_rows
+from helpers.models.rows import Row, Settings, held_out, mixed, read_rows
 from helpers.models.sources import Found, hash_of, sha256
 from helpers.paths import cache_folder
 from helpers.prompts.prompt import TEMPLATE
@@ -174,7 +175,7 @@ def _check_base(model, tokenizer, wanted: Sequence[str], base: str) -> None:
 def fitting(rows: Sequence[Row], tokenizer, limit: int, known: int) -> tuple[list[Row], int]:
     """Rows of whose response something lies within the limit, and how many of these are cut by it.
 
-    BadRow where there is none, or where a token has no row in the embedding (of `known` rows).
+    Refused where there is none, or where a token has no row in the embedding (of `known` rows).
     """
     texts = rendered(rows)
     begun = tokenizer(texts["prompt"][:])["input_ids"]
@@ -184,14 +185,14 @@ def fitting(rows: Sequence[Row], tokenizer, limit: int, known: int) -> tuple[lis
     ]
     whole = tokenizer(ends)["input_ids"]
     if (highest := max(map(max, whole))) >= known:
-        raise BadRow(
+        raise Mendable(
             f"The rows hold {tokenizer.decode([highest])!r} (id {highest}), and the base's embedding has "
             f"{known} rows: give the base the tokenizer that it was trained with."
         )
     kept = [(row, len(all_ids)) for row, ids, all_ids in zip(rows, begun, whole, strict=True)
             if len(ids) < limit]  # fmt: skip
     if not kept:
-        raise BadRow(
+        raise Mendable(
             f"No row has a response within the limit of {limit} tokens, {len(rows)} have a longer prompt: "
             "shorten them, or cut them into several rows."
         )

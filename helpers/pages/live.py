@@ -10,7 +10,7 @@ import torch
 from helpers.methods.errors import Mendable
 from helpers.models import pair as pairs
 from helpers.models import registry, sources
-from helpers.models.devices import GIB, UnusableDevice, place
+from helpers.models.devices import GIB, place
 from helpers.store.store import Store
 
 Held = TypeVar("Held")
@@ -31,7 +31,7 @@ def load(name: str, store: Store) -> pairs.Pair:
     size = chosen.parameters or sources.find(chosen.base).parameters()
     where = place(size, device="cpu")
     if where.layout == "spread":
-        raise UnusableDevice(
+        raise Mendable(
             f"pair={name!r}: one model alone has {size / 1e9:.1f} billion parameters, and "
             f"{where.free / GIB:.0f} GiB of memory are free: run this cell on a larger machine."
         )

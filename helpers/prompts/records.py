@@ -25,7 +25,7 @@ Record = tuple[str, Given]  # where it stands ("line 3"), and what stands there
 NOT_UTF8 = "not UTF-8: save the file so."
 
 
-class PromptError(Mendable, ValueError):
+class PromptError(Mendable):
     """A prompt file cannot be used; the message names file, line and reason."""
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from helpers.methods.errors import Mendable
 from helpers.prompts.marks import in_lines
 from helpers.prompts.prompt import Prompt
 from helpers.prompts.records import PromptError, refused
@@ -76,7 +77,7 @@ def release_table() -> Path:
     """The authors' table of prompts in the cache, fetched at one commit and checked by its hash."""
     try:
         folder = release.fetch_files([release.PROMPTS], release.read_prompts, url=release.URL)
-    except release.FetchFailed as error:  # network, disk, or another file than the known one
+    except Mendable as error:  # network, disk, or another file than the known one
         raise PromptError(
             f"{release.URL}{release.PROMPTS} could not be fetched ({error.__cause__}): try again, or "
             "give the folder of a clone."

@@ -49,10 +49,6 @@ _ITEM = {"numbered": re.compile(r"^\s*\d+[.)]\s+\S"), "bullet": re.compile(r"^\s
 _QUOTES = "\"'`“”‘’«»"
 
 
-class BadRule(Mendable, ValueError):
-    """A rule cannot be used; the message says what is wrong and which rules there are."""
-
-
 class SlowRule(UserWarning):
     """A rule took longer on a response than it may, which counts as not followed."""
 
@@ -261,15 +257,15 @@ def _refusal(error: ValidationError) -> str:
 
 
 def check_rule(rule: object) -> Rule:
-    """The rule as what it is; BadRule says what of it is unknown or does not fit, and what would."""
+    """The rule as what it is; a refusal says what of it is unknown or does not fit, and what would."""
     if _too_deep(rule):
-        raise BadRule(
+        raise Mendable(
             f"rules stand more than {NESTED} deep in one another: list them in one all_of"
         )
     try:
         return _READ.validate_python(rule)
     except ValidationError as error:
-        raise BadRule(_refusal(error)) from error
+        raise Mendable(_refusal(error)) from error
 
 
 def _single(rule: Rule) -> Iterator[Rule]:

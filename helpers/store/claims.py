@@ -37,7 +37,7 @@ NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS}
 SCRATCH = re.compile(r"\..+\.(parquet|safetensors|json)\..*\.part")
 
 
-class UnwritableStore(Mendable, OSError):
+class UnwritableStore(Mendable):
     """The store cannot be written; the message says why and what to do. Nothing in it is lost."""
 
 
@@ -53,8 +53,6 @@ def explained(folder: Path, option: str = "--folder") -> Iterator[None]:
     """
     try:
         yield
-    except UnwritableStore:
-        raise
     except OSError as error:
         kept = "What was computed before is whole and stays."
         if error.errno in FULL:

@@ -17,10 +17,6 @@ from helpers.store.origin import inputs_hash
 OPTIONS = ("prompts", "limit", "vocabulary")
 
 
-class StoreTaken(Mendable, RuntimeError):
-    """The store holds results made under other conditions; the message names them and the remedy."""
-
-
 def conditions(
     prompts: str | None, limit: int | None, read: Sequence | None = None, quick: int | None = None
 ) -> dict[str, str | int]:
@@ -39,7 +35,7 @@ def conditions(
 def differences(store) -> list[str]:
     """What is otherwise in the store than in the run that wants to write to it, in words.
 
-    Raises NotAStore where the folder holds a manifest that is none of ours.
+    Refused where the folder holds a manifest that is none of ours.
     """
     held, found = store.usable(), []
     if not held.parts:
@@ -78,7 +74,7 @@ def _said(value: object) -> str:
 def check(store) -> None:
     """Refuse a store that holds results made under other conditions."""
     if found := differences(store):
-        raise StoreTaken(
+        raise Mendable(
             f"The store {store.folder} holds results that were made otherwise: {'; '.join(found)}. "
             "Choose another store with --name or --folder, or give the same options; --replace "
             "deletes what is there and starts anew."

@@ -28,14 +28,6 @@ SUFFIXES = (".parquet", ".safetensors")
 STRICT = ConfigDict(strict=True, extra="allow")
 
 
-class NotAStore(Mendable, ValueError):
-    """The folder holds a manifest that is not to be written over; the message says why."""
-
-
-class BadPartName(Mendable, ValueError):
-    """No file can have the name of this part."""
-
-
 class DamagedResultWarning(UserWarning):
     """A file in the store does not match its manifest and is treated as absent."""
 
@@ -99,7 +91,7 @@ def check_name(name: str) -> None:
     long = any(len(os.fsencode(piece)) > 200 for piece in windows.parts)
     odd = name != str(PurePosixPath(name))
     if windows.drive or windows.root or hidden or long or odd:
-        raise BadPartName(
+        raise Mendable(
             f"{name[:100]!r} cannot name a part of a store, since files are named after parts: where "
             "the name holds a prompt's id, give the prompt a short id of letters and digits."
         )
@@ -191,10 +183,10 @@ class ManifestFile:
         return Manifest(parts, head.get("models", {}), head.get("conditions", {}))
 
     def usable(self, *, surely: bool = False) -> Manifest:
-        """As `read`; NotAStore where the file is not to be written over."""
+        """As `read`; refused where the file is not to be written over."""
         found = self.read(surely=surely)
         if found.fault:
-            raise NotAStore(found.fault)
+            raise Mendable(found.fault)
         return found
 
     def write(self, manifest: Manifest) -> None:

@@ -14,10 +14,6 @@ from helpers.methods.errors import Mendable
 from helpers.paths import package_folder
 
 
-class BadRank(Mendable, ValueError):
-    """RANK and WORLD_SIZE do not fit together, or are no numbers."""
-
-
 def inputs_hash(inputs: object) -> str:
     """SHA-256 of what a part is computed from, so that a changed prompt is computed again."""
     return hashlib.sha256(json.dumps(inputs, default=list).encode()).hexdigest()
@@ -28,7 +24,7 @@ def rank() -> tuple[int, int]:
     given = os.environ.get("RANK", "0"), os.environ.get("WORLD_SIZE", "1")
     number, processes = (int(one) if one.isdecimal() else -1 for one in given)
     if not 0 <= number < processes:
-        raise BadRank(
+        raise Mendable(
             f"RANK={given[0]} of WORLD_SIZE={given[1]}: ranks count from 0 to one less than the "
             "number of processes; unset both to run alone."
         )

@@ -38,12 +38,8 @@ HASHES = dict(
 KNOWN = {name: one for name, one in HASHES.items() if one.startswith("sha256:")}
 
 
-class RefusedFile(Mendable, ValueError):
+class RefusedFile(Mendable):
     """A file of the release cannot be used; the message names it, says why and what to do."""
-
-
-class FetchFailed(Mendable, RuntimeError):
-    """A file could not be fetched; the message names it and says what to do."""
 
 
 @dataclass(frozen=True)
@@ -241,7 +237,7 @@ def fetch_files(
         try:
             path = Path(cache.fetch(name))
         except (requests.RequestException, ValueError, OSError) as error:
-            raise FetchFailed(
+            raise Mendable(
                 f"{url}{name} could not be fetched ({error}). What came before it is kept: run the "
                 f"command again, or give a local copy with {instead}."
             ) from error

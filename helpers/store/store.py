@@ -45,7 +45,7 @@ from helpers.store.origin import code_version, library_versions, rank
 Value = pd.DataFrame | dict[str, np.ndarray]
 
 
-class MissingResult(Mendable, FileNotFoundError):
+class MissingResult(Mendable):
     """The store does not hold this part; the message says which command computes it."""
 
 
@@ -97,7 +97,7 @@ class Store:
         return self._file.read().parts
 
     def usable(self) -> Manifest:
-        """The manifest; NotAStore where it is none of ours, and the folder is not to be written to."""
+        """The manifest; refused where it is none of ours, and the folder is not to be written to."""
         return self._file.usable()
 
     def origin(self) -> Mapping[str, str]:
@@ -178,7 +178,7 @@ class Store:
     ) -> None:
         """Write a part and its entry in the manifest; `about` is kept beside it (settings, seed).
 
-        Raises StoreTaken where the store holds parts that were made under other conditions.
+        Refused where the store holds parts that were made under other conditions.
         """
         check_name(name)
         suffix, content = _encode(value)

@@ -34,7 +34,7 @@ PLAIN = (STRINGS | BUILT | KEPT).union(
 NUMBERS = frozenset(f"{kind}{size}" for kind in "iu" for size in (1, 2, 4, 8)) | {"f2", "f4", "f8"}
 
 
-class RefusedPickle(Mendable, ValueError):
+class RefusedPickle(Mendable):
     """The content is not a pickle of plain values and arrays; nothing of it was run."""
 
 

@@ -27,7 +27,8 @@ from packaging.version import Version
 from tiny import save_model, word_tokenizer
 
 from helpers.commands import compute
-from helpers.commands.chapter import NotComputed, results
+from helpers.commands.chapter import results
+from helpers.methods.errors import Mendable
 from helpers.models import registry
 from helpers.pages import prose
 from helpers.paths import data_folder
@@ -329,7 +330,7 @@ def test_another_pair_is_computed_for_the_chapters_findings(computed, tmp_path):
 
 
 def test_a_pair_of_ones_own_is_found_by_the_name_it_was_computed_under(computed, tmp_path):
-    with pytest.raises(registry.RegistryError, match="mine"):
+    with pytest.raises(Mendable, match="mine"):
         results("mine", "recognition")
     open_store("mine").write("recognition/scores", {})
     assert results("mine", "recognition").folder == tmp_path / "mine" and computed == []
@@ -342,5 +343,5 @@ def test_why_a_pair_cannot_be_computed_is_said_without_ending_the_notebook(compu
             raise SystemExit(code)
 
         monkeypatch.setattr(compute, "main", stop)
-        with pytest.raises(NotComputed, match=f"{says}.*smollm2-135m"):
+        with pytest.raises(Mendable, match=f"{says}.*smollm2-135m"):
             results("smollm2-135m", "recognition")

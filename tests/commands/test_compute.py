@@ -21,10 +21,11 @@ from helpers.findings import parts, update
 from helpers.findings.recognition import compute as recognition
 from helpers.findings.recognition.blanked import read_blanking
 from helpers.findings.registry import BY_NAME
+from helpers.methods.errors import Mendable
 from helpers.methods.weights import backbone
 from helpers.models import devices as machine
 from helpers.models import registry
-from helpers.models.devices import GIB, Placement, UnusableDevice, place
+from helpers.models.devices import GIB, Placement, place
 from helpers.models.pair import load_pair
 from helpers.store.conditions import told
 from helpers.store.store import DamagedResultWarning, Part, Store, open_store
@@ -368,7 +369,7 @@ def test_precision_and_layout_follow_from_size_and_memory(
 
 def test_a_wish_is_followed_and_an_unknown_one_refused(monkeypatch):
     assert place(1000, device="cpu", dtype="bfloat16").dtype == "bfloat16"
-    with pytest.raises(UnusableDevice, match="dtype='int4' is unknown"):
+    with pytest.raises(Mendable, match="dtype='int4' is unknown"):
         place(1000, dtype="int4")
 
 

@@ -13,9 +13,9 @@ from helpers.findings.attention.explorer import from_store
 from helpers.findings.attention.pairs import read_pairs
 from helpers.findings.ffn import compute as ffn
 from helpers.findings.ffn.explorer import from_store as components_of
+from helpers.methods.errors import Mendable
 from helpers.methods.word_pairs import word_pairs, word_space
 from helpers.store import released_files
-from helpers.store.conditions import StoreTaken
 from helpers.store.release import RefusedFile, fetch_files
 from helpers.store.released_files import blob_hash
 from helpers.store.store import Store
@@ -217,7 +217,7 @@ def test_a_store_takes_no_other_words(models, filled, tmp_path, more):
 def test_a_store_on_the_books_words_takes_no_others(tmp_path):
     path = written(tmp_path / "words.tsv", spelled())
     Store(tmp_path / "book").write("finding/part", {})
-    with pytest.raises(StoreTaken, match="--vocabulary was not given and is"):
+    with pytest.raises(Mendable, match="--vocabulary was not given and is"):
         Store(tmp_path / "book", conditions=ranked.condition(str(path))).write("finding/other", {})
 
 
@@ -228,5 +228,5 @@ def test_words_that_were_changed_since_are_not_taken_for_those_of_the_store(tmp_
     written(path, spelled()[::-1])
     with pytest.raises(BadWords, match="put that file back, or compute another store"):
         lexicon_of(Store(store.folder))
-    with pytest.raises(StoreTaken, match="words.tsv were changed since"):
+    with pytest.raises(Mendable, match="words.tsv were changed since"):
         Store(store.folder, conditions=ranked.condition(str(path))).write("finding/other", {})

@@ -19,6 +19,7 @@ from helpers.findings.ffn import tables as ffn_view
 from helpers.findings.recognition import read
 from helpers.findings.recognition import tables as recognition_view
 from helpers.findings.registry import FINDINGS
+from helpers.methods.errors import Mendable
 from helpers.models import registry
 from helpers.pages.tables import show_p
 from helpers.prompts.placement import Item
@@ -227,7 +228,7 @@ def test_a_report_replaces_nothing_but_files(kind, tmp_path, monkeypatch):
         if "link" in kind:
             output.symlink_to("pipe")
     before = output.lstat()
-    with pytest.raises(report.NoReport, match="is a folder or a device, or lies in none"):
+    with pytest.raises(Mendable, match="is a folder or a device, or lies in none"):
         report.write(Store(tmp_path), output)
     assert (output.lstat().st_mode, output.lstat().st_ino) == (before.st_mode, before.st_ino)
 

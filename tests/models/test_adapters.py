@@ -11,11 +11,10 @@ from safetensors.torch import load_file
 from tiny import build, byte_tokenizer, save_model
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from helpers.methods.errors import Mendable
 from helpers.models import pair as pairs
 from helpers.models.adapters import apply_adapter
-from helpers.models.fit import PairMismatch
 from helpers.models.loading import UnusableModel, load_model
-from helpers.models.sources import UntrustedWeights
 
 peft = pytest.importorskip("peft")
 IDS = torch.tensor([[1, 70, 80, 90, 96]])
@@ -103,7 +102,7 @@ def test_an_adapter_with_added_tokens_names_the_remedy_and_it_works(base, tmp_pa
     kind = dict(target_modules=["q_proj"], modules_to_save=["embed_tokens", "lm_head"])
     folder, expected = save_adapter(tmp_path / "big", tmp_path / "adapter", **kind)
     longer.save_pretrained(folder)
-    with pytest.raises(PairMismatch, match=r"vocab_size=259, tuned has 260.*\(260\).*as base"):
+    with pytest.raises(Mendable, match=r"vocab_size=259, tuned has 260.*\(260\).*as base"):
         pairs.load_pair(base, folder)
     AutoTokenizer.from_pretrained(folder).save_pretrained(tmp_path / "big")
     with warnings.catch_warnings(action="error", category=UserWarning):
@@ -151,9 +150,9 @@ def test_a_pickled_adapter_is_not_opened_for_a_decoy_beside_it(base, tmp_path):
     folder, expected = save_adapter(base, tmp_path / "adapter", **KINDS["attention"])
     torch.save(load_file(folder / "adapter_model.safetensors"), folder / "adapter_model.bin")
     shutil.move(folder / "adapter_model.safetensors", folder / "x.safetensors")
-    with pytest.raises(UntrustedWeights, match=r"adapter_model.bin.*--allow-pickle"):
+    with pytest.raises(Mendable, match=r"adapter_model.bin.*--allow-pickle"):
         pairs.load_pair(base, folder)
-    with pytest.raises(UntrustedWeights, match=r"adapter_model.bin.*--allow-pickle"):
+    with pytest.raises(Mendable, match=r"adapter_model.bin.*--allow-pickle"):
         apply_adapter(load_model(base, torch.float32), folder)
     pair = pairs.load_pair(base, folder, allow_pickle=True)
     torch.testing.assert_close(pair.model("tuned")(IDS).logits, expected, rtol=1e-4, atol=1e-4)

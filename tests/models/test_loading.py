@@ -13,11 +13,11 @@ from transformers import (
     PreTrainedModel,
 )
 
+from helpers.methods.errors import Mendable
 from helpers.models import pair as pairs
 from helpers.models import sources
-from helpers.models.fit import PairMismatch
 from helpers.models.loading import How, UnusableModel, load_model, read_tokenizer
-from helpers.models.sources import Source, UntrustedWeights, weights_of
+from helpers.models.sources import Source, weights_of
 
 
 @pytest.fixture
@@ -112,7 +112,7 @@ def test_an_index_that_names_a_pickle_is_not_followed(folder):
     held["weight_map"]["lm_head.weight"] = "w.bin"
     file.write_text(json.dumps(held))
     torch.save({}, folder / "w.bin")
-    with pytest.raises(UntrustedWeights, match=r"pickles \(w.bin\).*--allow-pickle"):
+    with pytest.raises(Mendable, match=r"pickles \(w.bin\).*--allow-pickle"):
         pairs.load_pair(folder, folder)
     file.write_text("[]")
     with pytest.raises(sources.MissingWeights, match="does not list weight files"):
@@ -160,7 +160,7 @@ def test_tokens_outside_of_the_embedding_are_named_before_a_model_loads(tmp_path
     tokenizer.chat_template = "<|ask|>{{ messages[0]['content'] }}"
     folder = save_model(tmp_path / "model", seed=0, tokenizer=tokenizer)
     monkeypatch.setattr(PreTrainedModel, "from_pretrained", lambda *_, **__: pytest.fail("loaded"))
-    with pytest.raises(PairMismatch, match=r"'<\|ask\|>' \(id 259\).*259 rows.*embeddings\(260\)"):
+    with pytest.raises(Mendable, match=r"'<\|ask\|>' \(id 259\).*259 rows.*embeddings\(260\)"):
         pairs.load_pair(folder, folder)
 
 

@@ -7,6 +7,7 @@ import torch
 from tiny import byte_tokenizer, save_model
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from helpers.methods.errors import Mendable
 from helpers.models import adapters, embedded, loading
 from helpers.models import pair as pairs
 
@@ -26,14 +27,14 @@ def test_another_tokenizer_is_refused_and_both_models_are_named(tmp_path):
     other.add_tokens(["<tool>"])
     base = save_model(tmp_path / "base", seed=0)
     tuned = save_model(tmp_path / "tuned", seed=0, tokenizer=other)
-    with pytest.raises(pairs.PairMismatch, match="base.*tuned.*1 tokens.*<tool>"):
+    with pytest.raises(Mendable, match="base.*tuned.*1 tokens.*<tool>"):
         pairs.load_pair(base, tuned)
 
 
 def test_another_shape_is_refused_with_both_values(tmp_path):
     base = save_model(tmp_path / "base", seed=0)
     tuned = save_model(tmp_path / "tuned", seed=0, num_hidden_layers=3)
-    with pytest.raises(pairs.PairMismatch, match="num_hidden_layers=2, tuned has 3"):
+    with pytest.raises(Mendable, match="num_hidden_layers=2, tuned has 3"):
         pairs.load_pair(base, tuned)
 
 
@@ -100,7 +101,7 @@ def test_added_tokens_are_refused_with_a_remedy_that_works(tmp_path):
     longer.add_tokens([f"<tool {n}>" for n in range(8)])
     base = save_model(tmp_path / "base", seed=0)
     tuned = save_model(tmp_path / "tuned", seed=1, vocab_size=267, tokenizer=longer)
-    with pytest.raises(pairs.PairMismatch, match="vocab_size=259, tuned has 267") as refused:
+    with pytest.raises(Mendable, match="vocab_size=259, tuned has 267") as refused:
         pairs.load_pair(base, tuned)
     remedy = re.search(r"own: (m = .*?save_pretrained\(FOLDER\))\. Then", str(refused.value))[1]
     names = {"BASE": base, "TUNED": tuned, "FOLDER": tmp_path / "longer"}
@@ -115,9 +116,9 @@ def test_a_longer_tokenizer_within_one_vocabulary_has_the_same_remedy(tmp_path):
     longer.add_tokens(["<tool>"])
     base = save_model(tmp_path / "base", seed=0, vocab_size=300)
     tuned = save_model(tmp_path / "tuned", seed=1, vocab_size=300, tokenizer=longer)
-    with pytest.raises(pairs.PairMismatch, match=r"resize_token_embeddings\(300\).*as base"):
+    with pytest.raises(Mendable, match=r"resize_token_embeddings\(300\).*as base"):
         pairs.load_pair(base, tuned)
-    with pytest.raises(pairs.PairMismatch, match=r"resize_token_embeddings\(300\).*as tuned"):
+    with pytest.raises(Mendable, match=r"resize_token_embeddings\(300\).*as tuned"):
         pairs.load_pair(tuned, base)
 
 
@@ -159,7 +160,7 @@ def test_a_pair_is_loaded_by_folders_or_of_models_in_memory(tmp_path):
     models = [by_folder.model(role) for role in ("base", "tuned")]
     in_memory = pairs.load_pair(*models, tokenizer=by_folder.tokenizer)
     assert in_memory.model("tuned") is models[1]
-    with pytest.raises(pairs.PairMismatch, match="tokenizer is missing"):
+    with pytest.raises(Mendable, match="tokenizer is missing"):
         pairs.load_pair(*models)
 
 

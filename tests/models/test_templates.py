@@ -6,12 +6,13 @@ from tiny import byte_tokenizer, save_model
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast
 
+from helpers.methods.errors import Mendable
 from helpers.methods.importance import importance
 from helpers.models import registry, templates
 from helpers.models.pair import fingerprint, load_pair
 from helpers.models.templates import BadTemplate, chat_template
 from helpers.prompts.prompt import Prompt, Segment, encode
-from helpers.store.conditions import StoreTaken, check
+from helpers.store.conditions import check
 from helpers.store.store import open_store
 
 TURNS = "{% for m in messages %}<{{ m['role'] }}>\n{{ m['content'] }}</s>\n{% endfor %}"
@@ -200,5 +201,5 @@ def test_a_changed_template_is_refused_like_changed_weights(tmp_path):
     check(open_store("tiny", tmp_path / "store", expected=fingerprint(choice), writing=True))
     (tuned / "chat_template.jinja").write_text(TEMPLATES["plain"])
     changed = open_store("tiny", tmp_path / "store", expected=fingerprint(choice), writing=True)
-    with pytest.raises(StoreTaken, match="the tokenizer and template are others than they were"):
+    with pytest.raises(Mendable, match="the tokenizer and template are others than they were"):
         check(changed)

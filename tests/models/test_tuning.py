@@ -11,6 +11,7 @@ from tiny import build, byte_tokenizer, save_model
 from transformers import AutoModelForCausalLM
 
 from helpers.commands import tune
+from helpers.methods.errors import Mendable
 from helpers.models import rows, tuning
 from helpers.models.adapters import apply_adapter
 from helpers.models.embedded import load_base
@@ -85,7 +86,7 @@ def test_few_kinds_are_shown_more_often_to_make_equal_rows():
     given = rows_of(*({**row, "kind": kind} for row, kind in zip(ROWS, "aabbbbbbbb", strict=True)))
     shown = rows.mixed(given, settings(kinds=("a",), rows=9, written=1))
     assert len(shown) == 9 and {row.kind for row in shown} == {"a"}
-    with pytest.raises(rows.BadRow, match="use some of a, b"):
+    with pytest.raises(Mendable, match="use some of a, b"):
         rows.mixed(given, settings(kinds=("c",)))
 
 
@@ -110,7 +111,7 @@ def test_a_run_is_another_one_with_other_settings_data_or_base():
 def test_a_bad_row_is_named_with_its_line(tmp_path, line):
     path = write_rows(tmp_path / "rows.jsonl")
     path.write_text(path.read_text() + line + "\n")
-    with pytest.raises(rows.BadRow, match="line 11"):
+    with pytest.raises(Mendable, match="line 11"):
         rows.read_rows(path)
 
 
@@ -128,9 +129,9 @@ def test_a_row_without_a_source_is_of_the_kind_own(source):
 
 
 def test_a_missing_file_and_too_few_rows_are_named(tmp_path):
-    with pytest.raises(rows.BadRow, match="does not exist"):
+    with pytest.raises(Mendable, match="does not exist"):
         rows.read_rows(tmp_path / "none.jsonl")
-    with pytest.raises(rows.BadRow, match="10 rows hold a response, and 10 are held out"):
+    with pytest.raises(Mendable, match="10 rows hold a response, and 10 are held out"):
         rows.held_out(rows_of(*ROWS), settings(held_out=10))
 
 
@@ -219,7 +220,7 @@ def test_what_the_limit_takes_is_counted_and_all_of_it_refused(world):
     assert sum(about["over_max_length"].values()) + about["held_out"] >= 4
     assert about["over_max_length"]["left_out"] == 12 - about["shown_each_epoch"] > 0
     write_rows(world / "long.jsonl", long[:1] * 8)
-    with pytest.raises(rows.BadRow, match="No row has a response within the limit of 256 tokens"):
+    with pytest.raises(Mendable, match="No row has a response within the limit of 256 tokens"):
         trained(world, "none", data=["long.jsonl"])
 
 

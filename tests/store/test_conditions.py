@@ -8,10 +8,11 @@ from tiny import save_model
 
 from helpers import paths
 from helpers.commands import chapter, compute
+from helpers.methods.errors import Mendable
 from helpers.models import registry
 from helpers.paths import results_folder
 from helpers.prompts.prompt import Segment
-from helpers.store.conditions import StoreTaken, check, conditions, told
+from helpers.store.conditions import check, conditions, told
 from helpers.store.store import Part, Store, open_store
 
 WEIGHTS = {"base": "sha256:1", "tuned": "sha256:2"}
@@ -44,7 +45,7 @@ def test_the_same_run_may_go_on_and_an_empty_store_takes_any(filled, tmp_path):
 )
 def test_another_run_is_refused_with_what_differs_and_the_remedy(filled, change, says):
     same = {"expected": WEIGHTS, "models": MODELS, "conditions": conditions(None, 6)}
-    with pytest.raises(StoreTaken, match=says) as refused:
+    with pytest.raises(Mendable, match=says) as refused:
         check(Store(filled, **same | change))
     assert all(option in str(refused.value) for option in ("--name", "--folder", "--replace"))
 
@@ -58,7 +59,7 @@ def test_prompts_edited_in_place_are_another_run_and_older_stores_stay_valid(tmp
     store("1").write("finding/part", {})
     check(store("1"))
     check(store(None))
-    with pytest.raises(StoreTaken, match="the prompts in a.jsonl were changed since"):
+    with pytest.raises(Mendable, match="the prompts in a.jsonl were changed since"):
         check(store("2"))
     assert "content" not in store("1").command() and "--prompts a.jsonl" in store("1").command()
 
@@ -72,7 +73,7 @@ def test_two_runs_begun_together_on_an_empty_store_do_not_mix(tmp_path):
     runs[0].write("finding/0", {"x": np.zeros(1)})
     before = (tmp_path / "finding" / "0.safetensors").read_bytes()
     for way in (lambda: runs[1].write("finding/0", {"x": np.ones(1)}), lambda: runs[1].fill(parts)):
-        with pytest.raises(StoreTaken, match="--prompts was a.jsonl and is b.jsonl"):
+        with pytest.raises(Mendable, match="--prompts was a.jsonl and is b.jsonl"):
             way()
     assert (tmp_path / "finding" / "0.safetensors").read_bytes() == before
     runs[0].fill(parts)
@@ -82,14 +83,14 @@ def test_two_runs_begun_together_on_an_empty_store_do_not_mix(tmp_path):
 def test_what_another_run_filled_meanwhile_is_not_taken_for_ones_own(tmp_path):
     mine, other = (Store(tmp_path, conditions=conditions(f"{k}.jsonl", None)) for k in "ab")
     parts = [Part("finding/1", lambda: other.write("finding/2", {}) or {})]
-    with pytest.raises(StoreTaken, match="--prompts was b.jsonl and is a.jsonl"):
+    with pytest.raises(Mendable, match="--prompts was b.jsonl and is a.jsonl"):
         mine.fill(parts)
     assert list(mine.manifest()) == ["finding/2"]
 
 
 def test_the_books_own_store_takes_no_first_look():
     book = open_store("gemma-3-270m", conditions=conditions(None, 3))
-    with pytest.raises(StoreTaken, match="--limit was not given and is 3"):
+    with pytest.raises(Mendable, match="--limit was not given and is 3"):
         check(book)
 
 
@@ -141,7 +142,7 @@ def test_from_the_command_line_a_store_is_kept_refused_and_replaced(tmp_path, mo
 
 @pytest.mark.parametrize("name", ["gemma-3-270m", "llama-vicuna-7b"])
 def test_an_own_pair_cannot_take_the_name_of_the_books(name):
-    with pytest.raises(registry.RegistryError, match="choose another one with --name"):
+    with pytest.raises(Mendable, match="choose another one with --name"):
         registry.own("/models/base", "/models/tuned", name=name)
 
 
@@ -165,7 +166,7 @@ def test_a_folder_of_stores_leads_to_the_one_of_that_name(filled):
 
 def test_a_notebook_names_the_stores_there_are(filled, monkeypatch):
     monkeypatch.setenv("INSTRUCTION_SHIFT_RESULTS", str(filled.parent))
-    with pytest.raises(registry.RegistryError, match="there: mine"):
+    with pytest.raises(Mendable, match="there: mine"):
         chapter.results("nonsense", "recognition")
 
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from forked import contents, litter, server, whole_parts
 
-from helpers.store.origin import BadRank, rank
+from helpers.methods.errors import Mendable
+from helpers.store.origin import rank
 from helpers.store.store import Part, Store
 
 
@@ -96,7 +97,7 @@ def test_each_process_begins_elsewhere_in_the_list(tmp_path, monkeypatch):
 def test_a_rank_outside_its_world_is_refused(monkeypatch, number, processes):
     monkeypatch.setenv("RANK", number)
     monkeypatch.setenv("WORLD_SIZE", processes)
-    with pytest.raises(BadRank, match=f"RANK={number} of WORLD_SIZE={processes}"):
+    with pytest.raises(Mendable, match=f"RANK={number} of WORLD_SIZE={processes}"):
         rank()
 
 

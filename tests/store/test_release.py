@@ -15,8 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from helpers.findings.release.spans import find, labels, mask, spell, whole_sentences
+from helpers.methods.errors import Mendable
 from helpers.store import release
-from helpers.store.release import FetchFailed, RefusedFile, fetch, open_release, read_pickle
+from helpers.store.release import RefusedFile, fetch, open_release, read_pickle
 from helpers.store.unpickle import RefusedPickle, loads
 
 PROMPT = ["▁List", "▁three", "▁c", "ats", ".", "<0x0A>", "Input", ":", "▁x"]
@@ -336,7 +337,7 @@ def test_fetching_goes_on_where_it_stopped(tmp_path, copy, server):
     last = copy / release.MATRICES.format("vicuna") / "lima_2.pkl"
     kept = last.read_bytes()
     last.unlink()
-    with pytest.raises(FetchFailed, match=r"lima_2\.pkl could not be fetched.*--path"):
+    with pytest.raises(Mendable, match=r"lima_2\.pkl could not be fetched.*--path"):
         fetch(tmp_path / "cache", url=url, progress=False)
     last.write_bytes(kept)
     asked.clear()
@@ -360,7 +361,7 @@ def test_a_refused_file_leaves_nothing_behind(tmp_path, copy, server):
 def test_a_file_of_another_hash_is_not_kept(tmp_path, server, monkeypatch):
     """Against the pinned hashes: the small copy's prompts are not the authors'."""
     monkeypatch.setattr(release, "URL", server[0])
-    with pytest.raises(FetchFailed, match="hash"):
+    with pytest.raises(Mendable, match="hash"):
         fetch(tmp_path / "cache", url=server[0], progress=False)
     assert not [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
 

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 import released_format as form
 
+from helpers.methods.errors import Mendable
 from helpers.methods.word_pairs import head_knowledge
 from helpers.store import released_files as files
 from helpers.store import released_rows as rows_view
-from helpers.store.release import FetchFailed, RefusedFile, fetch_files
+from helpers.store.release import RefusedFile, fetch_files
 from helpers.store.released_files import (
     COMPONENTS,
     HEADS,
@@ -310,7 +311,7 @@ def test_downloads_are_checked_and_go_on_where_they_stopped(tmp_path, lines, mon
         with pytest.raises(RefusedFile, match=r"tsvab: its git blob hash is \w+ instead of"):
             get()
         last.unlink()
-        with pytest.raises(FetchFailed, match=r"tsvab could not be fetched.*--path"):
+        with pytest.raises(Mendable, match=r"tsvab could not be fetched.*--path"):
             get()
         last.write_bytes(whole)
         asked.clear()

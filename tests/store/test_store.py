@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from helpers.methods.errors import Mendable
 from helpers.paths import package_folder
 from helpers.store.claims import UnwritableStore, write_whole
-from helpers.store.manifest import BadPartName, ManifestFile, NotAStore
+from helpers.store.manifest import ManifestFile
 from helpers.store.store import DamagedResultWarning, MissingResult, Part, Store, open_store
 
 
@@ -120,7 +121,7 @@ def test_a_manifest_that_is_none_of_ours_is_named_and_left_as_it_is(tmp_path, co
         assert not store.manifest()
     part = Part("part", lambda: pytest.fail("made"))
     for way in (lambda: store.write("part", {}), store.clear, lambda: store.fill([part])):
-        with pytest.raises(NotAStore, match=r"manifest\.json is no manifest .*left as it is"):
+        with pytest.raises(Mendable, match=r"manifest\.json is no manifest .*left as it is"):
             way()
     assert (tmp_path / "manifest.json").read_text() == content
     assert len(list(tmp_path.iterdir())) == 2
@@ -170,7 +171,7 @@ def test_an_entry_that_cannot_be_used_counts_as_absent_and_is_named(store, chang
              "a\0b", "x" * 300, "a/.b"]
 )  # fmt: skip
 def test_a_part_cannot_be_named_after_what_lies_outside_or_is_hidden(store, name):
-    with pytest.raises(BadPartName, match="cannot name a part"):
+    with pytest.raises(Mendable, match="cannot name a part"):
         store.write(name, {"x": np.ones(1)})
     assert not store.folder.exists()
 
