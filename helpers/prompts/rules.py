@@ -49,10 +49,6 @@ _ITEM = {"numbered": re.compile(r"^\s*\d+[.)]\s+\S"), "bullet": re.compile(r"^\s
 _QUOTES = "\"'`“”‘’«»"
 
 
-class SlowRule(UserWarning):
-    """A rule took longer on a response than it may, which counts as not followed."""
-
-
 @lru_cache(maxsize=1000)
 def _usable(pattern: str) -> str:
     """The pattern, where it compiles and comes to an end on a text that hangs the usual ones."""
@@ -287,7 +283,6 @@ def follows(rule: dict, response: str) -> bool:
     except TimeoutError:
         warnings.warn(
             f"rule {str(rule)[:60]} took over {LIMIT} s on a response, which so does not follow it",
-            SlowRule,
             stacklevel=2,
         )
         return False

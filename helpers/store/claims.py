@@ -41,10 +41,6 @@ class UnwritableStore(Mendable):
     """The store cannot be written; the message says why and what to do. Nothing in it is lost."""
 
 
-class NoClaims(UserWarning):
-    """The disk knows no locks: processes that share it may make some parts twice."""
-
-
 @contextmanager
 def explained(folder: Path, option: str = "--folder") -> Iterator[None]:
     """Say what a full disk, a read-only folder or no folder at all means for what is written there.
@@ -107,7 +103,6 @@ def _warn(store: Path, reason: str) -> None:
     warnings.warn(
         f"The disk of {store} knows no locks ({reason}): processes that fill the store together may "
         "make some parts twice. The results are the same.",
-        NoClaims,
         stacklevel=4,
     )
 

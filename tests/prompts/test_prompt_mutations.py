@@ -102,7 +102,7 @@ def broken_file(rng, ending):
     return content
 
 
-@pytest.mark.filterwarnings("ignore::helpers.prompts.rules.SlowRule", "ignore::FutureWarning")
+@pytest.mark.filterwarnings("ignore:rule .* took over", "ignore::FutureWarning")
 def test_broken_prompt_files_are_read_or_refused_by_name_in_time(tmp_path):
     read, refused, before = 0, set(), {}
     for seed in range(300):

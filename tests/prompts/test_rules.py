@@ -6,7 +6,7 @@ import pytest
 
 from helpers.methods.errors import Mendable
 from helpers.prompts.prompt import read_prompts
-from helpers.prompts.rules import LIMIT, RULES, SlowRule, check_rule, follows
+from helpers.prompts.rules import LIMIT, RULES, check_rule, follows
 
 CASES = [
     ({"type": "exact", "answers": ["Paris"]}, ["Paris", "paris.", '"Paris"'], ["Paris, France", "Rome"]),
@@ -152,6 +152,6 @@ SLOW = pattern("(" + "[b-z]?" * 120 + "){900}")  # quick on the letters of the c
 @pytest.mark.parametrize("rule", [SLOW, {"type": "all_of", "rules": [SLOW] * 100}])
 def test_a_pattern_without_end_is_stopped_said_and_not_followed(rule):
     started = time.monotonic()
-    with pytest.warns(SlowRule, match="took over 1.0 s"):
+    with pytest.warns(UserWarning, match="took over 1.0 s"):
         assert not follows(rule, "b" * 400 + "!")
     assert time.monotonic() - started < 5 * LIMIT

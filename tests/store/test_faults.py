@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from forked import contents, litter, server, whole_parts
 
-from helpers.store.claims import NoClaims, UnwritableStore
+from helpers.store.claims import UnwritableStore
 from helpers.store.store import Part, Store
 
 KILLS = 60
@@ -293,7 +293,7 @@ def test_a_disk_without_locks_is_filled_without_claims_and_said_to_be_one(
 
     monkeypatch.setattr("fcntl.flock", flock)
     store, made = Store(tmp_path), []
-    with pytest.warns(NoClaims, match="knows no locks") as said:
+    with pytest.warns(UserWarning, match="knows no locks") as said:
         store.fill(parts(3, made))
         store.claims.sweep()
     assert len(said) == 1
