@@ -121,7 +121,7 @@ def hub_records(name: str) -> Iterator[Record]:
 
 
 def load_prompts(source: str | Path) -> list[Prompt]:
-    """Prompts of one's own, enough of them for a test; PromptError names file, line and reason."""
+    """Prompts of one's own, enough of them for a test; a refusal names file, line and reason."""
     found = read_source(source)
     if len(found) < FEWEST:
         raise PromptError(

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from helpers.methods.errors import Mendable
 from helpers.prompts.marks import in_lines
 from helpers.prompts.prompt import Prompt
 from helpers.prompts.records import PromptError, refused
@@ -49,7 +48,11 @@ def released_prompts(source: str | Path | None = None) -> list[Prompt]:
     `source`: a clone of their repository or its table of prompts; left out, the table is fetched.
     `kind` is the data set. `Output:` at the end, which Self-Instruct's prompts have, is the cue.
     """
-    path = Path(source) if source else release_table()
+    if source is None:
+        source = release.fetch_files(
+            [release.PROMPTS], release.read_prompts, url=release.URL, instead="--prompts FOLDER"
+        )
+    path = Path(source)
     if path.is_dir():
         path = next((p for p in (path / release.PROMPTS, path / "prompts.tsv") if p.exists()), path)
     if not path.is_file():
@@ -62,24 +65,8 @@ def released_prompts(source: str | Path | None = None) -> list[Prompt]:
             f"{' '.join(release.PROMPTS_HEAD)}): {RELEASED_ONLY}"
         )
     found = []
-    try:
-        noted = release.read_prompts(path)
-    except release.RefusedFile as error:
-        raise PromptError(str(error)) from error
-    for id, prompt in noted.items():
+    for id, prompt in release.read_prompts(path).items():
         with refused(f"{path}, prompt {id}"):
             kind = ORIGINS.get(id.split("_")[0], "other")
             found.append(Prompt(id, kind, in_lines(_noted(prompt))))
     return found
-
-
-def release_table() -> Path:
-    """The authors' table of prompts in the cache, fetched at one commit and checked by its hash."""
-    try:
-        folder = release.fetch_files([release.PROMPTS], release.read_prompts, url=release.URL)
-    except Mendable as error:  # network, disk, or another file than the known one
-        raise PromptError(
-            f"{release.URL}{release.PROMPTS} could not be fetched ({error.__cause__}): try again, or "
-            "give the folder of a clone."
-        ) from error
-    return folder / release.PROMPTS

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from helpers.methods.errors import Mendable
 from helpers.prompts import reading as importing
-from helpers.prompts import released as released_prompts
 from helpers.prompts.marks import read_marked
 from helpers.prompts.prompt import LONGEST, ROLES, Prompt, PromptError, Segment, read_prompts
 from helpers.prompts.reading import collect, csv_records, misspelt
@@ -522,13 +522,13 @@ BAD_ROWS = {
 
 @pytest.mark.parametrize("row", BAD_ROWS)
 def test_a_prompt_without_a_usable_note_is_refused(row, clone):
-    with pytest.raises(PromptError, match=re.escape(BAD_ROWS[row])):
+    with pytest.raises(Mendable, match=re.escape(BAD_ROWS[row])):
         load_prompts(clone(row))
 
 
 def test_the_authors_prompts_have_a_name_of_their_own(clone, monkeypatch):
     folder = clone("lima_1\tGo home.\tok\tGo home.&&&", "lima_2\tStay here.\tok\tStay here.&&&")
-    monkeypatch.setattr(released_prompts, "release_table", lambda: folder / release.PROMPTS)
+    monkeypatch.setattr(release, "fetch_files", lambda *_, **__: folder)
     assert load_prompts("released") == load_prompts(folder)
 
 
@@ -549,8 +549,8 @@ def test_a_table_that_is_not_the_known_one_or_cannot_be_fetched_is_refused(tmp_p
     (tmp_path / release.PROMPTS).write_text("other", encoding="utf-8")
     for url in (f"file://{tmp_path}/", "http://127.0.0.1:9/"):
         monkeypatch.setattr(release, "URL", url)
-        with pytest.raises(PromptError, match="could not be fetched"):
-            released_prompts.released_prompts()
+        with pytest.raises(Mendable, match="could not be fetched.*--prompts FOLDER"):
+            load_prompts("released")
 
 
 @given(content=st.binary(max_size=80) | st.lists(TEXT, min_size=4, max_size=4).map(
@@ -560,5 +560,5 @@ def test_any_table_of_the_authors_is_parsed_or_refused_by_name(content, tmp_path
     file.write_bytes(content)
     try:
         load_prompts(file)
-    except PromptError as error:
+    except Mendable as error:
         assert str(error).startswith(str(file))
