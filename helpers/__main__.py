@@ -6,6 +6,8 @@ import importlib
 import shlex
 import sys
 
+from helpers import Mendable
+
 COMMANDS = {
     "compute": "fill the store of a pair: of the registry, or your own two models",
     "report": "one HTML file on a pair, from what its store holds",
@@ -39,6 +41,8 @@ def main(arguments: list[str] | None = None) -> None:
         raise SystemExit(f"{given[0]!r} is no command.\n\n{usage()}")
     try:  # importing torch takes seconds, in which one may change one's mind
         importlib.import_module(f"helpers.commands.{given[0]}").main(given[1:])
+    except Mendable as error:
+        raise SystemExit(str(error)) from None
     except KeyboardInterrupt:
         print(f"\nStopped. To go on: python -m helpers {shlex.join(given)}", file=sys.stderr)
         raise SystemExit(130) from None

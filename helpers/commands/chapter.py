@@ -31,7 +31,7 @@ def results(pair: str, *findings: str) -> Store:
     for finding in findings:
         try:
             compute.main(["--pair", pair, "--finding", finding])
-        except SystemExit as stopped:  # its message is for readers; a notebook goes on living
-            why = stopped.code if isinstance(stopped.code, str) else "the run was stopped"
+        except (Mendable, SystemExit) as ended:  # which would end the notebook as well
+            why = "the run was stopped" if str(ended).isdecimal() else ended  # an exit status
             raise Mendable(f"{why} (pair {pair!r}, finding {finding!r})") from None
     return store

@@ -23,7 +23,6 @@ from helpers.commands import estimate
 from helpers.commands.beside import beside, end_with_parent, processes
 from helpers.commands.filling import QUICK, at_least, fill, load_as, something
 from helpers.findings.registry import BY_NAME
-from helpers.methods.errors import Mendable
 from helpers.methods.memory import free_memory
 from helpers.models import registry, sources
 from helpers.models.devices import DTYPES, Placement, choose_threads, place
@@ -134,7 +133,7 @@ def _next(store: Store) -> str:
 
 
 def _stoppable(run: Callable[[], None], command: str) -> None:
-    """Run, and end every foreseeable way in one sentence that says how to go on."""
+    """Run; what stops a run half way ends in one sentence that says how to go on."""
     on = f"What was computed is kept. To go on: {command}"
 
     def terminate(*_):
@@ -151,8 +150,6 @@ def _stoppable(run: Callable[[], None], command: str) -> None:
             f"Out of memory on the device ({str(error).splitlines()[0]}) Try --dtype float16 or "
             f"bfloat16, or --device cpu; --dry-run shows the arithmetic. {on}"
         ) from None
-    except Mendable as error:
-        raise SystemExit(str(error)) from None
     finally:
         signal.signal(signal.SIGTERM, before)
 

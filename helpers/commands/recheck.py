@@ -17,7 +17,6 @@ import pandas as pd
 
 from helpers.commands.filling import QUICK, at_least, inputs
 from helpers.findings.registry import BY_NAME
-from helpers.methods.errors import Mendable
 from helpers.models.pair import fingerprint
 from helpers.pages import live
 from helpers.paths import DEFAULT_PAIR
@@ -102,10 +101,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--parts", type=at_least(1), default=20)
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args(arguments)
-    try:
-        found = recheck(given.pair, given.folder, parts=given.parts, seed=given.seed)
-    except Mendable as error:
-        raise SystemExit(str(error)) from None
+    found = recheck(given.pair, given.folder, parts=given.parts, seed=given.seed)
     if not found:
         raise SystemExit(f"pair={given.pair!r}: its store holds no part that a finding makes.")
     table = pd.DataFrame([vars(one) for one in found]).set_index("part")

@@ -15,7 +15,6 @@ from helpers.findings.release.compute import compute
 from helpers.findings.release.fill_concepts import compute_concepts
 from helpers.findings.release.fill_heads import MODELS, compute_heads
 from helpers.findings.release.read import PAIR
-from helpers.methods.errors import Mendable
 from helpers.store.release import fetch_files
 from helpers.store.released_files import HEADS, PINNED, check_blob
 from helpers.store.released_rows import MODELS as KNOWN
@@ -68,5 +67,5 @@ def main(arguments: list[str] | None = None) -> None:
             tables(given)
         else:
             compute(given.path, open_store(PAIR, given.folder))
-    except (Mendable, FileNotFoundError) as error:
+    except FileNotFoundError as error:  # the copy lacks a file
         raise SystemExit(str(error)) from None

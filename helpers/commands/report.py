@@ -237,14 +237,11 @@ def _parser() -> argparse.ArgumentParser:
 
 def main(arguments: list[str] | None = None) -> None:
     given = _parser().parse_args(arguments)
-    try:
-        registry.checked_name(given.pair)
-        store = open_store(given.pair, given.folder)
-        if given.format != "html" and given.output is None:
-            print(numbers(store, given.format))
-            return
-        output = given.output or Path(f"report-{store.folder.name}.html")
-        size = write(store, output, given.format, progress=True)
-    except Mendable as error:
-        raise SystemExit(str(error)) from None
+    registry.checked_name(given.pair)
+    store = open_store(given.pair, given.folder)
+    if given.format != "html" and given.output is None:
+        print(numbers(store, given.format))
+        return
+    output = given.output or Path(f"report-{store.folder.name}.html")
+    size = write(store, output, given.format, progress=True)
     print(f"{output}: {size / 1e6:.1f} MB. It needs no network: open it, or mail it.")

@@ -14,7 +14,6 @@ from dataclasses import fields, replace
 from pathlib import Path
 
 from helpers.commands.filling import at_least, something
-from helpers.methods.errors import Mendable
 from helpers.paths import adapter_folder, data_folder
 
 LEAST = {
@@ -68,7 +67,5 @@ def main(arguments: list[str] | None = None) -> None:
             settings,
             source=given.source,
         )
-    except Mendable as error:
-        raise SystemExit(str(error)) from None
     except KeyboardInterrupt:
         raise SystemExit("Stopped. The same command goes on from the last checkpoint.") from None

@@ -337,10 +337,11 @@ def test_a_pair_of_ones_own_is_found_by_the_name_it_was_computed_under(computed,
 
 
 def test_why_a_pair_cannot_be_computed_is_said_without_ending_the_notebook(computed, monkeypatch):
-    for code, says in (("No network: try again.", "No network"), (130, "stopped")):
+    ends = (SystemExit("No memory."), SystemExit(130), Mendable("No network: try again."))
+    for end, says in zip(ends, ("No memory", "was stopped", "No network"), strict=True):
 
-        def stop(_, code=code):
-            raise SystemExit(code)
+        def stop(_, end=end):
+            raise end
 
         monkeypatch.setattr(compute, "main", stop)
         with pytest.raises(Mendable, match=f"{says}.*smollm2-135m"):

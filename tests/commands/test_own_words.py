@@ -209,7 +209,7 @@ def test_the_report_speaks_of_its_words(filled, tmp_path):
 def test_a_store_takes_no_other_words(models, filled, tmp_path, more):
     other = str(written(tmp_path / "other.tsv", spelled()[::-1]))
     more = [other if one == "other" else one for one in more]
-    with pytest.raises(SystemExit, match="--vocabulary was .*words.tsv and is ") as refused:
+    with pytest.raises(Mendable, match="--vocabulary was .*words.tsv and is ") as refused:
         run(models, filled[0], "ffn", *more)
     assert "--name or --folder" in str(refused.value)
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from tiny import save_model
 
+from helpers.__main__ import main
 from helpers.commands import compute, filling, report
 from helpers.findings.attention.lift import quarters
 from helpers.findings.ffn import tables as ffn_view
@@ -211,7 +212,7 @@ def test_ids_are_unique_and_links_within_the_page_resolve(parsed):
 def test_what_cannot_be_reported_is_said_in_one_sentence(arguments, says, monkeypatch):
     monkeypatch.setattr(report, "findings_of", lambda store: FINDINGS[:1])
     with pytest.raises(SystemExit) as ended:
-        report.main(arguments)
+        main(["report", *arguments])
     assert says in str(ended.value.code) and "Traceback" not in str(ended.value.code)
 
 

@@ -14,6 +14,7 @@ from helpers.findings.recognition import tables as recognition_view
 from helpers.findings.release import tables as view
 from helpers.findings.release.compute import FIRST, compute, place, score_of
 from helpers.findings.release.read import KINDS, PAIR
+from helpers.methods.errors import Mendable
 from helpers.methods.profiles import middle_ratio, position_profile
 from helpers.models.roles import ROLES
 from helpers.store import release
@@ -168,7 +169,7 @@ def test_a_refused_file_leaves_no_store(tmp_path):
     with pytest.raises(RefusedFile, match=r"user_oriented_task_3\.pkl"):
         compute(tmp_path / "copy", open_store(PAIR, tmp_path / "store"), progress=False)
     assert not (tmp_path / "store").exists()
-    with pytest.raises(SystemExit, match=r"user_oriented_task_3\.pkl"):
+    with pytest.raises(Mendable, match=r"user_oriented_task_3\.pkl"):
         main(["--path", str(tmp_path / "copy"), "--folder", str(tmp_path / "store")])
 
 

@@ -18,6 +18,7 @@ from helpers.findings.release.fill_concepts import LEVELS, TASKS, compute_concep
 from helpers.findings.release.fill_heads import compute_heads
 from helpers.findings.release.read import PAIR
 from helpers.methods import statistics
+from helpers.methods.errors import Mendable
 from helpers.methods.word_pairs import head_knowledge
 from helpers.models.roles import ROLES
 from helpers.store.release import RefusedFile
@@ -396,7 +397,7 @@ def test_other_models_of_the_format_have_a_store_of_their_own(copy, tmp_path, ca
     text = text.replace("llama", "mistral").replace("vicuna", "mistral_inst")
     path.write_bytes(text.encode("utf-8", "surrogateescape"))
     asked = ["--heads", "--path", str(tmp_path), "--folder", str(tmp_path / "store")]
-    with pytest.raises(SystemExit, match="0 rows of the models asked for"):
+    with pytest.raises(Mendable, match="0 rows of the models asked for"):
         main(asked)
     assert not (tmp_path / "store").exists()
     main([*asked, "--models", "mistral", "mistral_inst"])

@@ -251,7 +251,7 @@ def test_a_base_that_cannot_be_trained_is_refused_in_a_sentence(says, world):
     shutil.copytree(world / "base", world / "other")
     BASES[says](world / "other")
     named = ["--data", str(world / "rows.jsonl"), "--source", str(world / "other")]
-    with pytest.raises(SystemExit, match=says):
+    with pytest.raises(Mendable, match=says):
         tune.main([*named, "--output", str(world / "ad"), "--held-out", "2", "--steps", "1"])
     assert not (world / "ad").exists()
 
@@ -261,7 +261,7 @@ def test_a_place_that_is_no_folder_is_refused_before_anything_is_trained(where, 
     (world / "file").write_text("mine")
     monkeypatch.setattr(tuning, "load_base", lambda *_, **__: pytest.fail("loaded"))
     named = ["--data", str(world / "rows.jsonl"), "--source", str(world / "base")]
-    with pytest.raises(SystemExit, match="is a file.*--output"):
+    with pytest.raises(Mendable, match="is a file.*--output"):
         tune.main([*named, "--output", str(world / where), "--held-out", "2"])
 
 

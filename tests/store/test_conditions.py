@@ -126,7 +126,7 @@ def test_from_the_command_line_a_store_is_kept_refused_and_replaced(tmp_path, mo
     rest = ["--finding", "recognition", "--device", "cpu", "--prompts", str(file)]
     compute.main([*first, *rest, "--limit", "3"])
     before = open_store("tiny").manifest()
-    with pytest.raises(SystemExit, match="--limit was 3 and is not given"):
+    with pytest.raises(Mendable, match="--limit was 3 and is not given"):
         compute.main([*first, *rest])
     assert open_store("tiny").manifest() == before
     compute.main(["--pair", "tiny", *rest, "--limit", "3"])  # by the name of its store
@@ -135,7 +135,7 @@ def test_from_the_command_line_a_store_is_kept_refused_and_replaced(tmp_path, mo
     held = open_store("tiny").recorded()["conditions"]
     assert held.keys() == {"prompts", "content"} and held["prompts"] == str(file)
     file.write_text(file.read_text(encoding="utf-8").replace("colour 4", "fruit"), encoding="utf-8")
-    with pytest.raises(SystemExit, match="the prompts in .*own.jsonl were changed since"):
+    with pytest.raises(Mendable, match="the prompts in .*own.jsonl were changed since"):
         compute.main([*first, *rest])
     assert len(open_store("tiny").read("recognition/scores")["id"].unique()) == 5
 
@@ -174,5 +174,5 @@ def test_what_needs_another_finding_first_says_so_without_a_traceback(tmp_path, 
     monkeypatch.setenv("INSTRUCTION_SHIFT_RESULTS", str(tmp_path / "results"))
     models = [str(save_model(tmp_path / name, seed=i)) for i, name in enumerate(("base", "tuned"))]
     named = ["--base", models[0], "--tuned", models[1], "--name", "tiny", "--device", "cpu"]
-    with pytest.raises(SystemExit, match="--finding recognition|Compute it with"):
+    with pytest.raises(Mendable, match="--finding recognition|Compute it with"):
         compute.main([*named, "--finding", "faithfulness", "--limit", "3"])

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from helpers.commands.compute import main
+from helpers.__main__ import main
 
 if __name__ == "__main__":
     print("python -m helpers.compute is now: python -m helpers compute", file=sys.stderr)
-    main()
+    main(["compute", *sys.argv[1:]])

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from helpers.commands.report import main
+from helpers.__main__ import main
 
 if __name__ == "__main__":
     print("python -m helpers.report is now: python -m helpers report", file=sys.stderr)
-    main()
+    main(["report", *sys.argv[1:]])
