@@ -25,27 +25,18 @@ from helpers.store.store import Part, Store, Value, open_store
 
 
 @dataclass
-class Difference:
-    """One part made anew beside the stored one."""
-
-    part: str
-    values: int  # numbers and texts compared
-    largest: float  # difference of numbers, relative to the largest of their column or array
-    differing: int  # texts, and numbers apart by more than a thousandth of the largest
-
-
-@dataclass
 class Rechecked(Store):
     """A store that makes the chosen parts anew instead of filling what is missing."""
 
     chosen: set[str] = field(default_factory=set)
-    compared: list[Difference] = field(default_factory=list)
+    compared: list[dict] = field(default_factory=list)
 
     def fill(self, parts: Iterable[Part], *, desc: str = "", progress: bool = False) -> None:
         for part in parts:
             if part.name in self.chosen:
                 found = compare(part.name, self.read(part.name), part.make())
-                print(f"{found.part}: {found.differing} of {found.values} differ", flush=True)
+                told = f"{found['differing']} of {found['values']} differ"
+                print(f"{part.name}: {told}", flush=True)
                 self.compared.append(found)
 
 
@@ -55,8 +46,13 @@ def columns_of(value: Value) -> dict[str, pd.Series]:
     return {k: pd.Series(one).explode(ignore_index=True).infer_objects() for k, one in flat.items()}
 
 
-def compare(name: str, stored: Value, now: Value) -> Difference:
-    """A part as it is stored and as it is made now; a missing column differs whole."""
+def compare(name: str, stored: Value, now: Value) -> dict:
+    """A part as it is stored and as it is made now; a missing column differs whole.
+
+    `values` are compared, numbers and texts; `largest` is the largest difference of numbers, relative
+    to the largest of their column or array; `differing` are texts, and numbers apart by more than a
+    thousandth of that largest.
+    """
     old, new = columns_of(stored), columns_of(now)
     values = sum(map(len, old.values()))
     largest, differing = 0.0, 0
@@ -72,7 +68,7 @@ def compare(name: str, stored: Value, now: Value) -> Difference:
             largest = np.nanmax([largest, (before - after).abs().max() / scale])
             near = np.isclose(before, after, rtol=0, atol=1e-3 * scale, equal_nan=True)
             differing += int((~near).sum())
-    return Difference(name, values, float(largest), differing)
+    return {"part": name, "values": values, "largest": float(largest), "differing": differing}
 
 
 def recheck(name: str, folder: Path | None = None, *, parts: int = 20, seed: int = 0) -> list:
@@ -104,7 +100,7 @@ def main(arguments: list[str] | None = None) -> None:
     found = recheck(given.pair, given.folder, parts=given.parts, seed=given.seed)
     if not found:
         raise SystemExit(f"pair={given.pair!r}: its store holds no part that a finding makes.")
-    table = pd.DataFrame([vars(one) for one in found]).set_index("part")
+    table = pd.DataFrame(found).set_index("part")
     print(table.to_string(float_format="{:.1e}".format))
     total = table[["values", "differing"]].sum()
     print(f"{len(table)} parts, {total['values']:,} values: {total['differing']:,} differ.")
