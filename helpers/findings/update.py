@@ -30,9 +30,8 @@ from helpers.store.store import Store
 PART, WEIGHTS = "pair/update", "pair/weights"
 BLOCKS = {"Q4_K": 32, "Q5_0": 32, "Q5_K": 32, "Q6_K": 16, "Q8_0": 32}  # weights that share a step
 NAMES = {
-    "attn_q": "self_attn.q_proj", "attn_k": "self_attn.k_proj", "attn_v": "self_attn.v_proj",
-    "attn_output": "self_attn.o_proj", "ffn_gate": "mlp.gate_proj", "ffn_up": "mlp.up_proj",
-    "ffn_down": "mlp.down_proj",
+    "attn_q": "q_proj", "attn_k": "k_proj", "attn_v": "v_proj", "attn_output": "o_proj",
+    "ffn_gate": "gate_proj", "ffn_up": "up_proj", "ffn_down": "down_proj",
 }  # fmt: skip
 TITLE = "Size of the update by layer and kind of matrix, relative to the weights"
 
@@ -65,16 +64,9 @@ def rounded(path: Path) -> pd.DataFrame:
 
 def weight_table(pair: Pair, path: Path) -> pd.DataFrame:
     """The same with `update`: norm of what tuning changed, over the norm of the base's matrix."""
-    base, tuned = (dict(pair.model(role).named_parameters()) for role in ("base", "tuned"))
-
-    def update(row: pd.Series) -> float:
-        if row["layer"] < 0:
-            return 0.0
-        name = f"model.layers.{row['layer']}.{NAMES[row['matrix']]}.weight"
-        return update_size(base[name], tuned[name])
-
-    found = rounded(path)
-    return found.assign(update=found.apply(update, axis=1))
+    found, sizes = rounded(path), update_sizes(pair).set_index(["matrix", "layer"])["update"]
+    places = zip(found["matrix"].map(NAMES), found["layer"], strict=True)
+    return found.assign(update=[sizes[place] if place[1] >= 0 else 0.0 for place in places])
 
 
 def update_sizes(pair: Pair) -> pd.DataFrame:
