@@ -138,7 +138,7 @@ class Pace:
         return _seconds(lambda: components(rows, n))
 
 
-def _asked(finding: Finding, limit: int | None, own: list[Prompt] | None) -> tuple[list, list]:
+def runs_on(finding: Finding, limit: int | None, own: list[Prompt] | None) -> tuple[list, list]:
     """What a finding runs on, and the prompts that stand for it."""
     if finding.name == "positions":
         items = few(placement.read_items(), limit)
@@ -161,7 +161,7 @@ def _counts(pair: Pair, asked: list) -> dict[str, int]:
 def _cost(
     pair: Pair, finding: Finding, limit: int | None, own: list[Prompt] | None, paces: dict
 ) -> Cost:
-    asked, prompts = _asked(finding, limit, own)
+    asked, prompts = runs_on(finding, limit, own)
     if finding.per == "item":
         check_lengths(pair, prompts, finding.tokens)
     length = lambda one: len(encode(one, pair.tokenizer, pair.template).ids)  # noqa: E731
@@ -207,7 +207,7 @@ def shares(
     """The work of each finding, by arithmetic alone, in tokens that are read; and about how many parts."""
     found = {}
     for finding in (BY_NAME[name] for name in findings):
-        asked, shown = _asked(finding, limit, prompts)
+        asked, shown = runs_on(finding, limit, prompts)
         text = sum(len(segment.text) for one in shown for segment in one.segments) / len(shown)
         tokens = finding.tokens + 10 + text / 4  # ten of the template
         unit = {

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from helpers.commands.estimate import shares
+from helpers.commands.estimate import runs_on, shares
 from helpers.commands.progress import WholeRun
 from helpers.findings import update
 from helpers.findings.registry import BY_NAME, Finding
@@ -22,9 +22,7 @@ from helpers.models.devices import Placement, keep_freed_memory
 from helpers.models.pair import Pair, fingerprint, load
 from helpers.models.registry import Choice
 from helpers.models.roles import ROLES
-from helpers.prompts import retrieval
-from helpers.prompts.placement import read_items
-from helpers.prompts.prompt import Prompt, few, read_prompts
+from helpers.prompts.prompt import Prompt
 from helpers.store.conditions import check, conditions
 from helpers.store.origin import rank
 from helpers.store.store import Store, open_store
@@ -148,14 +146,11 @@ def inputs(finding: str, prompts: list[Prompt] | None, limit: int | None) -> dic
     Prompts of one's own enter where no rule is needed (takes_prompts); a limit holds for items and
     for the prompts that heads are silenced on too.
     """
-    if BY_NAME[finding].takes_prompts:
-        return {"prompts": few(prompts or read_prompts(), limit)} if prompts or limit else {}
-    if limit and finding == "positions":
-        return {"items": few(read_items(), limit)}
-    if limit and finding == "retrieval":
-        return {"items": few(retrieval.read_items(), limit)}
-    whole = finding in ("attention", "course")
-    return {"prompts": few(read_prompts(), limit)} if limit and whole else {}
+    own = prompts and BY_NAME[finding].takes_prompts
+    if finding == "ffn" or not (own or limit):  # ffn reads weights alone
+        return {}
+    what = "items" if finding in ("positions", "retrieval") else "prompts"
+    return {what: runs_on(BY_NAME[finding], limit, prompts)[0]}
 
 
 def load_as(choice: Choice, placement: Placement, allow_pickle: bool, trusted: bool) -> Pair:
