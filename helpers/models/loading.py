@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import transformers
+from pooch import file_hash
 from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
@@ -24,7 +25,7 @@ from transformers import PreTrainedTokenizerBase as Tokenizer
 from transformers.utils import logging as transformers_logging
 
 from helpers.methods.errors import Mendable
-from helpers.models.sources import TOKENIZERS, Found, MissingWeights, sha256
+from helpers.models.sources import TOKENIZERS, Found, MissingWeights
 from helpers.paths import cache_folder
 
 
@@ -155,7 +156,7 @@ def model_folder(found: Found) -> Path:
     """A folder that transformers loads; GGUF files are converted once and kept in the cache."""
     if found.kind != "gguf":
         return found.path
-    target = cache_folder() / f"gguf-{sha256(found.path)[:16]}"
+    target = cache_folder() / f"gguf-{file_hash(found.path)[:16]}"
     if not (target / "config.json").exists():
         try:
             convert(found.path, target)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Literal
 
 import torch
+from pooch import file_hash
 from transformers import PretrainedConfig, PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
@@ -34,7 +35,7 @@ from helpers.models.loading import (
 )
 from helpers.models.registry import Choice
 from helpers.models.roles import ROLES, Role
-from helpers.models.sources import Found, MissingWeights, find, hash_of, sha256
+from helpers.models.sources import Found, MissingWeights, find, hash_of
 from helpers.models.templates import template_of
 from helpers.paths import DEFAULT_PAIR, adapter_folder
 from helpers.prompts.prompt import TEMPLATE, Template
@@ -222,7 +223,7 @@ def fingerprint(name: str | Choice = DEFAULT_PAIR, *, allow_pickle: bool = False
         adapter = adapter_folder(choice.name) / "adapter_model.safetensors"
         if not adapter.exists():
             raise MissingWeights(f"No adapter at {adapter}: run `python -m helpers tune`.")
-        return {"base": GGUF_SHA256, "adapter": sha256(adapter)}
+        return {"base": GGUF_SHA256, "adapter": file_hash(adapter)}
     found = [find(getattr(choice, role), allow_pickle=allow_pickle) for role in ROLES]
     side = "adapter" if found[1].kind == "adapter" else "tuned"
     made_from = {"base": found[0].fingerprint(), side: found[1].fingerprint()}

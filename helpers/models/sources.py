@@ -15,6 +15,7 @@ from math import prod
 from pathlib import Path
 from typing import Literal
 
+from pooch import file_hash
 from safetensors import SafetensorError, safe_open
 
 from helpers.methods.errors import Mendable
@@ -92,17 +93,9 @@ class Found:
         return sum(prod(shape) for path in files for shape in tensor_shapes(path).values())
 
 
-def sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        for block in iter(lambda: file.read(1 << 22), b""):
-            digest.update(block)
-    return digest.hexdigest()
-
-
 def hash_of(files: dict[str, Path], more: str = "") -> str:
     """One hash over names and contents of files, and a text."""
-    listed = "\n".join(f"{name} {sha256(path)}" for name, path in files.items())
+    listed = "\n".join(f"{name} {file_hash(path)}" for name, path in files.items())
     return hashlib.sha256((listed + more).encode()).hexdigest()
 
 

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from datasets import Dataset
 from peft import LoraConfig, get_peft_model
+from pooch import file_hash
 from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.utils.checkpoint import checkpoint
@@ -29,7 +30,7 @@ from helpers.methods.weights import backbone
 from helpers.models.embedded import load_base
 from helpers.models.loading import UnusableModel
 from helpers.models.rows import Row, Settings, held_out, mixed, read_rows
-from helpers.models.sources import Found, hash_of, sha256
+from helpers.models.sources import Found, hash_of
 from helpers.paths import cache_folder
 from helpers.prompts.prompt import TEMPLATE
 from helpers.store.claims import check_folder, explained, write_whole
@@ -213,7 +214,7 @@ def _hashes(data: Sequence[str | Path]) -> dict[str, str]:
     """SHA-256 of each file by its name; files of one name in several folders are numbered."""
     names = [Path(path).name for path in data]
     return {
-        name if names.count(name) == 1 else f"{name} ({n})": sha256(Path(path))
+        name if names.count(name) == 1 else f"{name} ({n})": file_hash(path)
         for n, (name, path) in enumerate(zip(names, data, strict=True), 1)
     }
 
@@ -270,6 +271,6 @@ def train(
     }
     with explained(output, "--output"):
         save_adapter(trainer.model, output, base)
-        about["adapter_sha256"] = sha256(output / "adapter_model.safetensors")
+        about["adapter_sha256"] = file_hash(output / "adapter_model.safetensors")
         write_whole(output / "tuning.json", (json.dumps(about, indent=1) + "\n").encode())
     return about

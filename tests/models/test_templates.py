@@ -178,7 +178,7 @@ def test_tokenizer_and_template_belong_to_what_a_result_is_made_from(tmp_path):
 
 
 def test_the_books_pair_is_made_from_its_weights_alone(monkeypatch):
-    monkeypatch.setattr("helpers.models.pair.sha256", lambda _: "hash")
+    monkeypatch.setattr("helpers.models.pair.file_hash", lambda _: "hash")
     assert set(fingerprint()) == {"base", "adapter"}
 
 
