@@ -17,18 +17,6 @@ from helpers.methods.statistics import RESAMPLES, BadSample, Comparison, from_dr
 
 
 @dataclass(frozen=True)
-class Area:
-    """Area under the ROC curve with its 95 % interval, and how many cases and items stand behind it."""
-
-    area: float
-    low: float
-    high: float
-    positive: int
-    negative: int
-    items: int
-
-
-@dataclass(frozen=True)
 class Cases:
     """Labelled cases: whether each is positive, the item it belongs to, its stratum if any."""
 
@@ -94,14 +82,6 @@ def area_draws(
     pairs = ((first @ compared) * second).sum(axis=1)
     won = ((first @ wins) * second).sum(axis=1)
     return np.divide(won, pairs, out=np.full(len(won), np.nan), where=pairs > 0)
-
-
-def measured(scores: Sequence[float], cases: Cases) -> Area:
-    """The area with its 95 % percentile interval over items."""
-    low, high = np.nanpercentile(area_draws(scores, cases), [2.5, 97.5])
-    positive = int(cases.positive.sum())
-    counts = positive, len(cases.positive) - positive, len(set(cases.items))
-    return Area(area(scores, cases), float(low), float(high), *counts)
 
 
 def compare_areas(

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from helpers.methods.roc import Cases, area, area_draws, compare_areas, measured
-from helpers.methods.statistics import BadSample
+from helpers.methods.roc import Cases, area, area_draws, compare_areas
+from helpers.methods.statistics import BadSample, Comparison
 
 
 def planted(n: int = 30, seed: int = 0) -> tuple[np.ndarray, Cases]:
@@ -15,11 +15,14 @@ def planted(n: int = 30, seed: int = 0) -> tuple[np.ndarray, Cases]:
     return np.random.default_rng(seed).normal(size=n), Cases(labels, list(range(n)))
 
 
+def above_chance(scores: np.ndarray, cases: Cases) -> Comparison:
+    return compare_areas(None, scores, cases, label="x", null_hypothesis="a half")
+
+
 def test_a_score_that_is_the_label_has_area_one_and_its_opposite_zero():
     _, cases = planted()
-    one = measured(cases.positive * 1.0, cases)
-    assert (one.area, one.low, one.high) == (1, 1, 1)
-    assert (one.positive, one.negative, one.items) == (15, 15, 30)
+    one = above_chance(cases.positive * 1.0, cases)
+    assert (one.mean_b, one.low, one.high, one.n) == (1, 0.5, 0.5, 30)
     assert area(-1.0 * cases.positive, cases) == 0
     assert area(np.ones(30), cases) == 0.5
 
@@ -39,8 +42,8 @@ def test_the_area_is_that_of_scikit_learn_ties_included(rows):
 def test_the_interval_of_noise_covers_a_half_about_as_often_as_it_says():
     covered = []
     for seed in range(24):
-        one = measured(*planted(60, seed))
-        covered.append(one.low <= 0.5 <= one.high)
+        one = above_chance(*planted(60, seed))
+        covered.append(one.low <= 0 <= one.high)
     assert 20 <= sum(covered) <= 24
 
 
@@ -51,8 +54,8 @@ def test_resamples_draw_items_not_cases():
     thrice = Cases(np.repeat(cases.positive, 3), list(np.repeat(cases.items, 3)))
     alone = Cases(thrice.positive, list(range(72)))
     width = lambda one: one.high - one.low  # noqa: E731
-    by_item, by_case = (width(measured(np.repeat(scores, 3), c)) for c in (thrice, alone))
-    assert by_item == pytest.approx(width(measured(scores, cases)), abs=1e-9)
+    by_item, by_case = (width(above_chance(np.repeat(scores, 3), c)) for c in (thrice, alone))
+    assert by_item == pytest.approx(width(above_chance(scores, cases)), abs=1e-9)
     assert by_case < 0.75 * by_item
 
 
@@ -63,8 +66,8 @@ def test_strata_take_away_what_comes_from_the_confound_alone():
     score = length + 1e-3 * rng.random(80)
     items = list(range(80))
     assert area(score, Cases(positive, items)) > 0.8
-    within = measured(score, Cases(positive, items, list(length)))
-    assert within.low < 0.5 < within.high
+    within = above_chance(score, Cases(positive, items, list(length)))
+    assert within.low < 0 < within.high
 
 
 def test_comparisons_name_both_areas_and_find_planted_differences():
@@ -75,7 +78,7 @@ def test_comparisons_name_both_areas_and_find_planted_differences():
     assert one.low > 0 and one.p_value < 0.001 and one.n == 60
     same = compare_areas(good, good, cases, label="x", null_hypothesis="equal")
     assert same.difference == 0 and same.p_value == 1
-    chance = compare_areas(None, noise, cases, label="x", null_hypothesis="a half")
+    chance = above_chance(noise, cases)
     assert chance.mean_a == 0.5 and chance.p_value > 0.05
 
 

@@ -15,7 +15,7 @@ import pandas as pd
 from helpers.findings.retrieval.compute import RETRIEVAL
 from helpers.methods.chance import detectable
 from helpers.methods.density import THRESHOLD, P, density, instruction_score, share_on
-from helpers.methods.roc import Cases, compare_areas, measured
+from helpers.methods.roc import Cases, compare_areas
 from helpers.methods.statistics import BadSample, Comparison, holm
 from helpers.models.roles import ROLES
 from helpers.pages.forest import clear
@@ -145,10 +145,10 @@ def against_baselines(table: pd.DataFrame) -> list[Comparison]:
 
 def _area(rows: pd.DataFrame, key: str, within: str | None = None) -> str:
     try:
-        one = measured(rows[key], cases(rows, within))
+        one = compare_areas(None, rows[key], cases(rows, within), label=key, null_hypothesis="")
     except BadSample:
         return "one kind only"
-    return f"{one.area:.2f} [{one.low:.2f}, {one.high:.2f}]"
+    return f"{one.mean_b:.2f} [{0.5 + one.low:.2f}, {0.5 + one.high:.2f}]"
 
 
 def subset_table(table: pd.DataFrame) -> pd.DataFrame:
