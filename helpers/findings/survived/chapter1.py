@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache, partial
-from pathlib import Path
+from functools import partial
 
 import pandas as pd
 
@@ -13,7 +12,15 @@ from helpers.findings.faithfulness.tables import instruction_scores
 from helpers.findings.recognition import blanked, segments, tables
 from helpers.findings.recognition.read import WHERE, WHOSE, scores
 from helpers.findings.release import tables as release
-from helpers.findings.survived.claims import SEVEN, Claim, Sides, Wide, beyond_shuffled, paired
+from helpers.findings.survived.claims import (
+    SEVEN,
+    Claim,
+    Sides,
+    Wide,
+    beyond_shuffled,
+    cached,
+    paired,
+)
 from helpers.methods.erasure import WAYS
 from helpers.methods.profiles import LEAST_RESPONSE
 from helpers.methods.statistics import Comparison, compare_independent
@@ -23,11 +30,6 @@ from helpers.store.store import MissingResult, Store
 SHARE, SCORE, ALONE = "share", "all rows", "segments alone"  # readings of `segments`
 LONG = f"responses of {LEAST_RESPONSE} tokens or more"
 PLACEBO = "the instruction less the mean of the other segments"
-
-
-@lru_cache(maxsize=4)  # one table answers many questions
-def _segments(folder: Path) -> pd.DataFrame:
-    return segments.read_segments(Store(folder))
 
 
 def _of_instruction(sides: Callable[..., Wide], placebo: bool) -> Wide:
@@ -41,7 +43,7 @@ def on_instruction(
     placebo: bool = False,
 ) -> Wide:  # fmt: skip
     """A reading of the instruction; less the mean of the prompt's other segments (`placebo`)."""
-    table = _segments(store.folder)
+    table = cached(segments.read_segments, store.folder)
     return _of_instruction(
         partial(segments.sides, table, setting, response, column=column, least=least), placebo
     )
@@ -100,11 +102,6 @@ def follow(sides: Sides, label: str, store: Store, *, setting: str = "template")
     kept = table["followed"].reindex(values.index).dropna().astype(bool)
     values = values[kept.index].astype(float)
     return compare_independent(values[~kept], values[kept], label=label, null_hypothesis=null)
-
-
-def follow_at_length(store: Store) -> Comparison:
-    """The same with the length of the response held equal."""
-    return tables.followed_against_not(tables.own(scores(store)))[-1]
 
 
 def rated_seven(store: Store) -> pd.DataFrame:
@@ -179,7 +176,10 @@ CLAIMS = (
             "other estimate": [
                 partial(follow, partial(on_instruction, SHARE, "own"), "share of importance")
             ],
-            "length": [follow_at_length, partial(follow, partial(OWN, least=LEAST_RESPONSE), LONG)],
+            "length": [
+                lambda store: tables.followed_against_not(tables.own(scores(store)))[-1],
+                partial(follow, partial(OWN, least=LEAST_RESPONSE), LONG),
+            ],
             "shuffled tuning": "no scores are kept of the control tuning",
             "7B": [partial(follow, rated_seven, "Vicuna, all data sets", setting="plain")],
         },

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache, partial
-from pathlib import Path
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -15,9 +14,7 @@ from helpers.findings.positions.placed import ENDS, MATCHED, MIDDLE, grid, measu
 from helpers.findings.positions.profiles import LEFT_OUT, OURS
 from helpers.findings.positions.read import losses
 from helpers.findings.recognition.read import WHOSE
-from helpers.findings.recognition.tables import paired as side_by_side
-from helpers.findings.survived.claims import SEVEN, Claim, Sides, Wide, beyond_shuffled, paired
-from helpers.methods.profiles import stretches
+from helpers.findings.survived.claims import SEVEN, Claim, Wide, beyond_shuffled, cached, paired
 from helpers.methods.statistics import Comparison, compare_paired
 from helpers.models.roles import ROLES
 from helpers.store.store import Store
@@ -25,43 +22,26 @@ from helpers.store.store import Store
 # --- the middle of a prompt
 
 
-@lru_cache(maxsize=4)  # the profiles of one pair answer many questions
-def _profiles(folder: Path) -> pd.DataFrame:
-    return profiles.ours(Store(folder))
-
-
-@lru_cache(maxsize=4)  # the tables of the placement experiment answer many questions, too
-def _moved(of: Callable[[Store], pd.DataFrame], folder: Path) -> pd.DataFrame:
-    return of(Store(folder))
-
-
 def dips(table: pd.DataFrame, **setting) -> Wide:
     """Relative density in the middle of a prompt less that at its ends."""
-    chosen = profiles.select(table, **setting)
-    values = np.stack(list(chosen["profile"])).astype(float)
-    middle, ends = stretches(values.shape[1])
-    chosen = chosen.assign(dip=values[:, middle].mean(1) - values[:, ends].mean(1))
-    return side_by_side(chosen.assign(id=chosen["kind"] + "/" + chosen["id"]), column="dip")
+    found = profiles.sides(table, **setting)
+    return pd.DataFrame({role: sums[:, 0] - sums[:, 1] for role, sums in found.items()})
 
 
 def our_dips(store: Store, *, kind: str = LEFT_OUT, **setting) -> Wide:
-    table = _profiles(store.folder)
+    table = cached(profiles.ours, store.folder)
     return dips(table[table["kind"] == kind] if len(table) else table, **setting)
-
-
-def seven_dips(store: Store) -> Wide:
-    return dips(profiles.released(store))
 
 
 def moved_dips(store: Store, *, of: Callable = losses, column: str = "instruction") -> Wide:
     """A measure of an instruction in the middle of a text less at its ends; what blanking it takes from
     the expected answer (nats a token) unless another `column` is asked `of` the store."""
-    wide = grid(_moved(of, store.folder), column)
+    wide = grid(cached(of, store.folder), column)
     mean = lambda role, places: wide[[(role, one) for one in places]].mean(axis=1)  # noqa: E731
     return pd.DataFrame({role: mean(role, MIDDLE) - mean(role, ENDS) for role in ROLES})
 
 
-def below_ends(sides: Sides, label: str, store: Store) -> Comparison:
+def below_ends(sides: Callable[[Store], Wide], label: str, store: Store) -> Comparison:
     """The tuned model's middle (b) against its ends, as differences from zero (a)."""
     values = sides(store)["tuned"].to_numpy(float)
     return compare_paired(
@@ -89,7 +69,7 @@ def controls(ask: Callable[..., Comparison]) -> dict:
             ),
         ],  # fmt: skip
         "length": [partial(ask, partial(our_dips, response=MATCHED), "cut to the shorter length")],
-        "7B": [partial(ask, seven_dips, SEVEN)],
+        "7B": [partial(ask, lambda store: dips(profiles.released(store)), SEVEN)],
     }
 
 
@@ -98,7 +78,7 @@ def controls(ask: Callable[..., Comparison]) -> dict:
 
 def placed(column: str, store: Store, *, of: Callable = measures, response="expected") -> Wide:
     """A measure of the instruction, mean over the places where it stood."""
-    return grid(_moved(of, store.folder), column, response).T.groupby(level="model").mean().T
+    return grid(cached(of, store.folder), column, response).T.groupby(level="model").mean().T
 
 
 MOVED = Measure(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import lru_cache, partial
+from pathlib import Path
 from typing import Literal
 
 import pandas as pd
@@ -81,6 +82,12 @@ def beside(store: Store, name: str) -> Store:
     if not found.manifest():
         raise NoVariant(f"no store {found.folder.name}")
     return found
+
+
+@lru_cache(maxsize=12)  # one table answers many questions
+def cached(of: Callable[[Store], pd.DataFrame], folder: Path) -> pd.DataFrame:
+    """What `of` makes of the store in a folder, made once."""
+    return of(Store(folder))
 
 
 def paired(sides: Sides, label: str, store: Store) -> Comparison:
