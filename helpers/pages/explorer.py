@@ -70,7 +70,9 @@ def number_words(texts: Iterable[Iterable[str]]) -> tuple[list[str], list[list[i
 
 
 class BookWidget(anywidget.AnyWidget):
-    """An explorer of `data`; subclasses set `_esm = module(__file__)`, further traits are `sync=True`."""
+    """An explorer of `data`, some in a `compact` form too; subclasses set `_esm = module(__file__)`,
+    further traits are `sync=True`."""
 
     _css = style()
     data = traitlets.Any().tag(sync=True)
+    compact = traitlets.Bool(False).tag(sync=True)

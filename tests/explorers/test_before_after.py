@@ -25,7 +25,7 @@ SHOWN = {
 
 
 def opened(open_page, tmp_path, data=SHOWN, **options):
-    page = open_page(widget_page(tmp_path, BeforeAfter(data)), **options)
+    page = open_page(widget_page(tmp_path, BeforeAfter(data=data)), **options)
     return page, page.locator(".ex-before")
 
 
@@ -62,7 +62,7 @@ def test_losses_in_nats_may_be_below_zero(open_page, tmp_path):
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_everyone_can_read_it_on_a_telephone(open_page, tmp_path, theme):
-    page = open_page(widget_page(tmp_path, BeforeAfter(SHOWN), theme=theme), width=390)
+    page = open_page(widget_page(tmp_path, BeforeAfter(data=SHOWN), theme=theme), width=390)
     found = Axe().run(page).response["violations"]
     assert [v["id"] for v in found if v["impact"] in ("serious", "critical")] == []
     assert page.evaluate("document.documentElement.scrollWidth") <= 390

@@ -45,7 +45,7 @@ TYPED = {
 }
 # The default view of chapter 2 has two faces.
 PAGES = {
-    "before": (lambda: BeforeAfter(ONE_PROMPT), ""),
+    "before": (lambda: BeforeAfter(data=ONE_PROMPT), ""),
     "saliency": (
         lambda: SaliencyExplorer([blanked(one) for one in ITEMS]),
         "#saliency.prompt=first-01",

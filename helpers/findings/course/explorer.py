@@ -88,9 +88,7 @@ class CourseExplorer(BookWidget):
     """Move through the training: the response to one prompt, and what it rests on."""
 
     _esm = module(__file__)
-    data = traitlets.Unicode().tag(sync=True)
     opening = traitlets.Unicode().tag(sync=True)
-    compact = traitlets.Bool(False).tag(sync=True)
 
     def __init__(self, found: dict, *, opening: str = RUNNING, compact: bool = False, **options):
         if not found["prompts"] or len(found["training"]) < 2:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import traitlets
 
 from helpers.findings.faithfulness.read import SHARED, estimates, explained, labels
 from helpers.findings.recognition.explorer import LETTERS
@@ -67,8 +66,6 @@ class TintExplorer(BookWidget):
     """The same prompt under several tints; `compact`: one prompt, no list and no dots."""
 
     _esm = module(__file__, "strip")
-    data = traitlets.Dict().tag(sync=True)
-    compact = traitlets.Bool(False).tag(sync=True)
 
     def __init__(
         self, prompts: Sequence[dict], *, opening: str = RUNNING, compact: bool = False, **options

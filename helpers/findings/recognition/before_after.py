@@ -50,6 +50,3 @@ class BeforeAfter(BookWidget):
     """One switch, base or tuned: its response, and the prompt's segments tinted by what they weigh."""
 
     _esm = module(__file__)
-
-    def __init__(self, data: dict, **traits) -> None:
-        super().__init__(data=data, **traits)

@@ -99,7 +99,6 @@ class SaliencyExplorer(BookWidget):
     """
 
     _esm = module(__file__, "density", "strip")
-    compact = traitlets.Bool(False).tag(sync=True)
     progress = traitlets.Float(0.0).tag(sync=True)
     problem = traitlets.Unicode("").tag(sync=True)
 

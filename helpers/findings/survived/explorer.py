@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
-
-import traitlets
 
 from helpers.findings.survived.claims import CONTROLS
 from helpers.findings.survived.tables import Row, readings, said
@@ -36,8 +33,7 @@ class VerdictTable(BookWidget):
     """Claims by controls; a click, Enter or a tap opens what a verdict rests on."""
 
     _esm = module(__file__)
-    _css = style() + Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
-    data = traitlets.Unicode().tag(sync=True)
+    _css = style(__file__)
 
     def __init__(self, rows: Sequence[Row], **options) -> None:
         super().__init__(data=pack(rows), **options)
