@@ -147,16 +147,6 @@ def answer(found: dict[str, list[Comparison]]) -> str:
     return f"{opening}: the middle is lost by {of}."
 
 
-def verdict(found: dict[str, list[Comparison]]) -> str:
-    """The same for each model."""
-    return ", ".join(f"in the {role} model by {counted(found, role)}" for role in ROLES)
-
-
-def range_of(found: list[Comparison]) -> str:
-    """Both models' middles in whole per cent of the ends, as prose has them."""
-    return " and ".join(f"{100 + one.difference:.0f}\u00a0%" for one in found)
-
-
 def change(found: Comparison, unit: str, digits: int = 2) -> str:
     """What tuning adds to middle minus ends, as a verb phrase; a null says what would have been seen."""
     if not found.possible:
@@ -202,7 +192,7 @@ def numbers(
     said |= {
         "n": blanked.n,
         "n_7b": profile[0].n,
-        "verdict": verdict(found),
+        "verdict": ", ".join(f"in the {one} model by {counted(found, one)}" for one in ROLES),
         "answer": answer(found),
     }
     units = ("instruction", losses, "nats a token"), ("share", measures, "of the share")
@@ -214,5 +204,5 @@ def numbers(
         words = dict(up="above", down="below", none="not clearly above or below")
         told = [direction(one, **words) for one in both]
         said[f"told_{name}"] = told[0] if told[0] == told[1] else " and ".join(told)
-        said[f"main_{name}"] = range_of(both)
+        said[f"main_{name}"] = " and ".join(f"{100 + one.difference:.0f}\u00a0%" for one in both)
     return said
