@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
 
-import numpy as np
 import pandas as pd
-from jaxtyping import Float
 
 from helpers.findings import parts
 from helpers.methods.statistics import BadSample
+from helpers.models.explain import Explanation
 from helpers.models.pair import Pair
 from helpers.models.roles import ROLES
 from helpers.prompts.prompt import Encoded, Prompt
@@ -23,26 +22,18 @@ WHOSE = {"own": "own responses"} | {role: f"the {role}'s response" for role in R
 
 
 @dataclass(frozen=True)
-class Explained:
-    """One prompt, one model, one response: the importance matrix and what labels its axes."""
+class Explained(Explanation):
+    """One model's explanation of a stored prompt, and whether the response followed."""
 
     id: str
     kind: str
     place: str
-    tokens: tuple[str, ...]
-    roles: tuple[str, ...]
-    response: tuple[str, ...]
     followed: bool | None
-    importance: Float[np.ndarray, "prompt response"]
 
     @property
     def judged(self) -> bool | None:
         """`followed` as JSON has it."""
         return None if self.followed is None else bool(self.followed)
-
-    @property
-    def mask(self) -> np.ndarray:
-        return np.array([role == "instruction" for role in self.roles])
 
 
 def part_name(setting: str, model: str, author: str, block: int) -> str:
@@ -80,8 +71,8 @@ def explained(store: Store, setting: str, model: str, author: str) -> list[Expla
     said, followed = answers["tokens"], answers["followed"]
     return [
         Explained(
-            *(one.id, one.kind, one.place, tuple(one.tokens), tuple(one.roles)),
-            *(tuple(said[one.id]), followed[one.id], importance),
+            *(tuple(one.tokens), tuple(one.roles), tuple(said[one.id]), importance),
+            *(one.id, one.kind, one.place, followed[one.id]),
         )
         for one, importance in zip(labels.itertuples(), held, strict=True)
     ]
