@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
-from helpers.methods.density import LEVELS, normalise
+from helpers.methods.density import LEVELS, normalise, share_on
 from helpers.methods.importance import importance
 from helpers.models import registry
 from helpers.models.pair import Pair
@@ -46,6 +46,12 @@ def importance_of(pair: Pair, role: str, code: Encoded, ids: Sequence[int]) -> n
     """Importance of a prompt's tokens for a response, (prompt, response); no column for an empty one."""
     empty = np.zeros((len(code.tokens), 0), np.float32)
     return importance(pair.model(role), code.ids, ids).numpy() if len(ids) else empty
+
+
+def described(code: Encoded, found: np.ndarray, role: str) -> dict:
+    """S without a threshold as bytes, and the share of plain importance on a role's tokens."""
+    share = share_on(found, code.mask(role)) if found.size else np.nan
+    return dict(normalised=normalise(found) if found.size else found.astype(np.uint8), share=share)
 
 
 def read_all(store: Store, start: str, *, finding: str = "", what: str = "") -> dict[str, Any]:

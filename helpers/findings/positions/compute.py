@@ -20,24 +20,16 @@ import pandas as pd
 import torch
 from jaxtyping import Bool
 
-from helpers.findings.parts import encoded, importance_of, pack_levels
+from helpers.findings.parts import described, encoded, importance_of, pack_levels
 from helpers.findings.positions.read import PLACEMENT, expected_ids
-from helpers.methods.density import normalise, share_on
 from helpers.methods.erasure import scaled_probabilities
 from helpers.models.pair import Pair
 from helpers.prompts.placement import PLACES, Item, read_items
-from helpers.prompts.prompt import Encoded
 from helpers.store.origin import inputs_hash
 from helpers.store.store import Part, Store
 
 MAX_TOKENS = 16
 STRETCHES = 2  # of the context, as long as the instruction
-
-
-def described(code: Encoded, found: np.ndarray) -> dict:
-    """S without a threshold as bytes, and the share of plain importance on the instruction."""
-    share = share_on(found, code.mask("instruction")) if found.size else np.nan
-    return dict(normalised=normalise(found) if found.size else found.astype(np.uint8), share=share)
 
 
 def make_block(pair: Pair, role: str, block: Sequence[Item], answers: pd.DataFrame) -> dict:
@@ -50,7 +42,7 @@ def make_block(pair: Pair, role: str, block: Sequence[Item], answers: pd.DataFra
         # A response that begins with the expected one has its importance already.
         begins = own[: len(expected)] == expected
         other = first[:, : len(expected)] if begins else importance_of(pair, role, code, expected)
-        found += [described(code, first), described(code, other)]
+        found += [described(code, one, "instruction") for one in (first, other)]
     return pack_levels(found)
 
 

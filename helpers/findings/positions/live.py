@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from helpers.findings.parts import encoded, importance_of
-from helpers.findings.positions.compute import described
+from helpers.findings.parts import described, encoded, importance_of
 from helpers.findings.positions.read import PLACEMENT, RESPONSES, expected_ids, placed
 from helpers.models.pair import Pair
 from helpers.models.roles import ROLES
@@ -21,7 +20,7 @@ def recompute(pair: Pair, store: Store, item: Item, place: str) -> pd.DataFrame:
     for role in ROLES:
         own = PLACEMENT.own_ids(PLACEMENT.answers(store, role), item, place)
         for response, ids in zip(RESPONSES, (own, expected_ids(pair, item)), strict=True):
-            fresh = described(code, importance_of(pair, role, code, ids))
+            fresh = described(code, importance_of(pair, role, code, ids), "instruction")
             kept, levels = stored[(item.id, place, role, response)], fresh["normalised"]
             row = {"model": role, "response": response, "entries of S": levels.size}
             row |= {"entries that differ": int((levels != kept.normalised).sum())}

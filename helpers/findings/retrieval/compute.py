@@ -14,8 +14,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from helpers.findings.parts import Experiment, encoded, importance_of, pack_levels
-from helpers.methods.density import normalise, share_on
+from helpers.findings.parts import Experiment, described, encoded, importance_of, pack_levels
 from helpers.methods.erasure import scaled_probabilities
 from helpers.models.pair import Pair
 from helpers.prompts.prompt import Encoded, Template
@@ -55,16 +54,10 @@ def log_probability(model, prompt_ids: Sequence[int], response_ids: Sequence[int
 
 def explain_document(pair: Pair, role: str, code: Encoded, alone: Encoded, ids: list[int]) -> dict:
     """S without a threshold, the document's share of importance, log-probabilities."""
-    found = importance_of(pair, role, code, ids)
-    if not found.size:
-        nothing = dict.fromkeys(("share", "with_document", "alone"), np.nan)
-        return {"normalised": found.astype(np.uint8)} | nothing
-    return {
-        "normalised": normalise(found),
-        "share": share_on(found, code.mask("context")),
-        "with_document": log_probability(pair.model(role), code.ids, ids),
-        "alone": log_probability(pair.model(role), alone.ids, ids),
-    }
+    found = described(code, importance_of(pair, role, code, ids), "context")
+    for name, asked in (("with_document", code), ("alone", alone)):
+        found[name] = log_probability(pair.model(role), asked.ids, ids) if ids else np.nan
+    return found
 
 
 def make_block(pair: Pair, role: str, block: Sequence[Item], answers: pd.DataFrame) -> dict:
