@@ -131,8 +131,9 @@ def resamples(
     return generator.multinomial(n, np.full(n, 1 / n), draws or RESAMPLES)
 
 
-@lru_cache(maxsize=4)  # one seed serves all comparisons: most of a page are over as many items
-def _shared_resamples(n: int, seed: int, draws: int) -> Float[np.ndarray, "draw n"]:
+@lru_cache(maxsize=4)  # most comparisons of a page are over as many items
+def shared_resamples(n: int, seed: int = 0, draws: int = RESAMPLES) -> Float[np.ndarray, "draw n"]:
+    """`resamples` of one seed, which serves all comparisons."""
     return resamples(n, np.random.default_rng(seed), draws).astype(float)
 
 
@@ -144,7 +145,7 @@ def bootstrap_interval(values: Sequence[float], *, seed: int = 0) -> tuple[float
     """95 % percentile interval of the mean."""
     sample = _sample(values, "values")
     _enough(sample, n=len(sample))
-    means = _shared_resamples(len(sample), seed, RESAMPLES) @ sample / len(sample)
+    means = shared_resamples(len(sample), seed, RESAMPLES) @ sample / len(sample)
     return tuple(map(float, np.percentile(means, [2.5, 97.5])))
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from helpers.findings.positions import placed, profiles
-from helpers.methods.statistics import Comparison, compare_paired, holm, resamples, untested
+from helpers.methods.statistics import Comparison, compare_paired, holm, shared_resamples, untested
 from helpers.models.roles import ROLES
 from helpers.pages.forest import clear
 from helpers.pages.prose import direction, number
@@ -39,7 +39,7 @@ def in_percent(found: Comparison, a: np.ndarray, b: np.ndarray) -> Comparison:
     a, b = np.asarray(a, float), np.asarray(b, float)
     if not found.possible:
         return found
-    draws = resamples(len(a), np.random.default_rng(0))
+    draws = shared_resamples(len(a))
     if (draws @ a <= 0).any() or a.mean() <= 0:
         return untested(found.label, "the end is too near zero", n=found.n)
     low, high = np.percentile(100 * ((draws @ b) / (draws @ a) - 1), [2.5, 97.5])

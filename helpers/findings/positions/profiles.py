@@ -11,7 +11,6 @@ first tokens of them that both have, and for the response of either model as a s
 
 from __future__ import annotations
 
-import functools
 from dataclasses import replace
 from itertools import product
 
@@ -25,7 +24,7 @@ from helpers.findings.release.read import KINDS
 from helpers.methods.density import LEVELS, normalise
 from helpers.methods.profiles import GRID, LEAST_PROMPT, LEAST_RESPONSE, profile_of
 from helpers.methods.profiles import stretches as stretches_of
-from helpers.methods.statistics import RESAMPLES, BadSample, Comparison, holm, resamples, untested
+from helpers.methods.statistics import BadSample, Comparison, holm, shared_resamples, untested
 from helpers.models.roles import ROLES
 from helpers.pages.tables import show_difference, show_p
 from helpers.store.store import Store
@@ -134,12 +133,6 @@ def used(store: Store, table: pd.DataFrame, setting: str = "template") -> pd.Dat
     return pd.DataFrame(rows)
 
 
-@functools.lru_cache(maxsize=2)
-def _weights(n: int, seed: int = 0) -> Float[np.ndarray, "draws n"]:
-    """Weights of n prompts in 10,000 resamples: the same for all bins and settings."""
-    return resamples(n, np.random.default_rng(seed)) / n
-
-
 def bands(table: pd.DataFrame, *, by: str = "kind", **setting) -> pd.DataFrame:
     """Mean profile by group, model and bin, with a 95 % bootstrap band over prompts."""
     rows, chosen = [], select(table, **setting)
@@ -147,7 +140,8 @@ def bands(table: pd.DataFrame, *, by: str = "kind", **setting) -> pd.DataFrame:
     chosen = chosen.sort_values(by, key=lambda names: names.map(order), kind="stable")
     for (group, model), part in chosen.groupby([by, "model"], sort=False):
         values = np.stack(list(part["profile"])).astype(float)
-        low, high = np.percentile(_weights(len(values)) @ values, [2.5, 97.5], axis=0)
+        means = shared_resamples(len(values)) @ values / len(values)
+        low, high = np.percentile(means, [2.5, 97.5], axis=0)
         numbers = np.arange(1, values.shape[1] + 1)
         found = dict(bin=numbers, n=len(values), mean=values.mean(0), low=low, high=high)
         rows.append(pd.DataFrame({by: group, "model": model} | found))
@@ -180,16 +174,16 @@ def pooled(table: pd.DataFrame, label: str, **setting) -> Comparison:
     n, null = len(base), "the two models' profiles can be exchanged within a prompt"
     if n < 3:
         return untested(label, f"too few prompts: {n}, and 3 are needed", n=n, null_hypothesis=null)
-    draws = _weights(n)
+    draws = shared_resamples(n)
     low, high = np.percentile(_ratio(draws @ tuned) - _ratio(draws @ base), [2.5, 97.5])
-    swap = np.random.default_rng(0).integers(0, 2, (RESAMPLES, n)) @ (base - tuned)
+    swap = np.random.default_rng(0).integers(0, 2, draws.shape) @ (base - tuned)
     by_chance = _ratio(tuned.sum(0) + swap) - _ratio(base.sum(0) - swap)
     means = float(_ratio(base.sum(0))), float(_ratio(tuned.sum(0)))
     difference = means[1] - means[0]
     as_large = int((np.abs(by_chance) >= abs(difference) - 1e-12).sum())
     return Comparison(
         label, n, *means, difference, float("nan"), float(low), float(high),
-        (as_large + 1) / (RESAMPLES + 1), "permutation within prompts, two-sided", null,
+        (as_large + 1) / (len(draws) + 1), "permutation within prompts, two-sided", null,
     )  # fmt: skip
 
 
@@ -204,7 +198,7 @@ def ratios(table: pd.DataFrame, **setting) -> pd.DataFrame:
     rows = []
     for kind in data_sets(select(table, **setting)):
         for role, sums in sides(table[table["kind"] == kind], **setting).items():
-            low, high = np.percentile(_ratio(_weights(len(sums)) @ sums), [2.5, 97.5])
+            low, high = np.percentile(_ratio(shared_resamples(len(sums)) @ sums), [2.5, 97.5])
             row = dict(kind=kind, model=role, n=len(sums), ratio=float(_ratio(sums.sum(0))))
             rows.append(row | dict(low=float(low), high=float(high)))
     return pd.DataFrame(rows)
