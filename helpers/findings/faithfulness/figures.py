@@ -11,13 +11,9 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from helpers.findings.faithfulness.tables import rhos
-from helpers.findings.recognition.figures import SHADES
+from helpers.findings.recognition.figures import SHADES, visible
 from helpers.methods.density import TEMPLATE
 from helpers.pages.style import COLOURS, GREY, WIDTH, headline, legend_below
-
-
-def _shown(token: str) -> str:
-    return token.replace("\n", "⏎").replace("$", r"\$").strip() or "␣"
 
 
 def answers(item: dict, role: str = "tuned") -> Figure:
@@ -41,12 +37,12 @@ def answers(item: dict, role: str = "tuned") -> Figure:
         axis.set_xlim(-1.05, 1.05)
         axis.set_title(name.replace("-", "−"), fontsize=10)
         axis.tick_params(left=False)
-    axes[0].set_yticks(rows, [_shown(t) for t, i in zip(item["tokens"], inside, strict=True) if i])
+    axes[0].set_yticks(rows, [visible(t) for t, i in zip(item["tokens"], inside, strict=True) if i])
     bold = np.array(item["roles"])[inside] == "instruction"
     for tick, heavy in zip(axes[0].get_yticklabels(), bold, strict=True):
         tick.set_fontweight("bold" if heavy else "normal")
     axes[0].set_ylim(len(rows) - 0.4, -0.6)
-    figure.suptitle(f"for “{_shown(item['response'][column])}”", fontsize=10, x=0.02, ha="left")
+    figure.suptitle(f"for “{visible(item['response'][column])}”", fontsize=10, x=0.02, ha="left")
     figure.supxlabel("share of the largest bar", fontsize=10)
     figure.tight_layout(w_pad=0.4)
     return figure

@@ -14,7 +14,7 @@ from helpers.pages.style import COLOURS, GREY, LESS, MORE, WIDTH
 SHADES = ("#1b6f5c", "#8a4f9e", "#8c6d1f")  # data sets: dark, and apart from both models' colours
 
 
-def _visible(token: str) -> str:
+def visible(token: str) -> str:
     return token.replace("\n", "⏎").replace("$", r"\$").strip() or "␣"
 
 
@@ -37,7 +37,7 @@ def steps(item: Explained) -> Figure:
         axis.axvline(0, color="0.1", linewidth=0.8)
     axes[1].axvline(THRESHOLD + 0.5, color=GREY, linestyle=":")
     axes[3].imshow(cut > 0, aspect="auto", cmap="Oranges", vmax=1.6)
-    axes[3].set_xticks(range(cut.shape[1]), map(_visible, item.response), rotation=60, ha="right")
+    axes[3].set_xticks(range(cut.shape[1]), map(visible, item.response), rotation=60, ha="right")
     counted = density(cut, P)
     for row, value in enumerate(counted):
         if value:
@@ -48,8 +48,8 @@ def steps(item: Explained) -> Figure:
         axis.set_title(f"{number}. {title}", fontsize=10)
         axis.tick_params(left=False)
         axis.spines["left"].set_visible(False)
-    axes[0].set_xlabel(f"for “{_visible(item.response[column])}”")
-    axes[0].set_yticks(rows, map(_visible, tokens))
+    axes[0].set_xlabel(f"for “{visible(item.response[column])}”")
+    axes[0].set_yticks(rows, map(visible, tokens))
     for tick, role in zip(axes[0].get_yticklabels(), np.array(item.roles)[inside], strict=True):
         tick.set_fontweight("bold" if role == "instruction" else "normal")
     axes[0].set_ylim(len(rows) - 0.4, -0.6)
