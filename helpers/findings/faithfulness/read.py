@@ -18,7 +18,7 @@ NAMES = {
     "mean_erasure": "erasure to the mean",
     "fixed_norms": "norms held fixed",
     "integrated_gradients": "integrated gradients",
-}  # in the order of the stored curves; what an older store lacks is left out
+}  # in the order of the stored curves; some are stored of a few prompts alone
 RANDOM, WHOLE = "random order", "whole prompt"
 SHARED = {"base": "base-on-tuned", "tuned": "tuned"}  # both models on the tuned one's response
 Arrays = dict[str, np.ndarray]

@@ -74,14 +74,10 @@ def taken(store: Store) -> pd.DataFrame:
     probability that goes when it is blanked, and what each estimate says of it, summed over its tokens."""
     known, rows = labels(store)["roles"], []
     for prompt, reader, arrays in explained(store, READERS):
-        if "whole" not in arrays:  # of older stores, what the base reads of the tuned model
-            continue
         roles, whole = known.loc[prompt], arrays["whole"].mean()
         masks = {WHOLE: np.ones(len(roles), bool)}
-        left = [arrays["nothing"].mean()]
-        if "blanked" in arrays:
-            masks |= zip(dict.fromkeys(roles), segment_masks(roles), strict=True)
-            left += list(arrays["blanked"].mean(axis=1))
+        masks |= zip(dict.fromkeys(roles), segment_masks(roles), strict=True)
+        left = [arrays["nothing"].mean(), *arrays["blanked"].mean(axis=1)]
         for (segment, mask), rest in zip(masks.items(), left, strict=True):
             row = {"id": prompt, "model": reader, "segment": segment, "blanking": 1 - rest / whole}
             said = {n: m[mask].sum(0).mean() / whole for n, m in estimates(arrays).items()}

@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-import pandas as pd
-
-from helpers.findings.faithfulness.read import NAMES, RANDOM, SHARED, WHOLE
+from helpers.findings.faithfulness.read import NAMES, RANDOM, SHARED
 from helpers.methods.statistics import Comparison
 from helpers.models.roles import ROLES
 from helpers.pages.prose import clear, direction
-from helpers.store.store import Store
 
 ALIKE = 0.5  # a mean rho from which on single tokens count as ranked like erasure ranks them
 
@@ -26,19 +23,13 @@ def token_by_token(single: Sequence[Comparison], estimate: str = "gradient") -> 
     return "may be read token by token only with care"
 
 
-def ceiling(single: Sequence[Comparison], store: Store) -> str:
+def ceiling(single: Sequence[Comparison]) -> str:
     """How far two exact ways agree: no estimate of one can be asked for more."""
     name = NAMES["mean_erasure"]
     asked = {f"{name}, {reader}" for reader in SHARED.values()}
-    own = {one.label: one for one in single if one.label in asked}
-    if len(own) < len(asked):
-        return store.lacks(
-            "faithfulness", "erasure to the mean embedding, which would give a ceiling"
-        )
-    said = " and ".join(
-        f"{one.difference:.2f} [{one.low:.2f}, {one.high:.2f}]" for one in own.values()
-    ).replace("-", "−")
-    n = min(one.n for one in own.values())
+    own = [one for one in single if one.label in asked]
+    said = " and ".join(f"{one.difference:.2f} [{one.low:.2f}, {one.high:.2f}]" for one in own)
+    said, n = said.replace("-", "−"), min(one.n for one in own)
     return (
         f"Two exact ways, a word's embedding put to zero or to the mean of all words, agree to {said} "
         f"(base, tuned; {n} prompts): more cannot be asked of an estimate of one of them."
@@ -95,11 +86,3 @@ def by_short_name(shared: Sequence[Comparison]) -> dict[str, list[Comparison]]:
     """Chapter 1's share by each estimate, for a plot of its own: another unit."""
     short = [replace(one, label=one.label.split(", ")[1]) for one in shared]
     return {"Share on the instruction, tuned minus base": short}
-
-
-def not_there(found: pd.DataFrame, sums: Sequence[Comparison], store: Store) -> str:
-    """One line on what the store lacks and what computes it; empty where it lacks nothing."""
-    lacking = [n for n in NAMES.values() if n != "erasure" and n not in set(found["estimate"])]
-    if all(one.label.startswith(WHOLE) for one in sums):
-        lacking.append("blanking by segment")
-    return store.lacks("faithfulness", ", ".join(lacking)) if lacking else ""

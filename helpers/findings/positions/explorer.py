@@ -19,7 +19,6 @@ from helpers.findings.recognition.explorer import LETTERS
 from helpers.models.roles import ROLES
 from helpers.pages.explorer import BookWidget, module, number_words, squeeze, squeeze_json
 from helpers.prompts.placement import PLACES
-from helpers.store.store import MissingResult
 
 LEAST = 3  # levels up to here are left out: rare above it, S deflates well
 NO_SHARE = 65535  # an empty response has no share
@@ -132,11 +131,8 @@ def from_store(own, released=None, *, compact: bool = False) -> PositionExplorer
     for role in ROLES:
         for row in own.read(f"positions/responses-{role}").itertuples():
             answers[(row.id, row.place, role)] = list(row.tokens)
-    try:
-        rows = losses(own).itertuples(index=False)
-        logs = {(r.id, r.place, r.model): (r.whole, r.whole - r.instruction) for r in rows}
-    except MissingResult:  # a store from before erasure
-        logs = {}
+    rows = losses(own).itertuples(index=False)
+    logs = {(r.id, r.place, r.model): (r.whole, r.whole - r.instruction) for r in rows}
     sets, tables = {}, {} if compact else {"": profiles.ours(own)}
     if released is not None and not compact:
         tables = {"7B: ": profiles.released(released)} | tables

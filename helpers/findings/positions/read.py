@@ -81,9 +81,6 @@ def losses(store: Store) -> pd.DataFrame:
     read = read_all(store, "positions/erased-", **asked).items()
     tables = [table.assign(model=name.split("/")[0]) for name, table in read]
     found = pd.concat(tables, ignore_index=True).assign(response="expected")
-    if "tokens" not in found:  # older parts give sums; the importance beside them knows the length
-        lengths = {o.id: o.normalised.shape[1] for o in placed(store) if o.response == "expected"}
-        found["tokens"] = found["id"].map(lengths)
     for name in ("whole", "without instruction", "without context"):
         found[name] /= found["tokens"]
     for name in ("instruction", "context"):
