@@ -155,22 +155,21 @@ class Weights:
         """The output projection of a layer's attention; its input holds the heads side by side."""
         return getattr(self._attention(layer), self.architecture.attention_out)
 
-    def query(
-        self, layer: int, head: int, *, fold: bool = True
-    ) -> Float[Tensor, "hidden head_dim"]:
-        """Query columns of one head, norm weights folded in unless `fold` is False."""
-        return self._head(layer, head, "query", fold)
+    def projection(self, layer: int, side: str) -> Float[Tensor, "hidden columns"]:
+        """The "query" or "key" projection as the model stores it, its heads side by side."""
+        return getattr(self.architecture, side)(self._attention(layer)).detach()
 
-    def key(self, layer: int, head: int, *, fold: bool = True) -> Float[Tensor, "hidden head_dim"]:
-        """Key columns that a query head reads; grouped queries share them."""
-        group = head // (self.n_heads // self.n_key_value_heads)
-        return self._head(layer, group, "key", fold)
+    def query(self, layer: int, head: int) -> Float[Tensor, "hidden head_dim"]:
+        """Query columns of one head, norm weights folded in."""
+        return self._head(layer, head, "query")
 
-    def _head(self, layer: int, head: int, side: str, fold: bool) -> Tensor:
+    def key(self, layer: int, head: int) -> Float[Tensor, "hidden head_dim"]:
+        """Key columns that a query head reads, norm weights folded in; grouped queries share them."""
+        return self._head(layer, head // (self.n_heads // self.n_key_value_heads), "key")
+
+    def _head(self, layer: int, head: int, side: str) -> Tensor:
         columns = slice(head * self.head_dim, (head + 1) * self.head_dim)
-        weight = getattr(self.architecture, side)(self._attention(layer)).detach()[:, columns]
-        if not fold:
-            return weight
+        weight = self.projection(layer, side)[:, columns]
         return self.fold_after(layer, head, side, self.fold_before(layer, weight))
 
     def fold_before(self, layer: int, weight: Float[Tensor, "hidden columns"]) -> Tensor:

@@ -444,9 +444,9 @@ def test_a_head_that_gained_a_pair_of_an_instruction_verb_is_ranked_first(pair, 
     assert verb in strongest
     vectors[other] = vectors[verb] + 0.01
     scale = tuned.model.layers[HEAD[0]].input_layernorm.weight
-    for side in (of_model.query, of_model.key):
-        with torch.no_grad():
-            side(*HEAD, fold=False)[:, :2] = (direction / scale)[:, None]
+    for side, own in (("query", HEAD[1]), ("key", HEAD[1] // 2)):  # two heads share a key
+        stored = of_model.projection(HEAD[0], side).split(of_model.head_dim, dim=1)
+        stored[own][:, :2] = (direction / scale)[:, None]
     lexicon = replace(LEXICON, vectors=vectors)
     planted = pair_of("planted", base, tuned, pair.tokenizer)
     found = Store(tmp_path)

@@ -89,7 +89,8 @@ def test_a_head_built_to_link_two_words_in_one_dimension_links_them_there(
 ):
     model, layer, head = build(name), 1, 3
     of_model = weights(model)
-    query, key = of_model.query(layer, head, fold=False), of_model.key(layer, head, fold=False)
+    last = slice(-of_model.head_dim, None)  # its columns, and those of its key
+    query, key = (of_model.projection(layer, side)[:, last] for side in ("query", "key"))
     with torch.no_grad():  # views of the weights: what is written here is what the model holds
         query.mul_(1e-3)
         key.mul_(1e-3)

@@ -135,24 +135,13 @@ def make_readings(
 Updates = dict[tuple[int, str], list[Factors]]  # by layer and side, one a draw
 
 
-def projections(of_model: Weights, layer: int, side: str) -> list[Float[Tensor, "hidden head_dim"]]:
-    """Each head's columns as the model stores them."""
-    if side == "query":
-        return [of_model.query(layer, head, fold=False) for head in range(of_model.n_heads)]
-    shared_by = of_model.n_heads // of_model.n_key_value_heads
-    return [
-        of_model.key(layer, group * shared_by, fold=False)
-        for group in range(of_model.n_key_value_heads)
-    ]
-
-
 def all_projections(
     pair: Pair, role: str
 ) -> dict[tuple[int, str], Float[Tensor, "hidden columns"]]:
     """Copies of all query and key projections of one model, on the CPU: it may go meanwhile."""
     of_model = weights(pair.model(role))
     return {
-        (layer, side): torch.cat(projections(of_model, layer, side), dim=1).float().cpu()
+        (layer, side): of_model.projection(layer, side).to("cpu", torch.float32, copy=True)
         for layer in range(of_model.n_layers)
         for side in SIDES
     }
@@ -187,10 +176,10 @@ def _strongest_after(
     The words' activations in the model itself are made once; an update of low rank, known by its
     factors, adds to them at hardly any cost.
     """
-    stored = projections(of_model, layer, side)
+    width = of_model.head_dim
+    stored = of_model.projection(layer, side).split(width, dim=1)
     own = [of_model.fold_after(layer, head, side, of_model.fold_before(layer, one)).float().T @ rows.T
            for head, one in enumerate(stored)]  # fmt: skip
-    width = stored[0].shape[1]
     for factors in updates:
         left, right = (torch.from_numpy(one).to(rows) for one in factors)
         inner = of_model.fold_before(layer, left).T @ rows.T
