@@ -172,7 +172,7 @@ def test_a_second_run_computes_nothing_and_other_words_everything(pair, store, m
     monkeypatch.setattr(attention_readings, "BLOCK", 2)
     monkeypatch.setattr(attention_pairs, "word_pairs", fail)
     monkeypatch.setattr(attention_readings, "verb_counts", fail)
-    monkeypatch.setattr(attention, "respond", fail)
+    monkeypatch.setattr(attention, "responses", fail)
     attention.compute(pair, store, **OPTIONS)
     other = replace(LEXICON, vectors=LEXICON.vectors + 1)
     with pytest.raises(AssertionError, match="computed again"), pytest.warns(UserWarning):

@@ -27,12 +27,12 @@ from transformers import PreTrainedModel
 
 from helpers.findings.attention.pairs import gains, make_example, make_pairs
 from helpers.findings.attention.readings import READINGS, Reading, make_null, make_readings
+from helpers.findings.parts import encoded, responses
 from helpers.methods.weights import Weights, weights
 from helpers.methods.word_pairs import TOP_K
 from helpers.models.pair import Pair
-from helpers.models.responses import respond
 from helpers.prompts.placement import read_items
-from helpers.prompts.prompt import Prompt, encode, read_prompts
+from helpers.prompts.prompt import Prompt, read_prompts
 from helpers.prompts.rules import follows
 from helpers.store.origin import inputs_hash
 from helpers.store.store import Part, Store
@@ -122,21 +122,6 @@ def text_loss(model: PreTrainedModel, ids: Sequence[Sequence[int]]) -> Float[nda
     return np.array(found)
 
 
-def follow_rules(
-    model: PreTrainedModel, pair: Pair, prompts: Sequence[Prompt], ids, *, max_tokens: int
-) -> ndarray:
-    """Whether each greedy response follows its prompt's rule; prompts of like length in a batch."""
-    order = sorted(range(len(prompts)), key=lambda i: len(ids[i]))
-    followed = np.zeros(len(prompts), dtype=bool)
-    for begin in range(0, len(order), BATCH):
-        batch = order[begin : begin + BATCH]
-        asked = [ids[i] for i in batch]
-        answers = respond(model, pair.tokenizer, asked, pair.template, max_tokens=max_tokens)
-        for i, answer in zip(batch, answers, strict=True):
-            followed[i] = follows(prompts[i].rule, answer.text)
-    return followed
-
-
 def plain_texts(n: int = N_TEXTS) -> list[str]:
     """The contexts of the placement experiment, without their instructions: short plain texts."""
     return [" ".join(item.sentences) for item in read_items()[:n]]
@@ -157,13 +142,15 @@ def make_silenced(
 ) -> None:  # fmt: skip
     """One part a condition: following by prompt and loss by text, with the heads silenced."""
     prompts = [p for p in (read_prompts() if prompts is None else prompts) if p.rule]
-    asked = [encode(prompt, pair.tokenizer, pair.template).ids for prompt in prompts]
+    codes, rules = encoded(prompts, pair), [prompt.rule for prompt in prompts]
     read = [pair.tokenizer(t)["input_ids"] for t in (plain_texts() if texts is None else texts)]
 
     def make(heads: list[Head]) -> dict[str, ndarray]:
         with silenced(weights(pair.model("tuned")), heads) as model:
+            answers = responses(pair, "tuned", codes, max_tokens=max_tokens, at_once=BATCH)
+            followed = map(follows, rules, (one["text"] for one in answers))
             return {
-                "followed": follow_rules(model, pair, prompts, asked, max_tokens=max_tokens),
+                "followed": np.array([*followed], dtype=bool),
                 "loss": text_loss(model, read).astype(np.float32),
                 "heads": np.array(heads, dtype=np.int16).reshape(-1, 2),
             }
@@ -171,7 +158,7 @@ def make_silenced(
     parts, n_per_layer = [], weights(pair.model("tuned")).n_heads
     todo = conditions(gains(store, lexicon.compared), n_per_layer, n_heads, control_draws)
     for name, heads in todo.items():
-        inputs = [heads, asked, [p.rule for p in prompts], read, max_tokens, BATCH]
+        inputs = [heads, [code.ids for code in codes], rules, read, max_tokens, BATCH]
         made_from, about = {"inputs": inputs_hash(inputs)}, {"max_tokens": max_tokens}
         parts.append(Part(f"attention/silenced/{name}", partial(make, heads), made_from, about))
     store.fill(parts, desc="silenced heads", progress=progress)
