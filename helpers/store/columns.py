@@ -32,7 +32,8 @@ COLUMNS = {
     r"ffn/baseline": f"role:t {ANNOTATED} mathematics:b translation:b",
     r"ffn/components/\d+-(base|tuned)": "scale scores variance words",
     r"ffn/folding": "layer:n post_norm:b final_norm:b interpretable:n n:n first_variance:n",
-    r"ffn/rotation/\d+": "angles cosine k partner norm_angles spectrum_angles update",
+    r"ffn/rotation/\d+": "angles cosine k partner norm_angles spectrum_angles update "
+    "norm_median_angle norm_mean_rank_change spectrum_median_angle spectrum_mean_rank_change",
     r"pair/update": "matrix:t layer:n update:n",
     r"pair/weights": "matrix:t layer:n type:t rounding:n update:n",
     r"positions/(base|tuned)/\d+": "normalised shape",

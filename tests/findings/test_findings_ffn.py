@@ -106,24 +106,6 @@ def test_a_turn_below_every_draw_is_said_with_its_p_value():
     assert inside.p_value > 0.9
 
 
-def test_parts_with_every_component_of_every_draw_are_still_read(store, tmp_path):
-    """As they were stored with 20 draws."""
-    before, older = ffn_view.read_rotation(store), Store(tmp_path)
-    older.write("ffn/annotations", store.read("ffn/annotations"))
-    rng = np.random.default_rng(0)
-    for layer in range(3):
-        part = store.read(f"ffn/rotation/{layer:02d}")
-        for null in ffn.NULLS:
-            del part[f"{null}_median_angle"], part[f"{null}_mean_rank_change"]
-            part[f"{null}_matched_angle"] = rng.random((3, 12)).astype(np.float32)
-            part[f"{null}_rank_change"] = rng.integers(5, size=(3, 12)).astype(np.uint16)
-        older.write(f"ffn/rotation/{layer:02d}", part)
-    found = ffn_view.read_rotation(older)
-    last = np.median(part["norm_matched_angle"], axis=1)
-    np.testing.assert_allclose(found.null_median_angle["norm"][2], last)
-    assert found.null_mean_rank_change["norm"].shape == before.null_mean_rank_change["norm"].shape
-
-
 def test_the_smallest_rotation_that_would_be_found_stands_beside_the_difference(store):
     compared = ffn_view.compare_rotation(ffn_view.read_rotation(store), ks=(3, 8))
     shown = ffn_view.rotation_table(compared)

@@ -94,25 +94,16 @@ def compare_shares(annotations: pd.DataFrame) -> list[Comparison]:
 # --- rotation
 
 
-def _of_matched(part: dict[str, ndarray], null: str) -> dict[str, Float[ndarray, " draw"]]:
-    """What is compared of matched components; older parts hold every component of every draw."""
-    if f"{null}_median_angle" in part:
-        return {name: part[f"{null}_{name}"] for name in ("median_angle", "mean_rank_change")}
-    angle, change = part[f"{null}_matched_angle"], part[f"{null}_rank_change"]
-    return {"median_angle": np.median(angle, axis=1), "mean_rank_change": change.mean(axis=1)}
-
-
 def read_rotation(store: Store) -> Rotation:
     """Angles, matches and rank changes of all layers, at the k that the nulls were drawn for."""
     parts = [store.read(f"ffn/rotation/{layer:02d}") for layer in range(n_layers(store))]
     k = parts[0]["k"].astype(int)
     stack = lambda name: np.stack([part[name].astype(float) for part in parts])  # noqa: E731
-    matched = {null: [_of_matched(part, null) for part in parts] for null in NULLS}
-    of_null = lambda name: {n: np.stack([x[name] for x in own]) for n, own in matched.items()}  # noqa: E731
+    of_null = lambda name: {null: stack(f"{null}_{name}") for null in NULLS}  # noqa: E731
     return Rotation(
         k=k,
         angle=stack("angles")[:, 0, k - 1],
-        null={null: stack(f"{null}_angles")[:, :, 0] for null in NULLS},
+        null={null: own[:, :, 0] for null, own in of_null("angles").items()},
         matched_angle=np.degrees(np.arccos(np.clip(np.abs(stack("cosine")), 0, 1))),
         null_median_angle=of_null("median_angle"),
         rank_change=np.stack([p["partner"] - np.arange(len(p["partner"])) for p in parts]),
