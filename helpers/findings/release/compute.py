@@ -117,20 +117,15 @@ def _profile_rows(released: Released, shorter: int) -> list[dict]:
 
 def _score_row(released: Released, marks: Marks) -> dict:
     mask, whole = marks.mask(), marks.mask("sentences")
-    normalised = released.normalised
-    largest = normalised.max(0) if normalised.size else np.zeros(0)
     return dict(
         prompt_tokens=len(released.prompt),
         response_tokens=len(released.response),
         instruction_tokens=int(mask.sum()),
         sentence_tokens=int(whole.sum()),
-        score=score_of(normalised, mask),
-        score_sentences=score_of(normalised, whole),
+        score=score_of(released.normalised, mask),
+        score_sentences=score_of(released.normalised, whole),
         spans=marks.marked,
         spans_missing=marks.missing,
-        spans_repeated=sum(found.times > 1 for found in marks.spans),
-        # Response tokens that no longer count at b: their largest S is not above it.
-        columns_emptied=int((largest <= THRESHOLD).sum()),
         dropped=why_dropped(marks, len(released.response)),
     )
 

@@ -21,11 +21,10 @@ _INPUT, _OUTPUT = "Input:", "Output:"
 
 @dataclass(frozen=True)
 class Found:
-    """Tokens `start` to `stop` (exclusive) hold a stretch of text; it occurs `times` times."""
+    """Tokens `start` to `stop` (exclusive) hold a stretch of text."""
 
     start: int
     stop: int
-    times: int
 
 
 def spell(tokens: Sequence[str]) -> tuple[bytes, Int[np.ndarray, " bytes"]]:
@@ -47,7 +46,7 @@ def find(span: str, tokens: Sequence[str]) -> Found | None:
     if start < 0:
         return None
     held = owners[start : start + len(wanted)]
-    return Found(int(held[0]), int(held[-1]) + 1, text.count(wanted))
+    return Found(int(held[0]), int(held[-1]) + 1)
 
 
 def mask(found: Sequence[Found], length: int) -> Bool[np.ndarray, " prompt"]:
