@@ -27,7 +27,6 @@ from tqdm.auto import tqdm
 
 from helpers.findings.release import spans as text_spans
 from helpers.findings.release.read import KINDS, REASONS, SOURCE
-from helpers.findings.release.spans import Found
 from helpers.methods.density import LEVELS, THRESHOLD, P, density, instruction_score
 from helpers.methods.profiles import GRID, LEAST_PROMPT, LEAST_RESPONSE, POWERS, profile_of
 from helpers.models.roles import ROLES
@@ -43,8 +42,8 @@ class Marks:
     """Instruction tokens of one prompt: by the marked spans, and by the sentences around them."""
 
     length: int
-    spans: tuple[Found, ...]
-    sentences: tuple[Found, ...]
+    spans: tuple[slice, ...]
+    sentences: tuple[slice, ...]
     marked: int  # spans that the authors marked, found or not
 
     @property

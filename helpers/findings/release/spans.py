@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Int
@@ -17,14 +16,6 @@ from jaxtyping import Bool, Int
 _BYTE = re.compile(r"<0x([0-9A-Fa-f]{2})>")
 _SENTENCE_END = re.compile(r"(?<=[.!?:])\s+")
 _INPUT, _OUTPUT = "Input:", "Output:"
-
-
-@dataclass(frozen=True)
-class Found:
-    """Tokens `start` to `stop` (exclusive) hold a stretch of text."""
-
-    start: int
-    stop: int
 
 
 def spell(tokens: Sequence[str]) -> tuple[bytes, Int[np.ndarray, " bytes"]]:
@@ -38,22 +29,22 @@ def spell(tokens: Sequence[str]) -> tuple[bytes, Int[np.ndarray, " bytes"]]:
     return b"".join(pieces), owners
 
 
-def find(span: str, tokens: Sequence[str]) -> Found | None:
-    """The first place of `span` in the tokens' text, without white space at its ends, or None."""
+def find(span: str, tokens: Sequence[str]) -> slice | None:
+    """The tokens that hold the first `span` in their text, without white space at its ends, or None."""
     text, owners = spell(tokens)
     wanted = span.strip().encode()
     start = text.find(wanted) if wanted else -1
     if start < 0:
         return None
     held = owners[start : start + len(wanted)]
-    return Found(int(held[0]), int(held[-1]) + 1)
+    return slice(int(held[0]), int(held[-1]) + 1)
 
 
-def mask(found: Sequence[Found], length: int) -> Bool[np.ndarray, " prompt"]:
+def mask(found: Sequence[slice], length: int) -> Bool[np.ndarray, " prompt"]:
     """One truth value a token: whether any of the stretches holds it."""
     chosen = np.zeros(length, dtype=bool)
     for stretch in found:
-        chosen[stretch.start : stretch.stop] = True
+        chosen[stretch] = True
     return chosen
 
 
