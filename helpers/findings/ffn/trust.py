@@ -54,25 +54,10 @@ class Trust:
     kappa: float
     low: float
     high: float
+    agreement: float
+    precision: float
+    recall: float
     confusion: pd.DataFrame
-
-    @property
-    def agreement(self) -> float:
-        return float(np.trace(self.confusion.to_numpy()) / self.n)
-
-    def _of_yes(self, axis: int) -> float:
-        if list(self.confusion.index) != ["yes", "no"]:
-            return np.nan
-        total = self.confusion.to_numpy().sum(axis=axis)[0]
-        return float(self.confusion.loc["yes", "yes"] / total) if total else np.nan
-
-    @property
-    def precision(self) -> float:
-        return self._of_yes(0)
-
-    @property
-    def recall(self) -> float:
-        return self._of_yes(1)
 
     def yes(self, reader: int) -> int:
         """How many lists the first (0) or second (1) reader says yes to."""
@@ -138,8 +123,12 @@ def compare_readers(
         kappas = [kappa(one) for one in np.tensordot(drawn, by_unit, 1)]
         whole = by_unit.sum(axis=0)
         ends = (float(x) for x in np.nanpercentile(kappas, [2.5, 97.5]))
-        table = pd.DataFrame(whole, labels, labels)
-        found[name] = Trust(name, len(merged), kappa(whole), *ends, table)
+        of_yes = [
+            whole[0, 0] / said if said and own != "level" else np.nan
+            for said in (whole[:, 0].sum(), whole[0].sum())
+        ]
+        agreed, table = np.trace(whole) / len(merged), pd.DataFrame(whole, labels, labels)
+        found[name] = Trust(name, len(merged), kappa(whole), *ends, agreed, *of_yes, table)
     return found
 
 
