@@ -28,7 +28,7 @@ from helpers.methods.statistics import (
 from helpers.methods.word_pairs import layer_groups
 from helpers.models.roles import ROLES
 from helpers.pages.forest import forest
-from helpers.pages.tables import Captioned, comparison_table, show_difference, show_p
+from helpers.pages.tables import captioned, comparison_table, show_difference, show_p
 from helpers.store.store import Store
 
 QUESTIONS = (*TASKS, *LEVELS)
@@ -101,7 +101,7 @@ def beside_paper(votes: pd.DataFrame) -> pd.DataFrame:
     mean, spread = seeds.mean(), seeds.std(ddof=0)
     given = lambda role, name: f"{mean.loc[role, name]:.3f} ± {spread.loc[role, name]:.3f}"  # noqa: E731
     theirs = {q: " → ".join(given(role, q) for role in ROLES) for q in QUESTIONS}
-    shown = Captioned(
+    rows = [
         {
             "base": f"{one.mean_a:.3f}",
             "tuned": f"{one.mean_b:.3f}",
@@ -110,11 +110,10 @@ def beside_paper(votes: pd.DataFrame) -> pd.DataFrame:
             "p (Holm)": show_p(one.p_holm),
         }
         for one in found
-    )
-    shown.index = [one.label for one in found]
+    ]
     null = f"Null hypothesis: {SAME_COMPONENTS} ({found[0].test})."
-    shown.caption = f"Base LLaMA-7B, tuned Vicuna-7B. {null}"
-    return shown
+    caption = f"Base LLaMA-7B, tuned Vicuna-7B. {null}"
+    return captioned(rows, caption, index=[one.label for one in found])
 
 
 # --- agreement of the seeds
@@ -194,9 +193,10 @@ def survived(store: Store) -> pd.DataFrame:
             if not part.empty:
                 shares = {text: part[name].mean() for name, text in names.items()}
                 rows[role, f"{low + 1} to {high}"] = {"components": len(part)} | shares
-    shown = Captioned(pd.DataFrame(rows).T.rename_axis(["words of", "ranks"]))
-    shown.caption = "Share of a component's first 15 words that the other model's component has."
-    return shown
+    return captioned(
+        pd.DataFrame(rows).T.rename_axis(["words of", "ranks"]),
+        "Share of a component's first 15 words that the other model's component has.",
+    )
 
 
 def compare_survival(store: Store) -> list[Comparison]:

@@ -29,7 +29,7 @@ from helpers.methods.statistics import (
 )
 from helpers.methods.word_pairs import LEAST, verb_lift
 from helpers.pages.forest import forest
-from helpers.pages.tables import Captioned, comparison_table
+from helpers.pages.tables import captioned, comparison_table
 from helpers.store.store import Store
 from helpers.words.verbs import Lexicon, read_paper_verbs
 from helpers.words.vocabulary import INSTRUCTION
@@ -129,10 +129,9 @@ def totals(store: Store) -> pd.DataFrame:
         sums = own[["base", "tuned", "gained", "lost", "kept"]].sum()
         changed = (own[["gained", "lost"]] > 0).any(axis=1)
         rows[label] = {"heads": len(own), **sums, "heads changed": float(changed.mean())}
-    shown = Captioned(pd.DataFrame(rows).T.astype(dict.fromkeys(["heads", *sums.index], int)))
+    whole = dict.fromkeys(["heads", *sums.index], int)
     said = "Pairs are counted once a head. A head changed where it gained or lost a pair."
-    shown.caption = f"{said} {NOT_AVAILABLE}"
-    return shown
+    return captioned(pd.DataFrame(rows).T.astype(whole), f"{said} {NOT_AVAILABLE}")
 
 
 def explorable_heads(store: Store, lexicon: Lexicon) -> Explorable:
