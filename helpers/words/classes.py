@@ -42,7 +42,6 @@ class Shared:
 
     surprise: Float[ndarray, " list"]
     class_index: Int[ndarray, " list"]
-    count: Int[ndarray, " list"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,10 +101,9 @@ def most_surprising(lists: Int[ndarray, "list word"], classes: Classes, *, fewes
     row, index = np.divmod(keys, n_classes)
     value = classes.surprise[index, counts] if len(keys) else np.zeros(0)
     best = np.lexsort((value, row))  # the last entry of each list is its most surprising class
-    result = Shared(np.zeros(n_lists), np.full(n_lists, -1), np.zeros(n_lists, dtype=int))
+    result = Shared(np.zeros(n_lists), np.full(n_lists, -1))
     result.surprise[row[best]] = value[best]
     result.class_index[row[best]] = index[best]
-    result.count[row[best]] = counts[best]
     return result
 
 

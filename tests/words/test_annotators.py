@@ -106,7 +106,6 @@ def test_the_class_that_surprises_most_is_the_rare_one():
     classes = number([["common", "rare"]] * 2 + [["common"]] * 8, 4)
     shared = most_surprising(np.array([[0, 1, 2, 3], [4, 5, 6, 7]]), classes, fewest=2)
     assert [classes.names[i] for i in shared.class_index] == ["rare", "common"]
-    assert shared.count.tolist() == [2, 4]
     assert shared.surprise[0] > shared.surprise[1] == 0
 
 

@@ -31,7 +31,6 @@ class Measure:
 
     label: str
     unit: str
-    chapter: int
     part: str
     of: Callable[[pd.DataFrame], pd.Series]
     null: str = "the point is as the base"
@@ -58,24 +57,24 @@ def _turned(table: pd.DataFrame) -> pd.Series:
 
 NATS = "nats a token"
 MEASURES = {
-    "following": Measure("prompts followed", "share", 1, "responses",
+    "following": Measure("prompts followed", "share", "responses",
                          lambda t: t.dropna(subset="followed").set_index("id")["followed"].astype(float)),
-    "reliance": Measure("lost without the instruction", NATS, 1, "blanked",
+    "reliance": Measure("lost without the instruction", NATS, "blanked",
                         _blanked("shared", "instruction")),
-    "share": Measure("gradient's share on the instruction", "share", 1, "gradient",
+    "share": Measure("gradient's share on the instruction", "share", "gradient",
                      lambda t: t[t["segment"] == "instruction"].set_index("id")["share"]),
-    "length": Measure("length of the response", "tokens", 1, "responses",
+    "length": Measure("length of the response", "tokens", "responses",
                       lambda t: t.set_index("id")["ids"].map(len)),
-    "dip": Measure("middle against ends, lost without the instruction", NATS, 2, "placed", _dip),
-    "lift": Measure("verb lift, instruction less general verbs", "lift", 3, "verbs",
+    "dip": Measure("middle against ends, lost without the instruction", NATS, "placed", _dip),
+    "lift": Measure("verb lift, instruction less general verbs", "lift", "verbs",
                     lambda t: t.set_index("verb")[["rose", "fell"]],
                     "instruction verbs change as other verbs do"),
-    "turned": Measure("components turned, beyond random updates", "degrees", 4, "turned", _turned,
+    "turned": Measure("components turned, beyond random updates", "degrees", "turned", _turned,
                       "tuning turns components as random updates of its norm do"),
 }  # fmt: skip
 # Beside them, for the robustness page: the placebos, and each point on its own response.
 PLACEBOS = {
-    f"{segment}, {on}": Measure(f"lost without the {segment}, {name}", NATS, 1, "blanked",
+    f"{segment}, {on}": Measure(f"lost without the {segment}, {name}", NATS, "blanked",
                                 _blanked(on, segment))
     for on, name in (("shared", "same response"), ("own", "own response"))
     for segment in ("instruction", "input", "context", "template")

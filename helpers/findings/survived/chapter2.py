@@ -82,7 +82,7 @@ def placed(column: str, store: Store, *, of: Callable = measures, response="expe
 
 
 MOVED = Measure(
-    "lost without an instruction moved through a text", "nats a token", 2, "placed",
+    "lost without an instruction moved through a text", "nats a token", "placed",
     lambda table: table.groupby("id")["loss"].mean(),
 )  # fmt: skip
 
