@@ -27,7 +27,7 @@ from helpers.methods.statistics import (
     resamples,
     untested,
 )
-from helpers.methods.word_pairs import LEAST, verb_lift
+from helpers.methods.word_pairs import LEAST
 from helpers.pages.forest import forest
 from helpers.pages.tables import captioned, comparison_table
 from helpers.store.store import Store
@@ -92,11 +92,8 @@ def over_layers(store: Store, lexicon: Lexicon) -> list[Comparison]:
         parts = [_by_layer(changes, n, name, layers) for name in ("rose", "fell")]
         drawn = resamples(len(layers), np.random.default_rng(0))
         counts = np.vstack([np.ones(len(layers)), drawn])  # all layers as they are come first
-        own = verb_lift(*(counts @ part for part in parts))
-        with np.errstate(invalid="ignore"):
-            general, instruction = (
-                np.nansum(own[:, g], 1) / np.isfinite(own[:, g]).sum(1) for g in groups
-            )
+        sums = np.stack([counts @ part for part in parts], axis=-1)
+        general, instruction = (lift.mean_lift(sums, group) for group in groups)
         draws = (instruction - general)[1:]
         draws = draws[np.isfinite(draws)]
         about = {"label": label, "n": len(layers)}
