@@ -51,23 +51,23 @@ class WordNetAnnotator:
         answers: dict[int, Annotation] = {}
         for length in {len(own) for own in indices}:
             where = [i for i, own in enumerate(indices) if len(own) == length]
-            for start in range(0, len(where), BLOCK):
-                part = where[start : start + BLOCK]
-                block = self.annotate_indices(np.stack([indices[i] for i in part]))
-                answers.update(zip(part, block, strict=True))
+            found = self.annotate_indices(np.stack([indices[i] for i in where]))
+            answers.update(zip(where, found, strict=True))
         return [answers[i] for i in range(len(lists))]
 
     def annotate_indices(self, lists: Int[ndarray, "list word"]) -> list[Annotation]:
         """The same for lists of equal length given as indices into the vocabulary."""
-        measured, bands = self.statistics.measure(lists), self.statistics.composition(lists)
-        vectors = self.statistics.vectors
-        nearest = (vectors[lists].mean(axis=1, dtype=np.float32) @ vectors.T).argmax(axis=1)
-        return [
-            self._answer(
-                i, nearest[i], len(lists[i]), measured, self.statistics.thresholds(bands[i])
-            )
-            for i in range(len(lists))
-        ]
+        found, vectors = [], self.statistics.vectors
+        for start in range(0, len(lists), BLOCK):
+            own = lists[start : start + BLOCK]
+            measured, bands = self.statistics.measure(own), self.statistics.composition(own)
+            nearest = (vectors[own].mean(axis=1, dtype=np.float32) @ vectors.T).argmax(axis=1)
+            limits = [self.statistics.thresholds(band) for band in bands]
+            found += [
+                self._answer(i, nearest[i], own.shape[1], measured, limits[i])
+                for i in range(len(own))
+            ]
+        return found
 
     def _answer(
         self, i: int, nearest: int, length: int, measured: Measured, limits: Thresholds

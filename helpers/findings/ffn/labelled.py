@@ -40,7 +40,5 @@ def annotate_words(
     n, poles, _ = words.shape
     index = {"component": np.repeat(np.arange(n), poles), "pole": np.tile(np.arange(poles), n)}
     table = pd.DataFrame(labels | {k: v.astype(np.int16) for k, v in index.items()})
-    lists = words.reshape(-1, words.shape[-1])
-    annotate, parts = rules(named).annotate_indices, np.array_split(lists, 4)
-    found = [one for part in parts for one in annotate(part)]
+    found = rules(named).annotate_indices(words.reshape(-1, words.shape[-1]))
     return annotation_table(found, table)
