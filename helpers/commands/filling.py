@@ -14,7 +14,6 @@ from helpers.commands.estimate import runs_on, shares
 from helpers.commands.progress import WholeRun
 from helpers.findings import update
 from helpers.findings.registry import BY_NAME, Finding
-from helpers.methods.density import BadInput
 from helpers.methods.errors import Mendable
 from helpers.methods.weights import weights
 from helpers.models import registry
@@ -108,7 +107,7 @@ def _end(pair: Pair, store: Store, refused: list[str], asked: int) -> None:
         store.get(update.PART, partial(update.update_sizes, pair))
     if refused:
         others = f" What else was asked for is computed, in {store.folder}."
-        raise BadInput(" ".join(refused) + (others if asked > len(refused) else ""))
+        raise Mendable(" ".join(refused) + (others if asked > len(refused) else ""))
 
 
 def _open(

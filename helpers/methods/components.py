@@ -28,10 +28,6 @@ MAX_COMPONENTS = 300  # the paper's number
 Pole = Literal["both", "absolute"]
 
 
-class DegenerateWeights(Mendable, ValueError):
-    """The value vectors have no principal components to speak of; the message says why."""
-
-
 @dataclass(frozen=True)
 class Components:
     """Principal components of one layer's value vectors, in order of falling variance.
@@ -66,7 +62,7 @@ def _checked(value_vectors: Float[Tensor, "intermediate hidden"], n: int) -> Ten
         )
     rows, hidden = matrix.shape
     if not 1 <= n <= min(rows - 1, hidden):
-        raise DegenerateWeights(
+        raise Mendable(
             f"n={n} components were asked of {rows} value vectors in {hidden} dimensions, which "
             f"have between 1 and {max(min(rows - 1, hidden), 0)} (centring uses up one row): "
             "choose n in that range."
@@ -81,14 +77,14 @@ def components(
 
     From the covariance, in the precision of the input (float64 stays, all else is float32): one
     centred copy of the weights and about hidden^2 numbers of memory, where a singular value
-    decomposition needs several copies. DegenerateWeights names what is wrong where n directions of
+    decomposition needs several copies. Mendable names what is wrong where n directions of
     variance do not exist.
     """
     matrix = _checked(value_vectors, n)
     mean, (rows, hidden) = matrix.mean(dim=0, dtype=torch.float64), matrix.shape
     if not torch.isfinite(mean).all():  # one bad entry spoils its column's mean
         bad = int((~torch.isfinite(matrix)).any(dim=1).sum())
-        raise DegenerateWeights(
+        raise Mendable(
             f"value_vectors holds NaN or infinite entries in {bad} of {rows} rows: the "
             "checkpoint is damaged or overflowed when it was converted; load it again in float32."
         )
@@ -99,14 +95,14 @@ def components(
     total = float(np.vdot(centred, centred)) / (rows - 1)
     # A matrix of equal rows leaves only the rounding error of its mean.
     if total <= eps * (float(mean.square().sum()) + total):
-        raise DegenerateWeights(
+        raise Mendable(
             "value_vectors are constant: all rows are equal, so no direction has variance. "
             "The layer was probably never initialised; check the checkpoint."
         )
     found = PCA(n, svd_solver="covariance_eigh").fit(centred)
     rank = int((found.explained_variance_ > eps * found.explained_variance_[0] * hidden).sum())
     if rank < n:
-        raise DegenerateWeights(
+        raise Mendable(
             f"n={n} components were asked, but value_vectors vary in only about {rank} "
             f"directions; the rest would be rounding error: ask for n={rank} or fewer."
         )

@@ -23,18 +23,14 @@ TEMPLATE = "template"  # the role of tokens that belong to no segment
 Array = np.ndarray | Tensor
 
 
-class BadInput(Mendable, ValueError):
-    """An argument cannot be used; the message says which and what to do."""
-
-
 def _as_tensor(values: Array, name: str, axes: int) -> Tensor:
     tensor = torch.as_tensor(values)
     if tensor.ndim != axes or tensor.numel() == 0:
-        raise BadInput(
+        raise Mendable(
             f"{name} has shape {tuple(tensor.shape)}: give {axes} axes, none of length 0."
         )
     if tensor.is_floating_point() and not torch.isfinite(tensor).all():
-        raise BadInput(f"{name} holds NaN or infinity: compute it again from sound weights.")
+        raise Mendable(f"{name} holds NaN or infinity: compute it again from sound weights.")
     return tensor
 
 
@@ -64,9 +60,9 @@ def normalise(
     authors' code adds 1e-7, which empties columns below about 2.3e-7 (method.md, section 6).
     """
     if not 1 <= levels <= 255:
-        raise BadInput(f"levels={levels}: give a whole number from 1 to 255.")
+        raise Mendable(f"levels={levels}: give a whole number from 1 to 255.")
     if not 0 <= threshold <= levels:
-        raise BadInput(f"threshold={threshold}: give a whole number from 0 to levels ({levels}).")
+        raise Mendable(f"threshold={threshold}: give a whole number from 0 to levels ({levels}).")
     positive = _as_tensor(importance, "importance", 2).double().clamp(min=0)
     largest = positive.amax(0, keepdim=True)
     # Divided first: x / x is 1 exactly, while 10 x / x may round above 10.
@@ -85,7 +81,7 @@ def density(
     an S that was kept whole: entries up to it do not count.
     """
     if not p >= 1:
-        raise BadInput(f"p={p}: give a number of 1 or more.")
+        raise Mendable(f"p={p}: give a number of 1 or more.")
     rows = _as_tensor(normalised, "normalised", 2).double()
     rows = torch.where(rows > threshold, rows, 0.0)
     # Dividing by the row's maximum first keeps large p from overflowing.
@@ -106,13 +102,13 @@ def instruction_score(density: Float[Array, " prompt"], mask: Bool[Array, " prom
     values = _as_tensor(density, "density", 1).double()
     chosen = torch.as_tensor(mask)
     if chosen.shape != values.shape or chosen.dtype != torch.bool:
-        raise BadInput(
+        raise Mendable(
             f"mask has shape {tuple(chosen.shape)} and type {chosen.dtype}, density has "
             f"{len(values)} tokens: give one truth value a prompt token."
         )
     count = int(chosen.sum())
     if count == 0:
-        raise BadInput("mask marks no instruction token: give a prompt with an instruction.")
+        raise Mendable("mask marks no instruction token: give a prompt with an instruction.")
     total = float(relative_density(values)[chosen].sum())
     return total / float(np.log2(2 + count))
 

@@ -17,7 +17,7 @@ from torch import Tensor
 from transformers import DynamicCache, PreTrainedModel
 
 from helpers.methods import memory
-from helpers.methods.density import BadInput
+from helpers.methods.errors import Mendable
 from helpers.methods.passes import Ids, embed, frozen, hidden_states, log_probabilities, start
 
 WAYS = ("zero", "mean", "hidden")
@@ -27,7 +27,7 @@ TOGETHER = 6  # variants that go on from one kept prefix: neighbours differ late
 def _factors(factors: Tensor, wanted: int, skipped: int) -> Float[Tensor, "variants prompt"]:
     factors = torch.as_tensor(factors, dtype=torch.float32)
     if factors.ndim != 2 or factors.shape[1] not in (1, wanted):
-        raise BadInput(f"factors has shape {tuple(factors.shape)}: give {wanted} columns, or one.")
+        raise Mendable(f"factors has shape {tuple(factors.shape)}: give {wanted} columns, or one.")
     return torch.nn.functional.pad(factors.expand(-1, wanted), (skipped, 0), value=1.0)
 
 
@@ -149,7 +149,7 @@ def _mean_embedding(model: PreTrainedModel) -> Float[Tensor, " hidden"]:
 def _checked(masks, tokens: int) -> Bool[Tensor, "segments prompt"]:
     masks = torch.as_tensor(masks, dtype=torch.bool)
     if masks.ndim != 2 or masks.shape[1] != tokens:
-        raise BadInput(
+        raise Mendable(
             f"masks has shape {tuple(masks.shape)}: give one truth value a prompt token (there are "
             f"{tokens} beside BOS), a row a segment."
         )
@@ -172,7 +172,7 @@ def blankings(
     in one batch, and one for the whole prompt.
     """
     if unknown := set(ways) - set(WAYS):
-        raise BadInput(f"way={min(unknown)!r} is unknown: use one of {', '.join(WAYS)}.")
+        raise Mendable(f"way={min(unknown)!r} is unknown: use one of {', '.join(WAYS)}.")
     prompt, response, skipped = start(model, prompt_ids, response_ids)
     masks = _checked(masks, len(prompt) - skipped)
     blank = torch.zeros(len(ways), len(masks), len(prompt) + len(response) - 1, dtype=torch.bool)

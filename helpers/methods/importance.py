@@ -26,8 +26,8 @@ from transformers import PreTrainedModel
 
 from helpers.methods import memory as footprint
 from helpers.methods import passes
-from helpers.methods.density import BadInput
 from helpers.methods.erasure import erasure
+from helpers.methods.errors import Mendable
 from helpers.methods.weights import has_linear_softmax_head
 
 METHODS = ("gradient", "erasure", "mean_erasure", "integrated_gradients", "fixed_norms")
@@ -201,11 +201,11 @@ def importance(
     `steps`: points on the path of integrated gradients.
     """
     if method not in METHODS:
-        raise BadInput(f"method={method!r} is unknown: use one of {', '.join(METHODS)}.")
+        raise Mendable(f"method={method!r} is unknown: use one of {', '.join(METHODS)}.")
     if batch_rows != "auto" and (not isinstance(batch_rows, int) or batch_rows < 1):
-        raise BadInput(f"batch_rows={batch_rows!r}: give a positive whole number or 'auto'.")
+        raise Mendable(f"batch_rows={batch_rows!r}: give a positive whole number or 'auto'.")
     if steps < 2:
-        raise BadInput(f"steps={steps!r}: integrated gradients need two points or more.")
+        raise Mendable(f"steps={steps!r}: integrated gradients need two points or more.")
     if method.endswith("erasure"):
         filler = "mean" if method == "mean_erasure" else "zero"
         result = erasure(model, prompt_ids, response_ids, batch_rows=batch_rows, filler=filler)
@@ -218,7 +218,7 @@ def importance(
             found = _along(model, rows, response, len(prompt), batch_rows, skipped, path)
         result = found[skipped:]
     if not torch.isfinite(result).all():
-        raise BadInput(
+        raise Mendable(
             "model gives NaN or infinite importance: its weights are damaged or overflow in "
             f"{model.dtype}; load them again, in float32."
         )

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from helpers.methods.density import BadInput
+from helpers.methods.errors import Mendable
 from helpers.methods.weights import backbone, has_linear_softmax_head
 
 Ids = Sequence[int] | Tensor
@@ -22,7 +22,7 @@ def _as_ids(model: PreTrainedModel, ids: Ids, name: str) -> Tensor:
     known = model.config.vocab_size
     outside = tensor[(tensor < 0) | (tensor >= known)]
     if len(outside):
-        raise BadInput(
+        raise Mendable(
             f"{name} holds the id {int(outside[0])}, but the model knows {known} tokens: use the "
             "tokenizer that belongs to this model."
         )
@@ -36,13 +36,13 @@ def start(model: PreTrainedModel, prompt_ids: Ids, response_ids: Ids) -> tuple[T
     bos = getattr(model.config, "bos_token_id", None)
     skipped = int(prompt.numel() > 0 and bos is not None and int(prompt[0]) == bos)
     if prompt.numel() - skipped < 1:
-        raise BadInput("prompt_ids has no token (beside BOS): give a prompt of one token or more.")
+        raise Mendable("prompt_ids has no token (beside BOS): give a prompt of one token or more.")
     if response.numel() < 1:
-        raise BadInput("response_ids is empty: give a response of one token or more.")
+        raise Mendable("response_ids is empty: give a response of one token or more.")
     longest = getattr(model.config, "max_position_embeddings", None)
     total = prompt.numel() + response.numel() - 1
     if longest is not None and total > longest:
-        raise BadInput(
+        raise Mendable(
             f"prompt_ids and response_ids take {total} positions, the model has {longest}: shorten "
             "the prompt or the response."
         )

@@ -22,7 +22,7 @@ LEAST = 3  # values that a sample must have to be compared
 Values = Float[np.ndarray, " n"]
 
 
-class BadSample(Mendable, ValueError):
+class BadSample(Mendable):
     """A sample cannot be tested; the message says which and why."""
 
 

@@ -21,10 +21,6 @@ from transformers import PreTrainedModel
 from helpers.methods.errors import Mendable
 
 
-class UnsupportedArchitecture(Mendable, ValueError):
-    """The model's weights cannot be found; the message lists what the methods need."""
-
-
 def _gemma_scale(norm: nn.Module) -> Tensor:
     return 1.0 + norm.weight  # Gemma stores w and multiplies by 1 + w
 
@@ -211,7 +207,7 @@ def weights(model: PreTrainedModel) -> Weights:
     kind = model.config.model_type
     if kind not in ARCHITECTURES:
         known = ", ".join(sorted(ARCHITECTURES))
-        raise UnsupportedArchitecture(
+        raise Mendable(
             f"model_type={kind!r} is not in the table of architectures ({known}). The methods need "
             "the embedding, output head, layers, final norm, each layer's query, key, attention "
             "output and down projections and the norms before them: add an entry to "

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 
-from helpers.methods.density import BadInput, segment_scores, shares
+from helpers.methods.density import segment_scores, shares
+from helpers.methods.errors import Mendable
 from helpers.methods.importance import importance
 from helpers.models.pair import Pair
 from helpers.models.responses import pieces, respond
@@ -71,11 +72,11 @@ def explain(
 
     `prompt`: one of `read_prompts`, or a text, which then is all instruction. `response`: "own" (the
     model's greedy response), "base" or "tuned" (that model's: a shared response), any other text, or
-    token ids. `template`: whether the prompt stands in the template of the tuning. Raises BadInput for
+    token ids. `template`: whether the prompt stands in the template of the tuning. Raises Mendable for
     what cannot be read; an empty response gives a matrix without columns.
     """
     if role not in ROLES:
-        raise BadInput(f"role={role!r} is unknown: use 'base' or 'tuned'.")
+        raise Mendable(f"role={role!r} is unknown: use 'base' or 'tuned'.")
     if isinstance(prompt, str):
         prompt = Prompt("own", "own", (Segment("instruction", prompt),))
     code = encode(prompt, pair.tokenizer, pair.template if template else None)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
-from helpers.methods.density import BadInput
+from helpers.methods.errors import Mendable
 from helpers.models.pair import Pair
 from helpers.models.roles import ROLES
 from helpers.prompts.prompt import Prompt, Template, encode
@@ -141,7 +141,7 @@ def check_lengths(pair: Pair, prompts: Sequence[Prompt], max_tokens: int) -> Non
         return
     named = ", ".join(f"{id!r} ({n} tokens)" for id, n in list(tokens.items())[:NAMED])
     more = f" and {len(tokens) - NAMED} more" if len(tokens) > NAMED else ""
-    raise BadInput(
+    raise Mendable(
         f"{len(tokens)} of {len(prompts)} prompts are too long for {pair.name}: {named}{more}. It "
         f"reads {limit} tokens, the template included, and {max_tokens} are for the response, so a "
         f"prompt may take {room}. Shorten them, or leave them out."

@@ -28,10 +28,6 @@ ANSWER_TOKENS = 60  # of a typical answer, for the estimate
 CHARACTERS_PER_TOKEN = 4  # of English text, for the estimate
 
 
-class MissingKey(Mendable, RuntimeError):
-    """No key was given, so nothing was sent."""
-
-
 class UnansweredWarning(UserWarning):
     """Some lists got too few usable answers; they are marked as unanswered."""
 
@@ -64,7 +60,7 @@ class ChatAnnotator:
         try:
             return OpenAI(**self._options)
         except OpenAIError as error:
-            raise MissingKey(
+            raise Mendable(
                 "No key, so nothing was sent: set OPENAI_API_KEY (and OPENAI_BASE_URL for another "
                 "endpoint than OpenAI's), or use annotator('wordnet'), which needs no network."
             ) from error

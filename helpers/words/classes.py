@@ -73,7 +73,7 @@ def listed_words(given: Ranked | None = None) -> ListedWords:
 
 
 def listed_of(store: Store) -> ListedWords:
-    """The words of concept lists of a store. RefusedFile, BadWords where their file cannot be used."""
+    """The words of concept lists of a store. RefusedFile, Mendable where their file cannot be used."""
     return listed_words(ranked_of(store))
 
 

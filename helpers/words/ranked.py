@@ -16,11 +16,11 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
 
+from helpers.methods.errors import Mendable
 from helpers.paths import last_name
 from helpers.store.release import fetch_files, refuse
 from helpers.store.released_files import blob_hash, check_blob
 from helpers.store.store import Store
-from helpers.words.vocabulary import BadWords
 
 RELEASED, FILE = "released", "datasets/SingleShareGPT_Vocab.tsv"
 MOST = 2**16  # words: parts of a store hold their places in 16 bits
@@ -95,7 +95,7 @@ def find(vocabulary: str) -> Path:
         return fetch_files([FILE], check_words, instead="--vocabulary FILE") / FILE
     path = Path(vocabulary).expanduser().resolve()
     if not path.is_file():
-        raise BadWords(f"--vocabulary {vocabulary}: there is no such file; or give {RELEASED!r}.")
+        raise Mendable(f"--vocabulary {vocabulary}: there is no such file; or give {RELEASED!r}.")
     return path
 
 
@@ -116,7 +116,7 @@ def ranked_of(store: Store) -> Ranked | None:
         return None
     path = find(str(held["vocabulary"]))
     if (found := blob_hash(path)) != held["words"]:
-        raise BadWords(
+        raise Mendable(
             f"{path.name} has the hash {found}, and the store {store.folder.name} was computed on words "
             f"with the hash {held['words']}: put that file back, or compute another store."
         )

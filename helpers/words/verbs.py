@@ -12,6 +12,7 @@ import pandas as pd
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
+from helpers.methods.errors import Mendable
 from helpers.paths import words_folder
 from helpers.store.origin import inputs_hash
 from helpers.store.store import Store
@@ -20,7 +21,6 @@ from helpers.words.ranked import Ranked
 from helpers.words.vocabulary import (
     GENERAL,
     INSTRUCTION,
-    BadWords,
     Vocabulary,
     read_vectors,
     read_verbs,
@@ -123,7 +123,7 @@ def _verbs_among(vocabulary: Vocabulary, known: Bool[ndarray, " word"]) -> pd.Da
     for group, own in ((INSTRUCTION, first), (GENERAL, second)):
         kept = sorted((w for w in own if w in there), key=lambda w: vocabulary.place[w])
         if len(kept) < FEWEST:
-            raise BadWords(
+            raise Mendable(
                 f"The vocabulary has {len(kept)} {group} verbs: give one with {FEWEST} or more."
             )
         zipf = vocabulary.zipf[vocabulary.index(kept)]
@@ -136,7 +136,7 @@ def _verbs_among(vocabulary: Vocabulary, known: Bool[ndarray, " word"]) -> pd.Da
 
 
 def lexicon_of(store: Store) -> Lexicon:
-    """The words that a store is computed on. RefusedFile, BadWords where its file cannot be used."""
+    """The words that a store is computed on. RefusedFile, Mendable where its file cannot be used."""
     return read_lexicon(ranked.ranked_of(store))
 
 

@@ -27,10 +27,6 @@ from helpers.paths import words_folder
 INSTRUCTION, GENERAL = "instruction", "general"
 
 
-class BadWords(Mendable, ValueError):
-    """A word list cannot be used; the message says which words and why."""
-
-
 @dataclass(frozen=True)
 class Vocabulary:
     """Words, most frequent first, with Zipf frequency (log10 of uses in 10^9 words)."""
@@ -48,11 +44,11 @@ class Vocabulary:
         return {word: i for i, word in enumerate(self.words)}
 
     def index(self, words: Iterable[str]) -> Int[ndarray, " word"]:
-        """Places of `words`; BadWords names those that are not in the vocabulary."""
+        """Places of `words`; Mendable names those that are not in the vocabulary."""
         words = list(words)
         unknown = [word for word in words if word not in self.place]
         if unknown:
-            raise BadWords(
+            raise Mendable(
                 f"words: {len(unknown)} of {len(words)} are not in the vocabulary "
                 f"({unknown[:5]}...): leave them out, or build a vocabulary with them."
             )
@@ -98,9 +94,9 @@ def read_verbs() -> pd.DataFrame:
 
 
 def spell(tokenizer: Tokenizer, words: Sequence[str]) -> list[list[int]]:
-    """Token ids of each word after a space; BadWords where the tokenizer has no pieces for one."""
+    """Token ids of each word after a space; Mendable where the tokenizer has no pieces for one."""
     if isinstance(words, str) or not len(words):
-        raise BadWords(f"words={words!r}: give a list of one word or more.")
+        raise Mendable(f"words={words!r}: give a list of one word or more.")
     ids = tokenizer([f" {word}" for word in words], add_special_tokens=False)["input_ids"]
     # A token that is nothing but the space in front is no part of the word.
     space = lambda i: not tokenizer.convert_ids_to_tokens(i).strip(" \u2581\u0120")  # noqa: E731
@@ -108,7 +104,7 @@ def spell(tokenizer: Tokenizer, words: Sequence[str]) -> list[list[int]]:
     unknown = tokenizer.unk_token_id
     bad = [word for word, own in zip(words, ids, strict=True) if not own or unknown in own]
     if bad:
-        raise BadWords(
+        raise Mendable(
             f"words: the tokenizer cannot spell {len(bad)} of {len(words)} ({bad[:5]}...): leave "
             "these words out of the vocabulary."
         )

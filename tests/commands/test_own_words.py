@@ -23,7 +23,7 @@ from helpers.words import ranked
 from helpers.words.annotators import annotator
 from helpers.words.classes import listed_of, listed_words, vocabulary
 from helpers.words.verbs import lexicon_of, read_lexicon, read_paper_verbs, read_verbs
-from helpers.words.vocabulary import INSTRUCTION, BadWords, read_vectors, read_vocabulary
+from helpers.words.vocabulary import INSTRUCTION, read_vectors, read_vocabulary
 
 UNKNOWN = [",", ".", "``", "’", "qwrtz", "Qwrtzen", "zzyzx"]
 
@@ -108,10 +108,10 @@ def test_what_is_no_text_empty_or_not_there_is_refused(tmp_path):
         (tmp_path / "words.tsv").write_bytes(content)
         with pytest.raises(RefusedFile, match=says):
             ranked.condition(str(tmp_path / "words.tsv"))
-    with pytest.raises(BadWords, match="there is no such file; or give 'released'"):
+    with pytest.raises(Mendable, match="there is no such file; or give 'released'"):
         ranked.condition(str(tmp_path / "none.tsv"))
     few = written(tmp_path / "few.tsv", ["the", "write", "say", ","])
-    with pytest.raises(BadWords, match="The vocabulary has 2 instruction verbs"):
+    with pytest.raises(Mendable, match="The vocabulary has 2 instruction verbs"):
         read_lexicon(ranked._read(few, blob_hash(few)))
 
 
@@ -226,7 +226,7 @@ def test_words_that_were_changed_since_are_not_taken_for_those_of_the_store(tmp_
     store = Store(tmp_path / "store", conditions=ranked.condition(str(path)))
     store.write("finding/part", {})
     written(path, spelled()[::-1])
-    with pytest.raises(BadWords, match="put that file back, or compute another store"):
+    with pytest.raises(Mendable, match="put that file back, or compute another store"):
         lexicon_of(Store(store.folder))
     with pytest.raises(Mendable, match="words.tsv were changed since"):
         Store(store.folder, conditions=ranked.condition(str(path))).write("finding/other", {})

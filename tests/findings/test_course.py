@@ -24,8 +24,9 @@ from helpers.findings.course import (
     said,
     tables,
 )
-from helpers.findings.course.points import MAIN, START, NoCourse, Point
+from helpers.findings.course.points import MAIN, START, Point
 from helpers.methods import statistics
+from helpers.methods.errors import Mendable
 from helpers.models.loading import How
 from helpers.models.pair import load_pair
 from helpers.models.sources import Source
@@ -249,9 +250,9 @@ def test_revisions_on_the_hub_are_points_and_nothing_at_all_is_refused(tmp_path)
         (100, Source("org/model", "step100")),
         (2000, Source("org/model", "step2000-tokens4B")),
     ]
-    with pytest.raises(NoCourse, match="--course FOLDER"):
+    with pytest.raises(Mendable, match="--course FOLDER"):
         points.read_points(None, "smollm2-135m")
-    with pytest.raises(NoCourse, match="no checkpoint"):
+    with pytest.raises(Mendable, match="no checkpoint"):
         points.read_points(str(tmp_path), "any")
 
 

@@ -7,14 +7,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from helpers.methods.density import (
-    BadInput,
-    density,
-    instruction_score,
-    normalise,
-    segment_scores,
-    shares,
-)
+from helpers.methods.density import density, instruction_score, normalise, segment_scores, shares
+from helpers.methods.errors import Mendable
 
 MATRICES = arrays(
     np.float64,
@@ -95,7 +89,7 @@ def test_torch_gives_torch_and_the_same_numbers():
     ],
 )
 def test_bad_input_is_refused_with_its_name(call, says):
-    with pytest.raises(BadInput, match=says):
+    with pytest.raises(Mendable, match=says):
         call()
 
 

@@ -5,8 +5,8 @@ import torch
 from tiny import build
 
 from helpers.methods import passes
-from helpers.methods.density import BadInput
 from helpers.methods.erasure import WAYS, blanking, blankings, erasure, scaled_probabilities
+from helpers.methods.errors import Mendable
 from helpers.methods.passes import embed
 
 PROMPT, RESPONSE = [1, 5, 9, 17, 30, 12, 7], [20, 8, 11]
@@ -89,7 +89,7 @@ def test_a_segment_hidden_from_attention_may_hold_anything():
 )
 def test_what_cannot_be_blanked_is_named(change, said):
     given = {"masks": MASKS, "way": "zero"} | change
-    with pytest.raises(BadInput, match=said):
+    with pytest.raises(Mendable, match=said):
         blanking(build("llama"), PROMPT, RESPONSE, given.pop("masks"), **given)
 
 

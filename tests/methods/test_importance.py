@@ -7,8 +7,9 @@ from tiny import GOLDEN, build
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from helpers.methods import importance as attribution
-from helpers.methods.density import BadInput, density, normalise
+from helpers.methods.density import density, normalise
 from helpers.methods.erasure import scaled_probabilities
+from helpers.methods.errors import Mendable
 from helpers.methods.importance import _norms_held, importance
 
 PROMPT, RESPONSE = [1, 5, 9, 33, 71, 12], [40, 8, 61]
@@ -187,7 +188,7 @@ def _with_nan():
 )
 def test_bad_input_is_refused_with_its_name(change, says):
     arguments = {"model": build("llama"), "prompt_ids": PROMPT, "response_ids": RESPONSE} | change
-    with pytest.raises(BadInput, match=says):
+    with pytest.raises(Mendable, match=says):
         importance(**arguments)
 
 
@@ -205,7 +206,7 @@ def test_a_factor_of_each_prompt_token_scales_its_embedding_and_no_other():
     together = scaled_probabilities(model, [1, 5, 9, 17], RESPONSE, torch.tensor([[0.5]]))
     each = scaled_probabilities(model, [1, 5, 9, 17], RESPONSE, torch.full((1, 3), 0.5))
     assert torch.equal(together, each)
-    with pytest.raises(BadInput, match="factors has shape .*3 columns"):
+    with pytest.raises(Mendable, match="factors has shape .*3 columns"):
         scaled_probabilities(model, [1, 5, 9, 17], RESPONSE, torch.ones(1, 2))
 
 

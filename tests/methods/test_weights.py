@@ -16,9 +16,10 @@ from transformers import BloomConfig, BloomForCausalLM
 from transformers.pytorch_utils import Conv1D
 
 from helpers.methods.components import components, layer_value_vectors
+from helpers.methods.errors import Mendable
 from helpers.methods.heads import head_activations
 from helpers.methods.importance import importance
-from helpers.methods.weights import ARCHITECTURES, UnsupportedArchitecture, backbone, weights
+from helpers.methods.weights import ARCHITECTURES, backbone, weights
 
 ASKED = {
     "llama", "mistral", "qwen2", "qwen3", "gemma2", "gemma3_text", "olmo2", "phi3", "gpt_neox", "gpt2"
@@ -272,7 +273,7 @@ def test_importance_is_the_slope_of_probability_as_an_embedding_shrinks(model):
 
 def test_an_unknown_architecture_lists_what_the_methods_need_and_where_to_add_it():
     config = BloomConfig(vocab_size=97, hidden_size=16, n_layer=1, n_head=2)
-    with pytest.raises(UnsupportedArchitecture) as refused:
+    with pytest.raises(Mendable) as refused:
         weights(BloomForCausalLM(config))
     said = str(refused.value)
     for needed in (

@@ -7,7 +7,7 @@ from transformers import GenerationMixin
 
 from helpers.commands import estimate
 from helpers.findings.recognition import compute as recognition
-from helpers.methods.density import BadInput
+from helpers.methods.errors import Mendable
 from helpers.models import responses as lengths
 from helpers.models.pair import load_pair
 from helpers.prompts.prompt import Prompt, Segment, encode
@@ -37,7 +37,7 @@ def test_all_long_prompts_are_refused_together_before_anything_is_computed(
 ):
     monkeypatch.setattr(GenerationMixin, "generate", lambda *_, **__: pytest.fail("computed"))
     store = Store(tmp_path)
-    with pytest.raises(BadInput) as refused:
+    with pytest.raises(Mendable) as refused:
         recognition.compute(pair, store, prompts=[*SHORT, *LONG], progress=False)
     said, n = str(refused.value), len(encode(LONG[0], pair.tokenizer, pair.template).ids)
     assert said.startswith(f"7 of 10 prompts are too long for tiny: 'colour-100' ({n} tokens), ")
@@ -52,7 +52,7 @@ def test_a_prompt_that_just_leaves_room_for_the_response_passes(pair):
 
     room = READS - 8 + 1 - len(encode(of_length(1), pair.tokenizer, pair.template).ids)
     lengths.check_lengths(pair, [of_length(1 + room)], 8)
-    with pytest.raises(BadInput, match="1 of 1 prompts are too long.*'edge'"):
+    with pytest.raises(Mendable, match="1 of 1 prompts are too long.*'edge'"):
         lengths.check_lengths(pair, [of_length(2 + room)], 8)
 
 
@@ -71,5 +71,5 @@ def test_the_cost_of_own_prompts_is_that_of_own_prompts(models):
         assert cost.formula.startswith("2 items x")
     (cost,) = estimate.costs(pair, ["recognition"], prompts=[*SHORT, prompt(2000, "wide sea")])
     assert "'colour-2'" in cost.formula and "of median length" in cost.formula
-    with pytest.raises(BadInput, match="too long"):
+    with pytest.raises(Mendable, match="too long"):
         estimate.costs(pair, ["recognition"], prompts=LONG)

@@ -14,9 +14,10 @@ from sklearn.metrics import cohen_kappa_score, confusion_matrix
 
 from helpers.findings.ffn import trust, verdict
 from helpers.methods import statistics
+from helpers.methods.errors import Mendable
 from helpers.words.annotation import TASKS
 from helpers.words.annotators import annotator
-from helpers.words.chat import ChatAnnotator, MissingKey, UnansweredWarning
+from helpers.words.chat import ChatAnnotator, UnansweredWarning
 from helpers.words.classes import most_surprising, number, vocabulary
 from helpers.words.votes import Vote, majority, messages
 
@@ -365,7 +366,7 @@ def test_a_cache_that_is_a_file_is_refused_before_anything_is_sent(tmp_path):
 def test_nothing_is_sent_without_a_key(monkeypatch):
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     with server(GOOD) as (url, seen):
-        with pytest.raises(MissingKey, match="nothing was sent"):
+        with pytest.raises(Mendable, match="nothing was sent"):
             chat(url, api_key=None).annotate([LIST])
         assert chat(url, api_key=None).estimate([LIST])["requests"] == 5
     assert not seen

@@ -7,10 +7,10 @@ from tiny import build
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
+from helpers.methods.errors import Mendable
 from helpers.methods.weights import weights
 from helpers.words import vocabulary as module
 from helpers.words.vocabulary import (
-    BadWords,
     read_vectors,
     read_verbs,
     read_vocabulary,
@@ -62,13 +62,13 @@ def test_half_precision_tables_give_single_precision_means(tokenizer):
 
 
 def test_words_without_pieces_are_named(tokenizer):
-    with pytest.raises(BadWords, match=r"cannot spell 2 of 3 \(\['xyz', ' '\]"):
+    with pytest.raises(Mendable, match=r"cannot spell 2 of 3 \(\['xyz', ' '\]"):
         spell(tokenizer, ["write", "xyz", " "])
 
 
 @pytest.mark.parametrize("words", [[], "write"])
 def test_no_list_of_words_is_named(tokenizer, words):
-    with pytest.raises(BadWords, match="give a list of one word or more"):
+    with pytest.raises(Mendable, match="give a list of one word or more"):
         spell(tokenizer, words)
 
 
@@ -122,5 +122,5 @@ def test_vectors_fit_the_vocabulary_and_know_what_is_alike():
 
 
 def test_words_outside_the_vocabulary_are_named():
-    with pytest.raises(BadWords, match=r"1 of 2 are not in the vocabulary \(\['qwrtz'\]"):
+    with pytest.raises(Mendable, match=r"1 of 2 are not in the vocabulary \(\['qwrtz'\]"):
         read_vocabulary().index(["write", "qwrtz"])

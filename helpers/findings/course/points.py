@@ -31,10 +31,6 @@ STRENGTHS = (0.25, 0.5, 0.75)  # of the finished main run, beside all of it
 NAMED = re.compile(r"(?:step|checkpoint)[-_]?(\d+)$")
 
 
-class NoCourse(Mendable, FileNotFoundError):
-    """There are no checkpoints to watch; the message says where some were looked for."""
-
-
 @dataclass(frozen=True)
 class Point:
     """One checkpoint at one strength; `where` is None for the base, the start of every run."""
@@ -94,13 +90,13 @@ def read_points(course: str | Path | None, pair: str) -> list[Point]:
     """The base, the main run by step, the finished one at less strength, then all other runs."""
     folder = Path(course).expanduser() if course else book_folder(pair)
     if folder is None:
-        raise NoCourse(
+        raise Mendable(
             f"pair {pair!r} has no checkpoints in the book: give --course FOLDER, a folder with "
             "subfolders step-N or checkpoint-N, or --course OWNER/NAME@REVISION,REVISION."
         )
     main = list(_run(MAIN, folder) if folder.is_dir() else _revisions(str(course)))
     if not main:
-        raise NoCourse(
+        raise Mendable(
             f"--course {str(course or folder)!r} holds no checkpoint: name a folder with subfolders "
             "step-N or checkpoint-N (adapters or whole models), or OWNER/NAME@REVISION,REVISION "
             "with a number in each revision."
