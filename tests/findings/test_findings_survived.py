@@ -207,6 +207,18 @@ def test_shuffled_tuning_is_taken_off_the_real_one_item_by_item(tmp_path):
     assert found.n == 40 and found.difference == pytest.approx(0.3, abs=0.05)
 
 
+def test_a_seed_without_a_store_is_asked_along_the_training_where_that_asks_the_same(tmp_path):
+    store, rng = Store(tmp_path / "pair"), np.random.default_rng(0)
+    for run, share in (("base/000000", 0.1), ("seed-1/000200", 0.4), ("seed-2/000200", 0.1)):
+        values = {"id": [f"p{i}" for i in range(40)], "share": share + 0.05 * rng.normal(size=40)}
+        store.write(f"course/{run}/gradient", pd.DataFrame(values).assign(segment="instruction"))
+    one = replace(claim(1, {}), course="share")
+    cell = one.cells(store, NOWHERE)["other seed"]
+    assert cell.verdicts == (HOLDS, GONE) and cell.verdict == MIXED
+    assert [x.n for x in cell.found] == [40, 40] and "seed 2" in cell.found[1].label
+    assert replace(one, course="").cells(store, NOWHERE)["other seed"].verdict == MISSING
+
+
 def test_an_instruction_that_was_moved_counts_once_an_item():
     places = {"id": ["a"] * 3, "place": ["before", "half", "after"], "loss": [1.0, 5, 2]}
     assert MOVED.of(pd.DataFrame(places))["a"] == pytest.approx(8 / 3)

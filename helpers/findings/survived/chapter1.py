@@ -113,7 +113,8 @@ MATCHED = f"first k tokens of both, k of {LEAST_RESPONSE} or more"
 
 CLAIMS = (
     Claim(
-        chapter=1, key="share", whose="this book", sign=1, unit="share of importance", lead=True,
+        chapter=1, key="share", whose="this book", sign=1, unit="share of importance",
+        lead=True, course="share",
         compare=partial(paired, partial(on_instruction, SHARE, "tuned"), WHOSE["tuned"]),
         text="On one and the same response, more of the importance lies on the instruction",
         said="When both models read the same response, the tuned one {rests more/rests less/"

@@ -97,7 +97,7 @@ VERBS = "pairs with instruction verbs than with other verbs"
 GAINED = "{gained more/gained fewer/did not clearly gain more} " + VERBS
 CLAIMS = (
     Claim(
-        chapter=3, key="verbs", whose="paper", sign=1, unit="lift", lead=True,
+        chapter=3, key="verbs", whose="paper", sign=1, unit="lift", lead=True, course="lift",
         compare=partial(gain, label="all layers"),
         text="Heads gain pairs with instruction verbs rather than with other verbs",
         said=f"Attention heads {GAINED}",

@@ -82,7 +82,7 @@ def read_blindly(reader: str, _: Store) -> Comparison:
 
 CLAIMS = (
     Claim(
-        chapter=4, key="turned", whose="paper", sign=1, unit="degrees", lead=True,
+        chapter=4, key="turned", whose="paper", sign=1, unit="degrees", lead=True, course="turned",
         compare=lambda store: turned(store)[0],
         text="Tuning turns feed-forward components further than a random update of its size",
         said="Feed-forward components {turned further/turned less/did not clearly turn further} "

@@ -11,7 +11,7 @@ from typing import Literal
 import pandas as pd
 
 from helpers.findings.course.points import Point
-from helpers.findings.course.read import Measure, finished, missing
+from helpers.findings.course.read import EVERY, Measure, effect, finished, missing
 from helpers.findings.recognition.tables import compare
 from helpers.findings.survived.verdicts import MAIN, Cell, NoVariant, Reading, judge_row
 from helpers.methods.statistics import Comparison, compare_paired
@@ -30,7 +30,7 @@ CONTROLS = {
     "7B": "the authors' released matrices of LLaMA and Vicuna",
 }
 SEVEN = "LLaMA and Vicuna, all data sets"
-SEEDS = (1, 2)  # of the repeated tuning: stores PAIR-seed-1, PAIR-seed-2 beside the pair's own
+SEEDS = (1, 2)  # of the repeated tuning: stores PAIR-seed-1 and -2 beside the pair's own, or runs
 SHORT, SHUFFLED = "short", "shuffled"  # runs of the course with as many steps
 Compare = Callable[[Store], Comparison]
 Wide = pd.DataFrame  # a row an item: columns base and tuned
@@ -42,7 +42,8 @@ class Claim:
     """One row. `said`: its sentence, with {words for more/for less/for neither} as the difference's sign.
 
     `compare` makes the claim's comparison on a pair's store. `checks` holds, by control, comparisons of
-    a store, or why there can be none; "7B" takes the store of the authors' models.
+    a store, or why there can be none; "7B" takes the store of the authors' models. `course` names the
+    measure of the course of training that asks the same of a seed that has no store of its own.
     """
 
     chapter: int
@@ -55,6 +56,7 @@ class Claim:
     compare: Compare
     checks: Mapping[str, Sequence[Compare] | str] = field(default_factory=dict)
     lead: bool = False  # whose sentence stands for the chapter
+    course: str = ""
 
     def _asked(self, store: Store, seven: Store) -> dict[str, Sequence[Reading] | str]:
         asked: dict[str, Sequence[Reading] | str] = {MAIN: [partial(self.compare, store)]}
@@ -67,7 +69,15 @@ class Claim:
         return asked
 
     def _seed(self, store: Store, seed: int) -> Comparison:
-        return replace(self.compare(beside(store, f"seed-{seed}")), label=f"seed {seed}")
+        run = f"seed-{seed}"
+        try:
+            return replace(self.compare(beside(store, run)), label=f"seed {seed}")
+        except NoVariant:
+            held = finished(store, EVERY[self.course].part) if self.course else {}
+            if run not in held:
+                raise
+        label = f"seed {seed}, {EVERY[self.course].label}, as along the training"
+        return effect(store, self.course, held[run], label=label)
 
     def cells(self, store: Store, seven: Store) -> dict[str, Cell]:
         """A verdict for every control, in the order of CONTROLS."""
