@@ -60,8 +60,11 @@ class Comparison:
         return not np.isnan(self.p_value)
 
     def detectable(self, power: float = POWER) -> float:
-        """The difference that such samples would show as significant (5 %) with this power."""
-        return detectable(self.error, power=power, degrees=self.degrees)
+        """The difference that such samples would show as significant (5 %) with this power; half of an
+        interval, which shows with a power of a half, stands in for a missing error."""
+        by_interval = (self.high - self.low) / (2 * detectable(1.0, power=0.5))
+        error = by_interval if np.isnan(self.error) else self.error
+        return detectable(error, power=power, degrees=self.degrees)
 
 
 def _compared(
@@ -97,8 +100,8 @@ def _sample(values: Sequence[float], name: str) -> Values:
     if sample.ndim != 1:
         raise BadSample(f"{name} has shape {sample.shape}: give one axis of values.")
     if not np.isfinite(sample).all():
-        count = int((~np.isfinite(sample)).sum())
-        raise BadSample(f"{name} holds {count} NaN or infinite values: drop them, and say so.")
+        bad = np.count_nonzero(~np.isfinite(sample))
+        raise BadSample(f"{name} holds {bad} NaN or infinite values: drop them, and say so.")
     return sample
 
 
@@ -135,10 +138,6 @@ def resamples(
 def shared_resamples(n: int, seed: int = 0, draws: int = RESAMPLES) -> Float[np.ndarray, "draw n"]:
     """`resamples` of one seed, which serves all comparisons."""
     return resamples(n, np.random.default_rng(seed), draws).astype(float)
-
-
-def _resampled_means(values: Values, generator: np.random.Generator) -> Float[np.ndarray, " draws"]:
-    return resamples(len(values), generator) @ values / len(values)
 
 
 def bootstrap_interval(values: Sequence[float], *, seed: int = 0) -> tuple[float, float]:
@@ -181,7 +180,8 @@ def compare_independent(
     if not (np.ptp(first) or np.ptp(second)):
         raise TooFew("all values of either group are equal", total)
     generator = np.random.default_rng(seed)
-    draws = _resampled_means(second, generator) - _resampled_means(first, generator)
+    means = [resamples(len(own), generator) @ own / len(own) for own in (second, first)]
+    draws = means[0] - means[1]
     variances = first.var(ddof=1), second.var(ddof=1)
     spread = np.sqrt(sizes @ variances / sizes.sum())
     found = stats.ttest_ind(second, first, equal_var=False, alternative=alternative)

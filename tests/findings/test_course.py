@@ -118,43 +118,95 @@ def store(tmp_path_factory):
 
 def test_planted_changes_are_found_at_their_steps_and_in_their_order(store):
     found = change.changes(store)
+    assert found["following"].whole.n > found["reliance"].whole.n - 5
     assert (found["following"].before, found["following"].after) == (21, 45)
     assert (found["reliance"].before, found["reliance"].after) == (4, 9)
     assert found["following"].early >= 21 and found["following"].late <= 45
     assert found["length"].found and not found["share"].found
-    lead = change.order(found, "reliance")
-    assert (
-        lead.said == "before" and lead.before > 0.95 and not change.order(found, "share").possible
+    lead = change.order(store, "reliance")
+    assert lead.said == "before" and lead.before > 0.95
+    assert not change.order(store, "share").possible
+    assert change.order(store, "length").said == "in the same interval as"
+    shown = change.table(store)["half of the way"]
+    assert shown["prompts followed"] == "21 to 45"
+    assert "no change" in shown["gradient's share on the instruction"]
+
+
+def test_half_of_the_way_is_reached_where_a_rise_or_a_fall_first_comes_so_far():
+    curves = np.array(
+        [[0, 0, 0, 1, 1], [0, 0.4, 0.6, 0.2, 1], [1, 1, 1, 1, 0], [2, 5, 0, 7, 2]], float
     )
-    assert change.order(found, "length").said == "in the same interval as"
-    shown = change.table(found)
-    assert shown.loc["prompts followed", "changes between steps"] == "21 and 45"
-    assert "no change" in shown.loc["gradient's share on the instruction", "changes between steps"]
+    assert change.reached(curves).tolist() == [3, 2, 4, 4]  # no way at all: at the end
+    late_but_early_to_start = np.array([[0.1, 0.1, 0.2, 0.3, 0.4, 0.5, 0.8, 1.1, 1.4, 1.7]])
+    assert change.reached(late_but_early_to_start, 0.25).item() == 5
+    peak_then_fall = np.array([[0.1, *[0.45] * 5, *[0.2] * 4]])
+    assert change.reached(peak_then_fall).item() == 1
 
 
-def test_one_split_is_the_one_of_least_squares():
-    curves = np.array([[0, 0, 0, 1, 1], [0, 2, 2, 2, 2], [1, 1, 1, 1, 0]], float)
-    assert change.best_split(curves).tolist() == [3, 1, 4]
+def test_a_lead_at_half_of_the_way_alone_is_no_lead(store, monkeypatch):
+    drawn = {0.25: np.array([2] * 100), 0.5: np.array([3] * 100)}
+    calls = iter([drawn[0.25], drawn[0.25], drawn[0.5], drawn[0.5] + 1])
+    monkeypatch.setattr(change, "_drawn", lambda *_: next(calls))
+    assert change.order(store, "reliance").said == "not told apart from"
 
 
 def test_runs_are_told_apart_by_what_was_planted(store):
-    moved = tables.moved(store)["about"]
-    assert moved["prompts followed"] == "one of the two"  # responses only move it, shuffled do not
-    assert moved["gradient's share on the instruction"] == "does not move"
+    moved = tables.moved(store)
+    own = moved.loc["prompts followed"]  # responses only move it as much, shuffled ones do not
+    assert (own["responses only"], own["shuffled responses"]) == ("+", "none, less")
+    assert own["about"] == tables.OPEN
+    assert moved.loc["gradient's share on the instruction", "about"] == tables.STILL
     by_label = {one.label: one for own in tables.what_else(store).values() for one in own}
     narrow = by_label["one kind of task, unseen kinds"]
     assert narrow.n == 12 and narrow.difference < -0.3 and narrow.p_value < 0.1
-    assert by_label["four kinds, seen"].difference == 0
     assert by_label["feed-forward alone, all prompts"].n == len(read.prompts(store))
 
 
+def test_diversity_is_asked_by_what_the_narrow_run_itself_saw(store, monkeypatch):
+    kinds = {"one-kind": {"translation"}, "four-kinds": {"translation", "arithmetic"}}
+    monkeypatch.setattr(tables, "tuned_on", lambda run: kinds.get(run, set()))
+    by_label = {one.label: one for one in tables.diversity(store)}
+    assert [by_label[f"{run}, kinds it saw"].n for run in ("one kind of task", "four kinds")] == [
+        4,
+        8,
+    ]
+    about = read.prompts(store)
+    seen = about["group"] == "seen"
+    other = by_label["one kind of task, kinds it did not see"]
+    assert other.n == (seen & (about["kind"] != "translation")).sum()
+
+
+@pytest.mark.parametrize(
+    ("main", "controls", "further", "about"),
+    [
+        (0, (1, 1), (False, False), tables.STILL),
+        (1, (1, 1), (False, False), tables.FORMAT),
+        (1, (1, 0), (True, True), tables.FURTHER),
+        (1, (0, -1), (True, True), tables.ALONE),
+        (
+            1,
+            (0, 0),
+            (False, False),
+            tables.OPEN,
+        ),  # neither told apart: no verdict by significance alone
+        (-1, (-1, 1), (False, True), tables.OPEN),
+    ],
+)
+def test_what_a_measure_is_about_rests_on_the_difference_of_the_runs(
+    main, controls, further, about
+):
+    assert tables.about_what(main, controls, further) == about
+
+
 def test_half_the_dose_gives_half_a_planted_effect_and_shares_are_of_the_finished_run(store):
-    half = {one.label: one for one in tables.halfway(store)}
-    assert half["lost without the instruction"].difference == pytest.approx(0, abs=0.06)
+    half = tables.halfway(store)
+    assert "length" in half and "share" not in half  # what the finished run moves
+    assert half["reliance"].difference == pytest.approx(0, abs=0.06)
     doses = tables.dose(store)
     table = doses.query("measure == 'lost without the instruction'")
     ends = table[(table["strength"] == 1) & (table["step"] == 461)]
     assert ends["share"].tolist() == [1, 1] and ends["dose"].tolist() == [1, 1]
+    assert ends[["low", "high"]].to_numpy().tolist() == [[1, 1], [1, 1]]
     strength = table[table["path"] == "strength"].set_index("strength")
     assert strength.loc[0.5, "dose"] == pytest.approx(0.5)
     assert strength.loc[0.5, "share"] == pytest.approx(0.5, abs=0.1)
@@ -170,12 +222,16 @@ def test_the_update_is_told_by_kind_and_turning_stands_among_its_draws(store):
 
 def test_sentences_follow_the_planted_effects(store):
     found = said.sentences(store)
-    assert "rises most between steps 21 and 45 of 461" in found["when"]
-    assert "reliance on the instruction changes before it" in found["when"]
+    assert "half of the way lies between steps 21 and 45 of 461" in found["when"]
     assert (
-        "prompts of unseen kinds" in found["diversity"]
-        and "as often as attention" in found["attention"]
+        "Reliance on the instruction rises before it; it gains more than the input" in found["when"]
     )
+    for name in ("diversity", "attention"):
+        assert "as often as" in found[name] and "would have been seen" in found[name]
+    clear = next(one for one in tables.diversity(store) if one.p_holm < 0.05)
+    told = said._told(store, "Q?", clear, "less often", "more often", "as often")
+    assert "Q? less often (by" in told and "two seeds of one run differ by 0 points" in told
+    assert "prompts of unseen kinds" in found["diversity"]
     assert "follows 92 % of the prompts" in found["seeds"]
     assert said.how_sure(store)["direction"] == "following rises"
 
@@ -197,7 +253,7 @@ def test_without_a_course_a_page_has_one_line_and_with_a_part_of_one_it_says_wha
             some.write(name, store.read(name))
     found = said.sentences(some)
     assert "rises" in found["when"] and all(text.endswith(".") for text in found.values())
-    assert sum("not computed yet" in text for text in found.values()) == 5
+    assert sum("not computed yet" in text.lower() for text in found.values()) == 5
 
 
 def test_every_block_of_the_report_can_be_drawn(store, monkeypatch):
@@ -260,7 +316,7 @@ def test_the_fixed_prompts_are_the_same_of_every_kind_with_the_running_example()
     found = compute.fixed_set(read_prompts())
     assert len(found) == 48 and RUNNING in [one.id for one in found]
     assert set(pd.Series([one.kind for one in found]).value_counts()) == {4}
-    assert {compute.group_of(one) for one in found} == set(tables.GROUPS)
+    assert {compute.group_of(one) for one in found} == {"seen", *tables.UNSEEN}
 
 
 # --- tiny models, of which the instruction is read from a known step on

@@ -10,9 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from helpers.findings.course.read import EVERY
+from helpers.findings.course.read import MOVED
 from helpers.findings.survived import sentence, sure, tables
-from helpers.findings.survived.chapter2 import MOVED
 from helpers.findings.survived.claims import CONTROLS, MAIN, Claim, beyond_shuffled
 from helpers.findings.survived.tables import CLAIMS, Row, agreement, details, said
 from helpers.findings.survived.verdicts import (
@@ -28,7 +27,6 @@ from helpers.findings.survived.verdicts import (
     from_rank,
     judge_row,
     relative_size,
-    seen,
     verdict_of,
 )  # fmt: skip
 from helpers.methods.chance import among
@@ -122,9 +120,7 @@ def test_where_the_claim_itself_is_missing_controls_are_judged_without_its_size(
 
 def test_what_would_have_been_seen_is_said_of_intervals_too():
     found = planted(0.0)
-    assert seen(found) == pytest.approx(found.detectable())
-
-    assert seen(replace(found, error=np.nan)) == pytest.approx(seen(found), rel=0.1)
+    assert replace(found, error=np.nan).detectable() == pytest.approx(found.detectable(), rel=0.1)
 
 
 def test_a_value_beyond_all_random_draws_is_told_apart_and_one_among_them_is_not():
@@ -132,7 +128,7 @@ def test_a_value_beyond_all_random_draws_is_told_apart_and_one_among_them_is_not
     high, middle = (from_rank(among(x, draws), "rank", "one more draw") for x in (9.0, 0.0))
     assert verdict_of(high, 1) == HOLDS and verdict_of(high, -1) == REVERSED
     assert verdict_of(middle, 1) == GONE and high.n == 200
-    assert seen(high) == pytest.approx(among(9.0, draws).detectable)
+    assert high.detectable() == pytest.approx(among(9.0, draws).detectable)
     assert not from_rank(among(1.0, np.array([])), "none", "").possible
     few = from_rank(among(9.0, draws[:20]), "few", "")
     assert not few.possible and "too few" in few.test
@@ -196,14 +192,14 @@ def test_seeds_are_read_from_the_stores_beside_the_pairs_own(tmp_path):
 def test_shuffled_tuning_is_taken_off_the_real_one_item_by_item(tmp_path):
     store, rng = Store(tmp_path / "pair"), np.random.default_rng(0)
     with pytest.raises(NoVariant, match="--finding course"):
-        beyond_shuffled(EVERY["share"], store)
+        beyond_shuffled("share", store)
     ids = [f"p{i}" for i in range(40)]
     for run, shift in (("short", 0.3), ("shuffled", 0.0)):
         for step in (100, 200):
             share = 0.1 + shift * (step == 200) + 0.05 * rng.normal(size=40)
             table = pd.DataFrame({"id": ids, "segment": "instruction", "share": share})
             store.write(f"course/{run}/{step:06d}/gradient", table)
-    found = beyond_shuffled(EVERY["share"], store)
+    found = beyond_shuffled("share", store)
     assert found.n == 40 and found.difference == pytest.approx(0.3, abs=0.05)
 
 

@@ -15,7 +15,7 @@ from helpers.findings.course import read
 from helpers.findings.course.change import Change
 from helpers.findings.course.tables import Effects
 from helpers.methods.statistics import Comparison, bootstrap_interval
-from helpers.pages.forest import clear
+from helpers.pages.prose import clear
 from helpers.pages.style import COLOURS, GREY, WIDTH
 from helpers.store.store import MissingResult, Store
 
@@ -82,7 +82,7 @@ def strip(store: Store, id: str) -> Figure:
 
 
 def curves(store: Store, found: Mapping[str, Change], title: str = "") -> Figure:
-    """Each measure along the training with 95 % bands; grey: where its level changes, in resamples."""
+    """Each measure along the training with 95 % bands; grey: where half of the way lies, in resamples."""
     at = read.along(store)
     figure, axes = _panels(len(found), 1, lambda rows: 1.25 * rows + 0.9, sharex=True)
     for axis, (key, one) in zip(axes, found.items(), strict=True):
@@ -92,7 +92,7 @@ def curves(store: Store, found: Mapping[str, Change], title: str = "") -> Figure
             axis.axvspan(one.early, one.late, color=GREY, alpha=0.15, linewidth=0)
             axis.axvspan(one.before, one.after, color=GREY, alpha=0.3, linewidth=0)
         measure = read.EVERY[key]
-        when = f"steps {one.before} to {one.after}" if one.found else "no change told apart"
+        when = f"half by step {one.after}" if one.found else "no change told apart"
         axis.set_title(f"{measure.label} ({measure.unit}, n = {len(wide)}): {when}", fontsize=10)
     _steps(axes[-1], [point.step for point in at])
     return _finished(figure, title)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -49,6 +49,12 @@ def _dip(table: pd.DataFrame) -> pd.Series:
     return wide["half"] - wide[["before", "after"]].mean(axis=1)
 
 
+def _beyond(table: pd.DataFrame) -> pd.Series:
+    """What the instruction counts beyond the input, prompt by prompt."""
+    wide = table[table["on"] == "shared"].pivot(index="id", columns="segment", values="loss")
+    return wide["instruction"] - wide["input"] if "input" in wide else wide["instruction"] * np.nan
+
+
 def _turned(table: pd.DataFrame) -> pd.Series:
     """Degrees that tuning turns a layer's components beyond the mean of random updates."""
     angles = table.pivot(index="layer", columns="draw", values="angle")
@@ -61,6 +67,7 @@ MEASURES = {
                          lambda t: t.dropna(subset="followed").set_index("id")["followed"].astype(float)),
     "reliance": Measure("lost without the instruction", NATS, "blanked",
                         _blanked("shared", "instruction")),
+    "beyond": Measure("lost without it, less without the input", NATS, "blanked", _beyond),
     "share": Measure("gradient's share on the instruction", "share", "gradient",
                      lambda t: t[t["segment"] == "instruction"].set_index("id")["share"]),
     "length": Measure("length of the response", "tokens", "responses",
@@ -79,7 +86,9 @@ PLACEBOS = {
     for on, name in (("shared", "same response"), ("own", "own response"))
     for segment in ("instruction", "input", "context", "template")
 }  # fmt: skip
-EVERY = MEASURES | PLACEBOS
+MOVED = Measure("lost without an instruction moved through a text", NATS, "placed",
+                lambda table: table.groupby("id")["loss"].mean())  # fmt: skip
+EVERY = MEASURES | PLACEBOS | {"moved": MOVED}
 
 
 def points(store: Store, part: str = "responses") -> list[Point]:
@@ -120,10 +129,11 @@ def last(store: Store) -> Point:
 
 
 def values(store: Store, key: str, at: Sequence[Point]) -> pd.DataFrame:
-    """One row a prompt, one column a point; prompts that lack one are left out."""
+    """One row a prompt, one column a point; prompts that lack one are left out. Nothing turns the base."""
     one = EVERY[key]
-    tables = {point: one.of(store.read(f"{point.folder}/{one.part}")) for point in at}
-    return pd.DataFrame(tables).astype(float).dropna()
+    held = [point for point in at if point != START or key != "turned"]
+    wide = pd.DataFrame({p: one.of(store.read(f"{p.folder}/{one.part}")) for p in held})
+    return wide.reindex(columns=list(at), fill_value=0.0).astype(float).dropna()
 
 
 def effect(
@@ -134,18 +144,16 @@ def effect(
 
     Lift and turning are changes since the base: they stand against general verbs and random updates.
     """
-    one, label = EVERY[key], label or named(point)
-    about = {"label": label, "null_hypothesis": one.null}
+    label, null = label or named(point), EVERY[key].null if against == START else "both end alike"
     if key == "lift":
-        lexicon, changes = lexicon_of(store), store.read(f"{point.folder}/verbs")
-        return compare_verbs(lifts(changes, len(lexicon.verbs)), lexicon, label)
-    if key == "turned":
-        beyond = _turned(store.read(f"{point.folder}/turned"))
-        return compare_paired(np.zeros(len(beyond)), beyond, **about)
+        lexicon = lexicon_of(store)
+        held = (store.read(f"{one.folder}/verbs") for one in (point, against) if one != START)
+        lift, *less = (lifts(changes, len(lexicon.verbs)) for changes in held)
+        return replace(compare_verbs(lift - sum(less), lexicon, label), null_hypothesis=null)
     wide = values(store, key, [against, point])
     wide = wide if ids is None else wide[wide.index.isin(list(ids))]
     compare = mcnemar if key == "following" else compare_paired
-    return compare(wide[against], wide[point], **about)
+    return compare(wide[against], wide[point], label=label, null_hypothesis=null)
 
 
 def named(point: Point) -> str:

@@ -14,16 +14,15 @@ from helpers.store.store import MissingResult, Store
 def blocks(store: Store) -> list[Block]:
     if not read.is_there(store):
         raise MissingResult(read.missing(store))
-    found = cache(lambda: change.changes(store))
     ends = cache(lambda: tables.effects(store, [*read.finished(store).values()]))
     shown = [
         Block(
             "Along the training",
-            lambda: figures.curves(store, found()),
+            lambda: figures.curves(store, change.changes(store)),
             "Following, reliance, share and length by step, with bands and the interval in which each "
-            "changes its level.",
+            "comes half of its way.",
         ),
-        Block("When each measure changes", lambda: change.table(found())),
+        Block("When each measure changes", lambda: change.table(store)),
         Block(
             "What blanking each segment takes, by step",
             lambda: figures.placebos(store),

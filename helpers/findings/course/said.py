@@ -6,70 +6,112 @@ import numpy as np
 
 from helpers.findings.course import change, read, tables
 from helpers.methods.statistics import Comparison
-from helpers.pages.forest import clear
-from helpers.pages.prose import direction, number, percent
+from helpers.pages.prose import clear, direction, number, percent
 from helpers.store.store import MissingResult, Store
 
 NOT_YET = "the runs that would tell are not computed yet"
 
 
 def when(store: Store) -> str:
-    """Between which steps following rises, and where reliance stands to it."""
+    """Between which steps following comes half of its way, and where reliance stands to it."""
     found = change.changes(store, ("following", "reliance"))
     own, steps = found["following"], read.last(store).step
     if not own.found:
         return f"Over {steps} steps following does not change in a way that can be told."
     word = "rises" if own.whole.difference > 0 else "falls"
-    lead = change.order(found, "reliance")
+    lead, whole = change.order(store, "reliance"), found["reliance"].whole
+    moves = direction(whole, up="rises", down="falls", none="does not clearly change")
     place = {
-        "not testable": "reliance on the instruction does not change",
-        "not told apart from": "reliance on the instruction changes at a step that cannot be told "
-        "apart from it",
-    }.get(lead.said, f"reliance on the instruction changes {lead.said} it")
-    return f"Following {word} most between steps {own.before} and {own.after} of {steps}; {place}."
+        "not testable": "",
+        "not told apart from": ", whether before or after it cannot be told",
+    }.get(lead.said, f" {lead.said} it")
+    return (
+        f"Following {word}: half of the way lies between steps {own.before} and {own.after} of {steps}. "
+        f"Reliance on the instruction {moves}{place}; {_beyond(store)}."
+    )
+
+
+def _beyond(store: Store) -> str:
+    """Whether it is the instruction that comes to matter, or the prompt."""
+    found = read.effect(store, "beyond", read.last(store))
+    words = dict(up="more", down="less", none="no more, as far as can be told,")
+    return f"it gains {direction(found, **words)} than the input does (n = {found.n})"
+
+
+ABOUT = {
+    tables.STILL: "does not move",
+    tables.FORMAT: "moves as much without the instruction as with it",
+    tables.FURTHER: "moves without the instruction too, and further with it",
+    tables.ALONE: "moves with instructions and their own responses alone",
+    tables.OPEN: "moves, but differs between the two controls",
+}
 
 
 def instruction(store: Store) -> str:
     """Which measures move without the instruction too."""
-    table = tables.moved(store)
-    if len(table.columns) < 1 + len(tables.QUESTIONS["Is it the instruction?"]):
+    about = tables.moved(store).get("about")
+    if about is None:
         return f"Whether it needs the instruction: {NOT_YET}."
-    moves = table[table["about"] != "does not move"]
-    alike = (moves["about"] == "tuning or format").sum()
-    alone = (moves["about"] == "instructions with their responses").sum()
+    moves = int((about != tables.STILL).sum())
+    count = lambda name: number(int((about == name).sum()))  # noqa: E731
+    own = about.get(read.MEASURES["following"].label, tables.OPEN)
     return (
-        f"Measures that move in the short run: {number(len(moves))}; the same way in both controls (no "
-        f"instruction shown, responses shuffled): {number(alike)}; in neither control: {number(alone)}."
+        f"Of {number(moves)} measures that move in the short run, {count(tables.FORMAT)} move alike in "
+        f"both controls (no instruction shown, responses shuffled), {count(tables.FURTHER)} move there "
+        f"too but less, {count(tables.ALONE)} in neither. Following {ABOUT[own]}."
     )
 
 
-def _told(found: Comparison, less: str, more: str, none: str) -> str:
+def _points(share: float) -> str:
+    n = round(100 * abs(share))
+    return f"{n} point{'' if n == 1 else 's'}"
+
+
+def _told(store: Store, asked: str, found: Comparison, less: str, more: str, none: str) -> str:
+    """A sentence on two runs: how far apart they end, beside what another seed alone does."""
     if not found.possible:
-        return f"{NOT_YET}."
-    n = round(100 * abs(found.difference))  # percentage points
+        return f"{asked} {found.test[:1].upper()}{found.test[1:]}."
     word = direction(found, up=more, down=less, none="")
-    return f"{word} (by {n} point{'' if n == 1 else 's'})." if word else f"{none} (n = {found.n})."
+    seed = tables.seeds_apart(store)
+    beside = f"; two seeds of one run differ by {_points(seed.difference)}" if seed.possible else ""
+    if not word:
+        seen = f"{_points(found.detectable())} would have been seen"
+        return f"{asked} {none}, as far as these prompts tell (n = {found.n}; {seen})."
+    return f"{asked} {word} (by {_points(found.difference)}{beside})."
 
 
 def diversity(store: Store) -> str:
     """One kind of task against all, on kinds that no run saw."""
-    group = "unseen kinds" if "unseen kinds" in tables.groups_of(store) else "seen"
+    group = "unseen kinds"
+    if group not in tables.groups_of(store, "one-kind"):
+        group = "kinds it saw"
     asked = f"{read.RUNS['one-kind']}, {group}"
     found = next(one for one in tables.diversity(store) if one.label == asked)
-    which = "all prompts" if group == "seen" else f"prompts of {group}"
-    return f"Does diversity matter? Tuned on one kind of task, a model follows {which} " + _told(
-        found, "less often than tuned on all", "more often than tuned on all",
-        "as often as tuned on all, as far as these prompts tell",
-    )  # fmt: skip
+    which = f"prompts of {group}".replace("it saw", "that it saw")
+    start = f"Tuned on one kind of task, a model follows {which}"
+    words = (
+        f"{start} {one} tuned on all"
+        for one in ("less often than", "more often than", "as often as")
+    )
+    return _told(store, "Does diversity matter?", found, *words)
+
+
+def epochs(store: Store) -> dict[str, str]:
+    """How often each short run went through its rows; of the book's runs alone, whose records are kept."""
+    runs = [
+        run for run in tables.QUESTIONS["Does diversity matter?"] if run in read.finished(store)
+    ]
+    times = [f"{read.RUNS[run]} {tables.epochs(run):.1f} times" for run in runs]
+    return {"epochs": ", ".join(times) or "not computed yet"}
 
 
 def attention(store: Store) -> str:
     """Feed-forward alone against attention alone."""
-    found = tables.parts_of_model(store)[0]
-    return "Train attention first? Trained alone, feed-forward makes a model follow " + _told(
-        found, "less often than attention", "more often than attention",
-        "as often as attention, as far as these prompts tell",
-    )  # fmt: skip
+    start = "Trained alone, feed-forward makes a model follow"
+    words = (
+        f"{start} {one} attention" for one in ("less often than", "more often than", "as often as")
+    )
+    return _told(store, "Train attention first?", tables.parts_of_model(store)[0], *words)
 
 
 def dose(store: Store) -> str:
@@ -77,11 +119,12 @@ def dose(store: Store) -> str:
     found = tables.halfway(store)
     if not found:
         return f"What half of the update does: {NOT_YET}."
-    apart = [one for one in found if clear(one)]
+    apart = [one for one in found.values() if clear(one)]
+    of = f"of the {number(len(found))} measures that move"
     if not apart:
-        return "Half of the finished update gives about half of each effect, as far as can be told."
+        return f"Half of the finished update gives about half of each effect, as far as can be told, {of}."
     names = ", ".join(f"{one.label} ({'more' if one.difference > 0 else 'less'})" for one in apart)
-    return f"At half of the finished update it is not half of the effect for: {names}."
+    return f"At half of the finished update it is not half of the effect for {names}, {of}."
 
 
 def seeds(store: Store) -> str:
@@ -115,10 +158,10 @@ def how_sure(store: Store) -> dict[str, str]:
     found = {key: read.effect(store, key, end) for key in ("following", "reliance", "share")}
     own = found["following"]
     agree = [np.sign(one.difference) for one in found.values() if clear(one)]
-    together = ", all one way" if len(set(agree)) == 1 else ""
+    together = ", all one way" if len(agree) > 1 and len(set(agree)) == 1 else ""
     return {
         "direction": direction(own, up="following rises", down="following falls", none="not told"),
         "size": f"{percent(own.mean_a)} to {percent(own.mean_b)} of {own.n} prompts",
         "measures": f"{len(agree)} of {len(found)} move{together}",
-        "models": f"{len(read.finished(store))} runs of one base",
+        "models": f"one run watched; {len(read.finished(store)) - 1} others of one base, at their ends",
     }

@@ -13,7 +13,6 @@ import numpy as np
 import pandas as pd
 
 from helpers.findings.retrieval.compute import RETRIEVAL
-from helpers.methods.chance import detectable
 from helpers.methods.density import THRESHOLD, P, density, instruction_score, share_on
 from helpers.methods.roc import Cases, compare_areas
 from helpers.methods.statistics import BadSample, Comparison, holm
@@ -167,8 +166,7 @@ def subset_table(table: pd.DataFrame) -> pd.DataFrame:
 
 def told(found: Comparison) -> str:
     """Whether a score tells used documents apart, in words; a null says what would have been seen."""
-    error = (found.high - found.low) / (2 * detectable(1.0, power=0.5))
-    seen = f"(an area of {0.5 + detectable(error):.2f} would have been seen)"
+    seen = f"(an area of {0.5 + found.detectable():.2f} would have been seen)"
     words = dict(up="better than chance", down="worse than chance")
     return direction(found, **words, none=f"not clearly better than chance {seen}")
 

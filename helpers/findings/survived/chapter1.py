@@ -7,7 +7,6 @@ from functools import partial
 
 import pandas as pd
 
-from helpers.findings.course.read import EVERY
 from helpers.findings.faithfulness.tables import instruction_scores
 from helpers.findings.recognition import blanked, segments, tables
 from helpers.findings.recognition.read import WHERE, WHOSE, scores
@@ -130,7 +129,7 @@ CLAIMS = (
             "blanking": blankings(*ROLES[::-1]),
             "other estimate": estimates("share", "base-on-tuned"),
             "length": readings(SHARE, ("tuned",), least=LEAST_RESPONSE),
-            "shuffled tuning": [partial(beyond_shuffled, EVERY["share"])],
+            "shuffled tuning": [partial(beyond_shuffled, "share")],
             "7B": "the released matrices hold each model's own response alone",
         },
     ),
@@ -154,7 +153,7 @@ CLAIMS = (
                 lambda store: tables.equal_length(scores(store)),
                 *readings(SCORE, ("own",), least=LEAST_RESPONSE),
             ],
-            "shuffled tuning": [partial(beyond_shuffled, EVERY["instruction, own"])],
+            "shuffled tuning": [partial(beyond_shuffled, "instruction, own")],
             "7B": [partial(paired, lambda s: tables.paired(release.both_kept(scores(s))), SEVEN)],
         },
     ),

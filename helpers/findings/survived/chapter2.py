@@ -8,7 +8,6 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from helpers.findings.course.read import EVERY, Measure
 from helpers.findings.positions import profiles
 from helpers.findings.positions.placed import ENDS, MATCHED, MIDDLE, grid, measures
 from helpers.findings.positions.profiles import LEFT_OUT, OURS
@@ -81,12 +80,6 @@ def placed(column: str, store: Store, *, of: Callable = measures, response="expe
     return grid(cached(of, store.folder), column, response).T.groupby(level="model").mean().T
 
 
-MOVED = Measure(
-    "lost without an instruction moved through a text", "nats a token", "placed",
-    lambda table: table.groupby("id")["loss"].mean(),
-)  # fmt: skip
-
-
 CLAIMS = (
     Claim(
         chapter=2, key="middle", whose="paper", sign=-1, unit="relative density", lead=True,
@@ -102,7 +95,7 @@ CLAIMS = (
         text="Tuning lessens what the middle of a prompt lacks",
         said="Tuning {lets the middle of a prompt count more/lets the middle of a prompt count less/"
         "does not clearly change how the middle of a prompt counts}, next to its ends",
-        checks=controls(paired) | {"shuffled tuning": [partial(beyond_shuffled, EVERY["dip"])]},
+        checks=controls(paired) | {"shuffled tuning": [partial(beyond_shuffled, "dip")]},
     ),
     Claim(
         compare=partial(paired, partial(placed, "share"), "expected response"),
@@ -122,7 +115,7 @@ CLAIMS = (
                 partial(paired, partial(placed, name), name) for name in ("density", "score")
             ],
             "length": "both models read one expected answer: it has one length",
-            "shuffled tuning": [partial(beyond_shuffled, MOVED)],
+            "shuffled tuning": [partial(beyond_shuffled, "moved")],
             "7B": "the released matrices hold no such experiment",
         },
     ),

@@ -20,7 +20,7 @@ from helpers.findings.attention.lift import (
 )
 from helpers.findings.attention.pairs import n_layers
 from helpers.findings.attention.readings import READINGS
-from helpers.findings.survived.claims import Claim, of_weights, runs
+from helpers.findings.survived.claims import Claim, beyond_shuffled, of_weights
 from helpers.findings.survived.verdicts import from_rank
 from helpers.methods.chance import among
 from helpers.methods.statistics import Comparison
@@ -70,15 +70,6 @@ def controls(parts: int | None = None, **layers) -> dict:
     }
 
 
-def beyond_shuffled(store: Store) -> Comparison:
-    """A verb's lift in a short run less that in one on shuffled responses, by kind of verb."""
-    lexicon = lexicon_of(store)
-    both = [store.read(f"{one.folder}/verbs") for one in runs(store, "verbs")]
-    label = "a short run of the tuning, less one on shuffled responses"
-    shuffled, short = (lifts(one, len(lexicon.verbs)) for one in both)
-    return compare_verbs(short - shuffled, lexicon, label)
-
-
 def silenced(store: Store) -> Comparison:
     """Following without the chosen heads, among random sets of heads of the same layers."""
     one = next(iter(among_sets(silenced_table(read_silenced(store))).values()))
@@ -101,7 +92,7 @@ CLAIMS = (
         compare=partial(gain, label="all layers"),
         text="Heads gain pairs with instruction verbs rather than with other verbs",
         said=f"Attention heads {GAINED}",
-        checks=controls() | {"shuffled tuning": [beyond_shuffled]},
+        checks=controls() | {"shuffled tuning": [partial(beyond_shuffled, "lift")]},
     ),
     Claim(
         chapter=3, key="lower", whose="paper", sign=1, unit="lift",

@@ -7,7 +7,6 @@ from functools import partial
 
 import pandas as pd
 
-from helpers.findings.course.read import EVERY
 from helpers.findings.ffn import tables as ffn
 from helpers.findings.ffn.trust import blind_shares, read_labels
 from helpers.findings.ffn.verdict import against_random
@@ -90,7 +89,7 @@ CLAIMS = (
         checks=NEVER | {
             "placebo": "the random updates are part of the claim itself",
             "other estimate": [lambda store: turned(store)[1:]],
-            "shuffled tuning": [partial(beyond_shuffled, EVERY["turned"])],
+            "shuffled tuning": [partial(beyond_shuffled, "turned")],
             "7B": "the paper's weights were not turned at random: no null at this size",
         },
     ),

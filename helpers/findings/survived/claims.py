@@ -10,11 +10,10 @@ from typing import Literal
 
 import pandas as pd
 
-from helpers.findings.course.points import Point
-from helpers.findings.course.read import EVERY, Measure, effect, finished, missing
+from helpers.findings.course.read import EVERY, effect, finished, missing
 from helpers.findings.recognition.tables import compare
 from helpers.findings.survived.verdicts import MAIN, Cell, NoVariant, Reading, judge_row
-from helpers.methods.statistics import Comparison, compare_paired
+from helpers.methods.statistics import Comparison
 from helpers.store.store import Store
 
 CONTROLS = {
@@ -114,21 +113,11 @@ def of_weights(what: str) -> dict[str, str]:
 # --- the control tuning, from the course of training
 
 
-def runs(store: Store, part: str) -> list[Point]:
-    """The last points of the shuffled run and of the short run of the book's tuning, as long as it."""
-    held = finished(store, part)
+def beyond_shuffled(key: str, store: Store) -> Comparison:
+    """A short run of the book's tuning (b) against one as long on shuffled responses (a), by item."""
+    measure = EVERY[key]
+    held = finished(store, measure.part)
     if not {SHUFFLED, SHORT} <= held.keys():
         raise NoVariant(missing(store).removeprefix("Not computed yet for this pair: "))
-    return [held[SHUFFLED], held[SHORT]]
-
-
-def beyond_shuffled(measure: Measure, store: Store) -> Comparison:
-    """A short run of the book's tuning (b) against one as long on shuffled responses (a), by item."""
-    points = runs(store, measure.part)
-    both = [measure.of(store.read(f"{point.folder}/{measure.part}")) for point in points]
-    wide = pd.concat(both, axis=1).dropna().astype(float)
-    return compare_paired(
-        *wide.to_numpy().T,
-        label=f"{measure.label} ({measure.unit}): a short run, less one on shuffled responses",
-        null_hypothesis="the shuffled tuning gives the same mean",
-    )
+    label = f"{measure.label} ({measure.unit}): a short run, less one on shuffled responses"
+    return effect(store, key, held[SHORT], held[SHUFFLED], label=label)

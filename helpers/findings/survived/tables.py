@@ -22,7 +22,6 @@ from helpers.findings.survived.verdicts import (
     WEAKER,
     Cell,
     could_tell,
-    seen,
 )
 from helpers.pages import prose
 from helpers.pages.tables import show_difference, show_p
@@ -159,7 +158,7 @@ def readings(cell: Cell) -> list[dict[str, object]]:
             "n": one.n,
             "difference": show_difference(one) if one.possible else "",
             "p": show_p(one.p_holm if one.p_holm is not None else one.p_value),
-            "seen": f"{seen(one):.3f}" if one.possible and np.isfinite(seen(one)) else "",
+            "seen": f"{one.detectable():.3f}" if np.isfinite(one.detectable()) else "",
         }
         for one, verdict in zip(cell.found, cell.verdicts, strict=True)
     ]

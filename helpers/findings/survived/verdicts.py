@@ -68,17 +68,10 @@ def from_rank(one: Ranked, label: str, null_hypothesis: str) -> Comparison:
     )  # fmt: skip
 
 
-def seen(found: Comparison) -> float:
-    """The difference that would have been found with a power of 80 %, in the comparison's own unit."""
-    if np.isfinite(found.error):
-        return found.detectable()
-    return detectable((found.high - found.low) / (2 * detectable(1.0, power=0.5)))
-
-
 def could_tell(found: Comparison) -> bool:
     """Whether a difference of `MIDDLING` would have been seen; True where a comparison has no g."""
     by = found.effect_size / found.difference if found.difference else np.nan
-    return not np.isfinite(by) or bool(seen(found) * abs(by) <= MIDDLING)
+    return not np.isfinite(by) or bool(found.detectable() * abs(by) <= MIDDLING)
 
 
 def relative_size(found: Comparison, main: Comparison) -> float:
