@@ -104,7 +104,7 @@ def runs(found: Effects, title: str = "", columns: int = 2) -> Figure:
     if not found:
         raise MissingResult("none of these runs")
     most = max(map(len, found.values()))
-    figure, axes = _panels(len(found), columns, lambda rows: rows * (0.24 * most + 0.95) + 0.3)
+    figure, axes = _panels(len(found), columns, lambda rows: rows * (0.24 * most + 1.1) + 0.3)
     for number, (axis, (key, own)) in enumerate(zip(axes, found.items(), strict=True)):
         for row, one in enumerate(own):
             colour = COLOURS["tuned" if one.difference > 0 else "base"] if clear(one) else "0.55"
@@ -115,7 +115,7 @@ def runs(found: Effects, title: str = "", columns: int = 2) -> Figure:
         axis.set_yticks(range(len(own)), _names(own) if named else [])
         axis.set_ylim(len(own) - 0.4, -0.6)
         measure = read.EVERY[key]
-        axis.set_title(fill(f"{measure.label} (n = {own[0].n})", 30), fontsize=10)
+        axis.set_title(fill(f"{measure.label} (n = {own[0].n})", 32), fontsize=10)
         axis.set_xlabel(measure.unit)
     said = "change since the base, 95 % intervals; grey: not told apart from 0"
     figure.supxlabel(said, fontsize=9)

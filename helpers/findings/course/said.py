@@ -23,7 +23,7 @@ def when(store: Store) -> str:
     moves = direction(whole, up="rises", down="falls", none="does not clearly change")
     place = {
         "not testable": "",
-        "not told apart from": ", whether before or after it cannot be told",
+        "not told apart from": ", whether sooner or later than following cannot be told",
     }.get(lead.said, f" {lead.said} it")
     return (
         f"Following {word}: half of the way lies between steps {own.before} and {own.after} of {steps}. "
