@@ -35,10 +35,9 @@ def take_picture(site: Path) -> None:
             executable_path=pages.system_browser(), args=pages.FLAGS
         )
         page = browser.new_page(viewport={"width": 1000, "height": 900}, device_scale_factor=2)
-        page.goto(f"{host.home}intro.html#before.model=tuned")
+        page.goto(f"{host.home}intro.html")
         explorer = page.locator(".explorer[data-mounted]").first
-        if explorer.locator("input[type=range]").count():  # the course of training: at its end
-            explorer.locator("input[type=range]").press("End")
+        explorer.locator("input[type=range]").press("End")
         explorer.screenshot(path=PICTURE)
         browser.close()
     host.shutdown()

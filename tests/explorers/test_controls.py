@@ -2,7 +2,6 @@
 
 import pytest
 from harness import unfold, widget_page
-from test_before_after import SHOWN as ONE_PROMPT
 from test_component_explorer import SEVEN
 from test_component_explorer import SHOWN as COMPONENTS
 from test_course_explorer import found as course
@@ -14,7 +13,6 @@ from test_tints import PROMPTS
 from helpers.findings.course.explorer import CourseExplorer
 from helpers.findings.faithfulness.explorer import TintExplorer
 from helpers.findings.ffn.explorer import ComponentExplorer
-from helpers.findings.recognition.before_after import BeforeAfter
 from helpers.findings.recognition.explorer import SaliencyExplorer
 
 # What a reader sees besides the controls themselves: all that is drawn, without their own state.
@@ -45,7 +43,6 @@ TYPED = {
 }
 # The default view of chapter 2 has two faces.
 PAGES = {
-    "before": (lambda: BeforeAfter(data=ONE_PROMPT), ""),
     "saliency": (
         lambda: SaliencyExplorer([blanked(one) for one in ITEMS]),
         "#saliency.prompt=first-01",

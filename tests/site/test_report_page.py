@@ -11,11 +11,7 @@ from helpers.findings.registry import FINDINGS
 from helpers.store.store import open_store
 
 pytestmark = pytest.mark.xdist_group("site")
-EXPLORERS = ("saliency", "positions", "heads", "components", "tints")
-
-
-# Parts that came after the committed store was computed, and how many blocks of the report read them.
-LATER = {"course/prompts": 1}
+EXPLORERS = ("saliency", "positions", "heads", "components", "tints", "course")
 
 
 @pytest.fixture(scope="module")
@@ -52,9 +48,7 @@ def test_the_report_is_whole_and_asks_for_nothing(opened, file):
     loaded = page.evaluate("performance.getEntriesByType('resource').map(one => one.name)")
     assert [name for name in loaded if not name.startswith(("blob:", "data:"))] == []
     store = open_store("gemma-3-270m")
-    lacks = [name for name in LATER if not store.has(name)]
-    said = page.locator(".missing").all_inner_texts()
-    assert len(said) == sum(LATER[name] for name in lacks), said
+    assert page.locator(".missing").all_inner_texts() == []
     assert str(store.folder) not in page.content()
     sections = page.locator("main > section")
     found = sections.evaluate_all("all => all.map(one => one.getAttribute('aria-labelledby'))")

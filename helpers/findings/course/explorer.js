@@ -9,7 +9,7 @@ const TRACKS = [["training", "along the training"], ["strength", "strength of th
 const PAUSE = 1100; // milliseconds a point while it plays
 const still = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 const mark = (followed) => (followed === null ? "" : followed ? "followed ✓" : "not followed ✗");
-const amount = (value, unit) => (value === undefined || value === null ? "–" : unit === "share" ? `${Math.round(100 * value)} %` : `${value.toFixed(2)} ${unit}`);
+const amount = (value, unit) => (value === undefined || value === null ? "–" : unit === "share" ? `${Math.round(100 * value)} %` : `${value.toFixed(2).replace("-", "−")} ${unit}`);
 
 /* One curve: means broad, this prompt's values thin with dots, other runs as diamonds, a cursor. */
 const curve = ({ title, unit, at, means, own, others, now, width, name }) => {

@@ -1,4 +1,4 @@
-"""The book's first picture: a prompt before and after tuning, what is answered and what it rests on."""
+"""A prompt before and after tuning: what is answered, and what a response that both read rests on."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from helpers.findings.recognition.read import example, read_responses
 from helpers.methods.density import shares
 from helpers.models.roles import ROLES
 from helpers.pages.example import RUNNING
-from helpers.pages.explorer import BookWidget, module
 from helpers.store.store import Store
 
 
@@ -23,8 +22,8 @@ def segments(tokens: tuple[str, ...], roles: tuple[str, ...]) -> list[dict]:
 
 
 def before_after(store: Store, id: str = RUNNING) -> dict:
-    """What `BeforeAfter` shows of a prompt: each model's own response, and segments weighed on one
-    response that both read, the tuned model's.
+    """Each model's own response to a prompt, and its segments weighed on one response that both read, the
+    tuned model's.
 
     A segment weighs what blanking it takes from a response token, in nats, where the store holds that;
     else its share of importance.
@@ -44,9 +43,3 @@ def before_after(store: Store, id: str = RUNNING) -> dict:
         models[role] = {"text": said["text"], "followed": judged, "weights": weights}
     parts = segments(sides["base"].tokens, sides["base"].roles)
     return {"segments": parts, "unit": "nats" if exact else "share", "models": models}
-
-
-class BeforeAfter(BookWidget):
-    """One switch, base or tuned: its response, and the prompt's segments tinted by what they weigh."""
-
-    _esm = module(__file__)
