@@ -17,12 +17,13 @@ import re
 import shutil
 import sys
 import threading
+from contextlib import suppress
 from functools import cache, partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from itertools import product
 from pathlib import Path
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, TimeoutError, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
 SITE = ROOT / "book" / "_build" / "html"
@@ -141,7 +142,9 @@ def measure(browser: Browser, host: Host, name: str) -> dict[str, float]:
     for theme, width in product(("light", "dark"), (WIDE, NARROW)):
         page.emulate_media(color_scheme=theme)
         page.set_viewport_size({"width": width, "height": HIGH})
-        page.wait_for_timeout(100)  # explorers draw anew
+        with suppress(TimeoutError):  # explorers draw anew
+            fits = "width => document.documentElement.scrollWidth <= width"
+            page.wait_for_function(fits, arg=width, timeout=3000)
         over = page.evaluate("document.documentElement.scrollWidth") - width
         sideways = max(sideways, over)
     page.context.close()

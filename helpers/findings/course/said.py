@@ -15,9 +15,9 @@ NOT_YET = "the runs that would tell are not computed yet"
 def when(store: Store) -> str:
     """Between which steps following comes half of its way, and where reliance stands to it."""
     found = change.changes(store, ("following", "reliance"))
-    own, steps = found["following"], read.last(store).step
+    own = found["following"]
     if not own.found:
-        return f"Over {steps} steps following does not change in a way that can be told."
+        return f"Over {read.last(store).step} steps following does not change in a way that can be told."
     word = "rises" if own.whole.difference > 0 else "falls"
     lead, whole = change.order(store, "reliance"), found["reliance"].whole
     moves = direction(whole, up="rises", down="falls", none="does not clearly change")
@@ -26,7 +26,7 @@ def when(store: Store) -> str:
         "not told apart from": ", whether sooner or later than following cannot be told",
     }.get(lead.said, f" {lead.said} it")
     return (
-        f"Following {word}: half of the way lies between steps {own.before} and {own.after} of {steps}. "
+        f"Following {word}: half of the way lies between steps {own.before} and {own.after}. "
         f"Reliance on the instruction {moves}{place}; {_beyond(store)}."
     )
 
@@ -35,7 +35,32 @@ def _beyond(store: Store) -> str:
     """Whether it is the instruction that comes to matter, or the prompt."""
     found = read.effect(store, "beyond", read.last(store))
     words = dict(up="more", down="less", none="no more, as far as can be told,")
-    return f"it gains {direction(found, **words)} than the input does (n = {found.n})"
+    return f"it gains {direction(found, **words)} than the input does"
+
+
+def in_short(store: Store) -> str:
+    """For the intro, without numbers: by which part of the run following comes half of its way, and what
+    it needs."""
+    if not read.is_there(store):
+        return sentences(store)["when"]
+    own = change.changes(store, ("following",))["following"]
+    if not own.found:
+        return when(store)
+    share = own.after / read.last(store).step
+    part = next(name for most, name in PARTS.items() if share <= most)
+    about = tables.moved(store).get("about", {}).get(own.label)
+    needs = f"; it {ABOUT[about]}" if about else ""
+    return f"Following comes half of its way within {part} of the tuning{needs}."
+
+
+PARTS = {
+    0.1: "a tenth",
+    0.25: "a quarter",
+    0.34: "a third",
+    0.5: "half",
+    0.75: "three quarters",
+    1: "all",
+}
 
 
 ABOUT = {
@@ -72,8 +97,8 @@ def _told(store: Store, asked: str, found: Comparison, less: str, more: str, non
     if not found.possible:
         return f"{asked} {found.test[:1].upper()}{found.test[1:]}."
     word = direction(found, up=more, down=less, none="")
-    seed = tables.seeds_apart(store)
-    beside = f"; two seeds of one run differ by {_points(seed.difference)}" if seed.possible else ""
+    seed = abs(tables.seeds_apart(store).difference)  # NaN is not more
+    beside = ", more than two seeds of one run differ" if abs(found.difference) > seed else ""
     if not word:
         seen = f"{_points(found.detectable())} would have been seen"
         return f"{asked} {none}, as far as these prompts tell (n = {found.n}; {seen})."
@@ -161,7 +186,7 @@ def how_sure(store: Store) -> dict[str, str]:
     together = ", all one way" if len(agree) > 1 and len(set(agree)) == 1 else ""
     return {
         "direction": direction(own, up="following rises", down="following falls", none="not told"),
-        "size": f"{percent(own.mean_a)} to {percent(own.mean_b)} of {own.n} prompts",
-        "measures": f"{len(agree)} of {len(found)} move{together}",
-        "models": f"one run watched; {len(read.finished(store)) - 1} others of one base, at their ends",
+        "size": f"{percent(own.mean_a)} to {percent(own.mean_b)} of the prompts",
+        "measures": f"{number(len(agree))} of {number(len(found))} move{together}",
+        "models": f"one run watched; {number(len(read.finished(store)) - 1)} others at their ends",
     }
