@@ -78,13 +78,14 @@ const render = async ({ model, el }) => {
     text.replaceChildren(...prompt().segments.map(([role, words]) => {
       const value = cell.tints[role];
       const ink = shadeParts((value ?? 0) / most);
-      const chip = h("span", { class: `ex-token ${role}`, dir: "auto", style: "white-space: pre-wrap", title: `${role}: ${amount(value, data.unit)}` }, shown(words), h("small", { class: "ex-amount" }, ` ${amount(value, data.unit)}`));
+      const chip = h("span", { class: `ex-token ${role}`, dir: "auto", style: "white-space: pre-wrap", title: `${role}: ${amount(value, data.unit)}` }, shown(words), small ? null : h("small", { class: "ex-amount" }, ` ${amount(value, data.unit)}`));
       Object.assign(chip.style, { background: value > 0 ? rgb(ink) : "", color: value > 0 ? inkOn(ink) : "" });
       return chip;
     }));
     const length = cell.length === null ? "" : ` · ${cell.length} tokens`;
     answer.replaceChildren(h("b", {}, `${nameOf(point(state.stop))}: `), h("q", { dir: "auto" }, shown(cell.text) || "(empty)"), ` ${mark(cell.followed)}${length}`);
-    legend.replaceChildren(data.unit === "share" ? "share 0" : "blanking takes 0", ...[0.25, 0.5, 0.75, 1].map((t) => swatch(shadeParts(t))), `${amount(most, data.unit)} · instruction underlined`);
+    const [least, top] = small ? ["little", "much"] : [data.unit === "share" ? "share 0" : "blanking takes 0", amount(most, data.unit)];
+    legend.replaceChildren(least, ...[0.25, 0.5, 0.75, 1].map((t) => swatch(shadeParts(t))), `${top} · instruction underlined`);
     say(`${nameOf(point(state.stop))}, ${state.stop + 1} of ${stops().length}: ${mark(cell.followed) || "no rule"}.`);
   };
   const series = (key) => stops().map((n) => (key === "followed" ? Number(prompt().cells[n].followed ?? NaN) : prompt().cells[n][key] ?? NaN));
