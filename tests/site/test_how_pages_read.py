@@ -275,7 +275,7 @@ def test_find_why_the_gradient_is_doubted(newcomer):
 # Budgets
 
 
-# It misses a budget until the book's own course is computed; scripts/measure_pages.py prints what.
+# It is longer than eight screens, by less than a half; scripts/measure_pages.py prints by what.
 OVER = {"chapters/05-watch-a-model-learn"}
 
 
