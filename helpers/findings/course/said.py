@@ -38,6 +38,17 @@ def _beyond(store: Store) -> str:
     return f"it gains {direction(found, **words)} than the input does"
 
 
+# Parts of a run in words: the least that holds.
+WITHIN = {
+    0.1: "a tenth",
+    0.25: "a quarter",
+    0.34: "a third",
+    0.5: "half",
+    0.75: "three quarters",
+    1: "all",
+}
+
+
 def in_short(store: Store) -> str:
     """For the intro, without numbers: by which part of the run following comes half of its way, and what
     it needs."""
@@ -47,20 +58,10 @@ def in_short(store: Store) -> str:
     if not own.found:
         return when(store)
     share = own.after / read.last(store).step
-    part = next(name for most, name in PARTS.items() if share <= most)
+    part = next(name for most, name in WITHIN.items() if share <= most)
     about = tables.moved(store).get("about", {}).get(own.label)
     needs = f"; it {ABOUT[about]}" if about else ""
     return f"Following comes half of its way within {part} of the tuning{needs}."
-
-
-PARTS = {
-    0.1: "a tenth",
-    0.25: "a quarter",
-    0.34: "a third",
-    0.5: "half",
-    0.75: "three quarters",
-    1: "all",
-}
 
 
 ABOUT = {
@@ -83,7 +84,8 @@ def instruction(store: Store) -> str:
     return (
         f"Of {number(moves)} measures that move in the short run, {count(tables.FORMAT)} move alike in "
         f"both controls (no instruction shown, responses shuffled), {count(tables.FURTHER)} move there "
-        f"too but less, {count(tables.ALONE)} in neither. Following {ABOUT[own]}."
+        f"too but less, {count(tables.ALONE)} in neither; {count(tables.OPEN)} cannot be told. Following "
+        f"{ABOUT[own]}."
     )
 
 
