@@ -37,7 +37,7 @@ from helpers.models.registry import Choice
 from helpers.models.roles import ROLES, Role
 from helpers.models.sources import Found, MissingWeights, find, hash_of
 from helpers.models.templates import template_of
-from helpers.paths import DEFAULT_PAIR, adapter_folder
+from helpers.paths import DEFAULT_PAIR
 from helpers.prompts.prompt import TEMPLATE, Template
 from helpers.store.origin import inputs_hash
 
@@ -127,7 +127,7 @@ def load(
     choice = registry.find(name) if isinstance(name, str) else name
     how = How(dtype, device, layout == "spread", allow_pickle, trust_remote_code)
     if choice.embedded:
-        tuned = Found("adapter", adapter_folder(choice.name))
+        tuned = Found("adapter", choice.adapter)
         found = {"base": Found("model", base_folder()), "tuned": tuned}
     else:
         found = {role: find(getattr(choice, role), allow_pickle=allow_pickle) for role in ROLES}
@@ -220,7 +220,7 @@ def fingerprint(name: str | Choice = DEFAULT_PAIR, *, allow_pickle: bool = False
     """
     choice = registry.find(name) if isinstance(name, str) else name
     if choice.embedded:
-        adapter = adapter_folder(choice.name) / "adapter_model.safetensors"
+        adapter = choice.adapter / "adapter_model.safetensors"
         if not adapter.exists():
             raise MissingWeights(f"No adapter at {adapter}: run `python -m helpers tune`.")
         return {"base": GGUF_SHA256, "adapter": file_hash(adapter)}

@@ -53,6 +53,11 @@ class Choice:
     def embedded(self) -> bool:
         return self.base.where.startswith("package:")
 
+    @property
+    def adapter(self) -> Path:
+        """The folder of an embedded pair's adapter, which the repository holds."""
+        return data_folder() / "adapters" / self.tuned.where.removeprefix("adapter:")
+
 
 def checked_name(name: str) -> str:
     """A pair's name is also its folder in the store."""
