@@ -14,7 +14,7 @@ from helpers.findings.course.read import EVERY, effect, finished, missing
 from helpers.findings.recognition.tables import compare
 from helpers.findings.survived.verdicts import MAIN, Cell, NoVariant, Reading, judge_row
 from helpers.methods.statistics import Comparison
-from helpers.store.store import Store
+from helpers.store.store import MissingResult, Store
 
 CONTROLS = {
     MAIN: "the comparison that the claim itself makes",
@@ -71,10 +71,10 @@ class Claim:
         run = f"seed-{seed}"
         try:
             return replace(self.compare(beside(store, run)), label=f"seed {seed}")
-        except NoVariant:
+        except MissingResult as error:  # no store of its own, or not all of one
             held = finished(store, EVERY[self.course].part) if self.course else {}
             if run not in held:
-                raise
+                raise NoVariant(f"{store.folder.name}-{run}") from error
         label = f"seed {seed}, {EVERY[self.course].label}, as along the training"
         return effect(store, self.course, held[run], label=label)
 
