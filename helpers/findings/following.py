@@ -1,7 +1,8 @@
 """What is on record of the book's tuning: its runs, how each of them follows, what they answer.
 
-A run's folder holds `tuning.json` (settings, data, losses; `helpers.models.tuning`) and `following.json`
-(responses to the book's prompts; `scripts/tuning/measure_following.py`).
+A run's folder holds `tuning.json` (settings, data, losses; `helpers.models.tuning`), the main one's also
+`following.json` (responses to the book's prompts; `scripts/tuning/measure_following.py`). How seeds and
+controls follow is in the course of the training (`helpers.findings.course`), in a store.
 """
 
 from __future__ import annotations
@@ -14,9 +15,13 @@ import pandas as pd
 from matplotlib.figure import Figure
 from scipy.stats import binomtest
 
+from helpers.findings.course.points import MAIN
+from helpers.findings.course.read import RUNS, finished
 from helpers.pages.style import GREY, WIDTH
 from helpers.paths import adapter_folder, data_folder
+from helpers.store.store import Store
 
+OPEN = ("short writing", "brainstorming", "summarising", "rewriting")
 OTHERS = ("base", "official")  # measured beside the runs: following-NAME.json
 SHOWN = {
     "followed": "all rules",
@@ -41,19 +46,56 @@ def record(name: str = "main", folder: Path | None = None) -> dict:
 
 
 def measured(folder: Path | None = None, on: str = "") -> dict[str, dict]:
-    """Numbers and responses of the base, the official model, the main run, its seeds and controls.
+    """Numbers and responses of the base, the official model and the main run.
 
     `on`: the name of other prompts than the book's own, as a file of `data/tuning` has it.
     """
     folder, of = Path(folder or adapter_folder()), f"-{on}" if on else ""
     files = {name: folder / f"following-{name}{of}.json" for name in OTHERS}
     files["main"] = folder / f"following{of}.json"
-    files |= {path.parent.name: path for path in sorted(folder.glob(f"runs/*/following{of}.json"))}
     return {
         name: json.loads(path.read_text(encoding="utf-8"))
         for name, path in files.items()
         if path.exists()
     }
+
+
+def loops(text: str) -> bool:
+    """Whether four words in a row come three times or more."""
+    words = text.lower().split()
+    runs = [tuple(words[n : n + 4]) for n in range(len(words) - 3)]
+    return any(runs.count(run) >= 3 for run in set(runs))
+
+
+def told(rows: pd.DataFrame) -> dict[str, float]:
+    """The numbers of one model, from one row a response."""
+    judged = rows.dropna(subset=["followed"]).assign(followed=lambda t: t["followed"].astype(bool))
+    seen = judged[~judged["unseen kind"]]
+    by_kind = judged.groupby("kind")["followed"].sum().to_dict()
+    return {
+        "rules": len(judged),
+        "followed": judged["followed"].mean(),
+        "unseen kinds": judged.loc[judged["unseen kind"], "followed"].mean(),
+        "unseen verbs of seen kinds": seen.loc[seen["unseen verb"], "followed"].mean(),
+        "median tokens": rows["tokens"].median(),
+        "median tokens, open": rows.loc[rows["kind"].isin(OPEN), "tokens"].median(),
+        "ended by itself": (rows["ended"] == "stop").mean(),
+        "loops": rows["loop"].mean(),
+    } | {f"followed, {kind}": int(n) for kind, n in by_kind.items()}
+
+
+def others(store: Store, main: dict) -> dict[str, dict]:
+    """As `measured`: every other run at its end, along the training; `main` knows kinds and verbs."""
+    known, found = pd.DataFrame(main["responses"])[["id", "kind", "unseen kind", "unseen verb"]], {}
+    for run, point in finished(store).items():
+        rows = store.read(f"{point.folder}/responses").merge(known, on="id")
+        rows = rows.assign(tokens=rows["ids"].map(len), loop=rows["text"].map(loops))
+        if run != MAIN:
+            found[RUNS.get(run, run)] = {
+                "numbers": told(rows),
+                "responses": rows.to_dict("records"),
+            }
+    return found
 
 
 def numbers(found: dict[str, dict]) -> pd.DataFrame:

@@ -20,6 +20,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 
+from helpers.findings.following import loops, told
 from helpers.models.adapters import apply_adapter
 from helpers.models.embedded import load_base
 from helpers.models.pair import load_pair
@@ -28,15 +29,7 @@ from helpers.paths import adapter_folder, data_folder
 from helpers.prompts.prompt import TEMPLATE, Prompt, encode, read_prompts
 from helpers.prompts.rules import follows
 
-OPEN = ("short writing", "brainstorming", "summarising", "rewriting")
 MAX_TOKENS, BLOCK = 64, 24
-
-
-def loops(text: str) -> bool:
-    """Whether four words in a row come three times or more."""
-    words = text.lower().split()
-    runs = [tuple(words[n : n + 4]) for n in range(len(words) - 3)]
-    return any(runs.count(run) >= 3 for run in set(runs))
 
 
 def leading_verb(prompt: Prompt) -> str:
@@ -67,23 +60,6 @@ def measured(model, tokenizer, prompts: list[Prompt], template=TEMPLATE) -> pd.D
                 }
             )
     return pd.DataFrame(rows)
-
-
-def told(rows: pd.DataFrame) -> dict[str, float]:
-    """The numbers of one model."""
-    judged = rows.dropna(subset=["followed"]).assign(followed=lambda t: t["followed"].astype(bool))
-    seen = judged[~judged["unseen kind"]]
-    by_kind = judged.groupby("kind")["followed"].sum().to_dict()
-    return {
-        "rules": len(judged),
-        "followed": judged["followed"].mean(),
-        "unseen kinds": judged.loc[judged["unseen kind"], "followed"].mean(),
-        "unseen verbs of seen kinds": seen.loc[seen["unseen verb"], "followed"].mean(),
-        "median tokens": rows["tokens"].median(),
-        "median tokens, open": rows.loc[rows["kind"].isin(OPEN), "tokens"].median(),
-        "ended by itself": (rows["ended"] == "stop").mean(),
-        "loops": rows["loop"].mean(),
-    } | {f"followed, {kind}": int(n) for kind, n in by_kind.items()}
 
 
 def main() -> None:

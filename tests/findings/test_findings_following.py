@@ -2,9 +2,11 @@
 
 import json
 
+import pandas as pd
 import pytest
 
 from helpers.findings import following
+from helpers.store.store import Store
 
 KINDS = ["translation"] * 6 + ["short writing"] * 4
 
@@ -27,16 +29,13 @@ def folder(tmp_path):
         numbers = dict.fromkeys(following.SHOWN, 0.5) | {"rules": 9}
         content = {"numbers": numbers, "responses": responses(followed)}
         (tmp_path / name).write_text(json.dumps(content))
-    seed = tmp_path / "runs" / "seed-1"
-    seed.mkdir(parents=True)
-    (seed / "following.json").write_text((tmp_path / "following.json").read_text())
     (tmp_path / "tuning.json").write_text(json.dumps({"loss": [{"step": 5, "loss": 2.0}]}))
     return tmp_path
 
 
-def test_main_run_others_and_seeds_are_found_by_name(folder):
+def test_main_run_and_others_are_found_by_name(folder):
     found = following.measured(folder)
-    assert list(found) == ["base", "main", "seed-1"]
+    assert list(found) == ["base", "main"]
     assert following.numbers(found).loc["main", "all rules"] == 0.5
 
 
@@ -77,3 +76,25 @@ def test_every_recipe_has_its_settings_and_was_measured_on_the_same_prompts():
     assert table["rules"].nunique() == 1 and table["all rules"].between(0, 1).all()
     settings = table.drop(index="base")[list(following.SETTINGS.values())[:3]]
     assert settings.notna().all(axis=None) and len(settings.drop_duplicates()) >= 4
+
+
+def test_every_other_run_of_the_training_is_counted_at_its_end_as_the_main_run_is(tmp_path):
+    marks = {"unseen verb": False, "ended": "stop"}
+    rows = [
+        one | marks | {"unseen kind": one["kind"] == "short writing", "ids": [1] * n}
+        for n, one in enumerate(responses([True, False] * 4 + [True, None]))
+    ]
+    rows[0]["text"] = "so it goes on " * 3
+    store = Store(tmp_path / "pair")
+    answered = pd.DataFrame(rows)[["id", "text", "ids", "ended", "followed"]]
+    for point in ("base/000000", "main/000008", "seed-1/000004", "seed-1/000008", "mine/000003"):
+        none = answered.assign(followed=False) if point.endswith("04") else answered
+        store.write(f"course/{point}/responses", none)
+    found = following.others(store, {"responses": rows})
+    assert list(found) == ["main run, seed 1", "mine"]
+    told = found["main run, seed 1"]["numbers"]
+    assert told["rules"] == 9 and told["followed"] == pytest.approx(5 / 9)
+    assert told["unseen kinds"] == pytest.approx(2 / 3)
+    assert told["median tokens"] == 4.5 and told["median tokens, open"] == 7.5
+    assert told["loops"] == 0.1 and told["ended by itself"] == 1
+    assert following.by_kind(found).loc["translation"].tolist() == [0.5, 0.5, 6]
