@@ -227,7 +227,8 @@ def test_sentences_follow_the_planted_effects(store):
         "Reliance on the instruction rises before it; it gains more than the input" in found["when"]
     )
     for name in ("diversity", "attention"):
-        assert "as often as" in found[name] and "would have been seen" in found[name]
+        assert "as often as" in found[name] and " points)" in found[name]
+    assert found["diversity"].endswith("Tuned on four kinds: not told apart from all.")
     clear = next(one for one in tables.diversity(store) if one.p_holm < 0.05)
     told = said._told(store, "Q?", clear, "less often", "more often", "as often")
     assert "Q? less often (by" in told and "more than two seeds of one run differ" in told

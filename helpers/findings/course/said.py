@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from helpers.findings.course import change, read, tables
+from helpers.findings.course.figures import SEGMENTS
 from helpers.methods.statistics import Comparison
 from helpers.pages.prose import clear, direction, number, percent
 from helpers.store.store import MissingResult, Store
@@ -33,9 +34,13 @@ def when(store: Store) -> str:
 
 def _beyond(store: Store) -> str:
     """Whether it is the instruction that comes to matter, or the prompt."""
-    found = read.effect(store, "beyond", read.last(store))
+    end = read.last(store)
+    found = read.effect(store, "beyond", end)
     words = dict(up="more", down="less", none="no more, as far as can be told,")
-    return f"it gains {direction(found, **words)} than the input does"
+    gains = {one: read.effect(store, f"{one}, shared", end).difference for one in SEGMENTS}
+    most = max(gains, key=gains.get)
+    said = f"it gains {direction(found, **words)} than the input does"
+    return said if most == "instruction" else f"{said}, and of all segments the {most} gains most"
 
 
 # Parts of a run in words: the least that holds.
@@ -68,7 +73,7 @@ ABOUT = {
     tables.STILL: "does not move",
     tables.FORMAT: "moves as much without the instruction as with it",
     tables.FURTHER: "moves without the instruction too, and further with it",
-    tables.ALONE: "moves with instructions and their own responses alone",
+    tables.ALONE: "moves so only where instructions stand before their own responses",
     tables.OPEN: "moves, but differs between the two controls",
 }
 
@@ -84,8 +89,8 @@ def instruction(store: Store) -> str:
     return (
         f"Of {number(moves)} measures that move in the short run, {count(tables.FORMAT)} move alike in "
         f"both controls (no instruction shown, responses shuffled), {count(tables.FURTHER)} move there "
-        f"too but less, {count(tables.ALONE)} in neither; {count(tables.OPEN)} cannot be told. Following "
-        f"{ABOUT[own]}."
+        f"too but less, {count(tables.ALONE)} do so in neither; {count(tables.OPEN)} cannot be told. "
+        f"Following {ABOUT[own]}."
     )
 
 
@@ -102,25 +107,31 @@ def _told(store: Store, asked: str, found: Comparison, less: str, more: str, non
     seed = abs(tables.seeds_apart(store).difference)  # NaN is not more
     beside = ", more than two seeds of one run differ" if abs(found.difference) > seed else ""
     if not word:
-        seen = f"{_points(found.detectable())} would have been seen"
-        return f"{asked} {none}, as far as these prompts tell (n = {found.n}; {seen})."
+        between = " to ".join(
+            f"{100 * one:+.1f}".replace("-", "−") for one in (found.low, found.high)
+        )
+        return f"{asked} {none}, as far as these prompts tell (n = {found.n}; {between} points)."
     return f"{asked} {word} (by {_points(found.difference)}{beside})."
 
 
 def diversity(store: Store) -> str:
-    """One kind of task against all, on kinds that no run saw."""
+    """One kind of task against all, on kinds that no run saw; then four kinds."""
     group = "unseen kinds"
     if group not in tables.groups_of(store, "one-kind"):
         group = "kinds it saw"
-    asked = f"{read.RUNS['one-kind']}, {group}"
-    found = next(one for one in tables.diversity(store) if one.label == asked)
+    held = {one.label: one for one in tables.diversity(store)}
+    found, few = (held.get(f"{read.RUNS[run]}, {group}") for run in ("one-kind", "four-kinds"))
     which = f"prompts of {group}".replace("it saw", "that it saw")
     start = f"Tuned on one kind of task, a model follows {which}"
     words = (
         f"{start} {one} tuned on all"
         for one in ("less often than", "more often than", "as often as")
     )
-    return _told(store, "Does diversity matter?", found, *words)
+    said = _told(store, "Does diversity matter?", found, *words)
+    if few is None or not few.possible:
+        return said
+    told = direction(few, up="more often", down="less often", none="not told apart from all")
+    return f"{said} Tuned on four kinds: {told}."
 
 
 def epochs(store: Store) -> dict[str, str]:
