@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 
 from helpers.findings.course import change, read, tables
 from helpers.findings.course.figures import SEGMENTS
-from helpers.methods.statistics import Comparison
+from helpers.findings.course.points import START
+from helpers.methods.statistics import Comparison, compare_paired
 from helpers.pages.prose import clear, direction, number, percent
 from helpers.store.store import MissingResult, Store
 
@@ -37,10 +39,15 @@ def _beyond(store: Store) -> str:
     end = read.last(store)
     found = read.effect(store, "beyond", end)
     words = dict(up="more", down="less", none="no more, as far as can be told,")
-    gains = {one: read.effect(store, f"{one}, shared", end).difference for one in SEGMENTS}
-    most = max(gains, key=gains.get)
     said = f"it gains {direction(found, **words)} than the input does"
-    return said if most == "instruction" else f"{said}, and of all segments the {most} gains most"
+    lost = {one: read.values(store, f"{one}, shared", [START, end]) for one in SEGMENTS}
+    gains = pd.DataFrame({one: of[end] - of[START] for one, of in lost.items()}).dropna(
+        axis=1, how="all"
+    )
+    most = gains.mean().idxmax()
+    both = gains[["instruction", most]].dropna().to_numpy().T
+    more = compare_paired(*both, label=most, null_hypothesis=f"{most} and instruction gain alike")
+    return f"{said}, and less than the {most}" if clear(more) else said
 
 
 # Parts of a run in words: the least that holds.
@@ -120,7 +127,8 @@ def diversity(store: Store) -> str:
     if group not in tables.groups_of(store, "one-kind"):
         group = "kinds it saw"
     held = {one.label: one for one in tables.diversity(store)}
-    found, few = (held.get(f"{read.RUNS[run]}, {group}") for run in ("one-kind", "four-kinds"))
+    found = held[f"{read.RUNS['one-kind']}, {group}"]
+    few = held.get(f"{read.RUNS['four-kinds']}, {group}")
     which = f"prompts of {group}".replace("it saw", "that it saw")
     start = f"Tuned on one kind of task, a model follows {which}"
     words = (
