@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -12,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import transformers
 from pooch import file_hash
 from transformers import (
     AutoConfig,
@@ -34,18 +34,14 @@ class UnusableModel(Mendable):
 
 
 NAMED = 3  # weights that a refusal names
+TRIED = 200  # words of a tokenizer's own vocabulary
 
 
 def convert(gguf: Path, target: Path, dtype: torch.dtype = torch.float32) -> None:
     """Dequantise once and keep plain safetensors; the folder appears whole or not at all."""
-    if int(transformers.__version__.split(".")[0]) < 5:  # takes Gemma's tokenizer for another kind
-        raise MissingWeights(
-            f"{gguf.name} is a GGUF file, and transformers {transformers.__version__} reads the "
-            "tokenizers of some GGUF files wrongly: `pip install 'transformers>=5'`, or give the "
-            "original model, a folder or a Hub id."
-        )
     options = {"gguf_file": gguf.name}
     tokenizer = AutoTokenizer.from_pretrained(str(gguf.parent), **options)
+    _check_words(tokenizer, gguf)
     model = AutoModelForCausalLM.from_pretrained(str(gguf.parent), dtype=dtype, **options)
     # The model now holds plain floats; its mark of quantisation would forbid saving them.
     if hasattr(model.config, "quantization_config"):
@@ -211,6 +207,29 @@ def read_tokenizer(folder: Path, how: How) -> Tokenizer:
         load = partial(AutoTokenizer.from_pretrained, trust_remote_code=how.trust_remote_code)
         tokenizer = load(str(folder))
         tokenizer("a")  # a broken one may fail only when it is used
-        return tokenizer
     except Exception as error:
         raise _unusable(folder, error) from error
+    _check_words(tokenizer, folder)
+    return tokenizer
+
+
+def kept_whole(tokenizer: Tokenizer) -> float:
+    """Share of the words in a tokenizer's vocabulary that it reads as one token; 1 where it has few."""
+    listed = tokenizer.convert_ids_to_tokens(range(len(tokenizer)))
+    words = [one for one in listed if re.fullmatch("[▁Ġ][a-z]{4,}", one or "")]
+    tried = words[:: max(1, len(words) // TRIED)]
+    read = (tokenizer.tokenize(f"a {word[1:]}") for word in tried)
+    whole = [word in tokens for word, tokens in zip(tried, read, strict=True)]
+    return float(np.mean(whole)) if len(whole) >= TRIED // 2 else 1.0
+
+
+def _check_words(tokenizer: Tokenizer, where: Path) -> None:
+    """Refuse a tokenizer whose merges were lost: transformers before 5.18 loses those of Gemma's GGUF."""
+    whole = kept_whole(tokenizer)
+    if whole < 0.5:
+        raise UnusableModel(
+            f"The tokenizer in {where} splits words that are tokens of its own ({1 - whole:.0%} of those "
+            "tried): a model would read other tokens than it learnt. Of a GGUF file, or a folder that was "
+            "made from one: `pip install 'transformers>=5.18'`, delete that folder, and convert it again; "
+            "else fetch tokenizer.json again."
+        )

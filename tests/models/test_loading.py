@@ -2,12 +2,14 @@
 
 import json
 import time
+from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from tiny import byte_tokenizer, save_model
+from tiny import byte_tokenizer, save_model, word_tokenizer
 from transformers import (
+    AutoTokenizer,
     ByT5Tokenizer,
     MambaConfig,
     PreTrainedModel,
@@ -16,8 +18,16 @@ from transformers import (
 from helpers.methods.errors import Mendable
 from helpers.models import pair as pairs
 from helpers.models import sources
-from helpers.models.loading import How, UnusableModel, load_model, read_tokenizer
+from helpers.models.loading import (
+    How,
+    UnusableModel,
+    convert,
+    kept_whole,
+    load_model,
+    read_tokenizer,
+)
 from helpers.models.sources import Source, weights_of
+from helpers.prompts.prompt import read_prompts
 
 
 @pytest.fixture
@@ -152,6 +162,35 @@ def test_a_tokenizer_without_files_or_offsets_is_refused(tmp_path, folder):
     ByT5Tokenizer().save_pretrained(tmp_path / "bytes")
     with pytest.raises(UnusableModel, match="holds no tokenizer.*ByT5"):
         read_tokenizer(tmp_path / "bytes", How())
+
+
+def without_merges(folder: Path) -> Path:
+    """What transformers before 5.18 makes of a GGUF file's tokenizer: all tokens, and no way to them."""
+    tokenizer = word_tokenizer([one.text for one in read_prompts()], 3000)
+    tokenizer.save_pretrained(folder)
+    assert kept_whole(read_tokenizer(folder, How())) > 0.9
+    file = folder / "tokenizer.json"
+    told = json.loads(file.read_text())
+    told["model"]["merges"] = []
+    file.write_text(json.dumps(told))
+    return folder
+
+
+def test_a_tokenizer_that_splits_its_own_words_is_refused(tmp_path, monkeypatch):
+    folder = without_merges(tmp_path / "made")
+    with pytest.raises(UnusableModel, match="splits words that are tokens of its own .100%.*5.18"):
+        read_tokenizer(folder, How())
+    # A file that is read so is not converted.
+    broken = AutoTokenizer.from_pretrained(folder)
+    monkeypatch.setattr(AutoTokenizer, "from_pretrained", lambda *_, **__: broken)
+    monkeypatch.setattr(PreTrainedModel, "from_pretrained", lambda *_, **__: pytest.fail("loaded"))
+    with pytest.raises(UnusableModel, match=r"The tokenizer in .*one.gguf splits"):
+        convert(tmp_path / "one.gguf", tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
+def test_letters_alone_are_not_taken_for_lost_merges():
+    assert kept_whole(byte_tokenizer()) == 1
 
 
 def test_tokens_outside_of_the_embedding_are_named_before_a_model_loads(tmp_path, monkeypatch):
