@@ -185,6 +185,12 @@ def test_seeds_are_read_from_the_stores_beside_the_pairs_own(tmp_path):
     )  # fmt: skip
     cell = one.cells(Store(tmp_path / "pair"), NOWHERE)["other seed"]
     assert cell.verdicts == (HOLDS, REVERSED) and cell.verdict == MIXED
+    [told] = tables.by_seed([Row(one, one.cells(Store(tmp_path / "pair"), NOWHERE))]).to_dict(
+        "records"
+    )
+    assert [told[column][:6] for column in ("main run", "seed 1", "seed 2")] == ["+1.000"] * 2 + [
+        "-1.000"
+    ]
     alone = one.cells(Store(tmp_path / "pair-seed-1"), NOWHERE)["other seed"]
     assert alone.verdict == MISSING and "pair-seed-1-seed-1" in alone.why
 

@@ -69,12 +69,13 @@ class Claim:
 
     def _seed(self, store: Store, seed: int) -> Comparison:
         run = f"seed-{seed}"
+        variant = Store(store.folder.with_name(f"{store.folder.name}-{run}"))
         try:
-            return replace(self.compare(beside(store, run)), label=f"seed {seed}")
+            return replace(self.compare(variant), label=f"seed {seed}")
         except MissingResult as error:  # no store of its own, or not all of one
             held = finished(store, EVERY[self.course].part) if self.course else {}
             if run not in held:
-                raise NoVariant(f"{store.folder.name}-{run}") from error
+                raise NoVariant(variant.command(paths=False)) from error
         label = f"seed {seed}, {EVERY[self.course].label}, as along the training"
         return effect(store, self.course, held[run], label=label)
 
@@ -83,14 +84,6 @@ class Claim:
         command = store.command(paths=False)
         judged = judge_row(self.sign, self._asked(store, seven), command)
         return {control: judged[control] for control in CONTROLS}
-
-
-def beside(store: Store, name: str) -> Store:
-    """The store of a variant of a pair, which lies beside the pair's own: PAIR-NAME."""
-    found = Store(store.folder.with_name(f"{store.folder.name}-{name}"))
-    if not found.manifest():
-        raise NoVariant(f"no store {found.folder.name}")
-    return found
 
 
 @lru_cache(maxsize=12)  # one table answers many questions

@@ -11,7 +11,7 @@ import pandas as pd
 
 from helpers.findings.release.read import open_store as open_seven
 from helpers.findings.survived import chapter1, chapter2, chapter3, chapter4
-from helpers.findings.survived.claims import Claim
+from helpers.findings.survived.claims import SEEDS, Claim
 from helpers.findings.survived.verdicts import (
     GONE,
     HOLDS,
@@ -135,6 +135,25 @@ def by_claim(found: list[Row]) -> pd.DataFrame:
             "what was found": worded(row),
             "how sure": sureness(row),
         }
+        for row in found
+    ).set_index("chapter")
+
+
+def by_seed(found: list[Row]) -> pd.DataFrame:
+    """One row a claim: its own comparison, and the same of the tuning repeated from every other seed."""
+
+    def told(cell: Cell, seed: str = "") -> str:
+        [one] = [x for x in cell.found if x.label.startswith(seed)][:1] or [None]
+        if one is None:
+            return cell.why or cell.verdict
+        how = one.label.removeprefix(seed) if seed else ""
+        return f"{show_difference(one)}, n = {one.n}{how}"
+
+    seeds = [f"seed {n}" for n in SEEDS]
+    return pd.DataFrame(
+        {"chapter": row.claim.chapter, "claim": row.claim.text, "unit": row.claim.unit}
+        | {"main run": told(row.cells[MAIN])}
+        | {seed: told(row.cells["other seed"], seed) for seed in seeds}
         for row in found
     ).set_index("chapter")
 
