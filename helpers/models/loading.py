@@ -216,7 +216,9 @@ def read_tokenizer(folder: Path, how: How) -> Tokenizer:
 def kept_whole(tokenizer: Tokenizer) -> float:
     """Share of the words in a tokenizer's vocabulary that it reads as one token; 1 where it has few."""
     listed = sorted(tokenizer.get_vocab().items(), key=lambda one: one[1])  # some list bytes
-    words = [one for one, _ in listed if isinstance(one, str) and re.fullmatch("[▁Ġ][a-z]{4,}", one)]
+    words = [
+        one for one, _ in listed if isinstance(one, str) and re.fullmatch("[▁Ġ][a-z]{4,}", one)
+    ]
     tried = words[:: max(1, len(words) // TRIED)]
     read = (tokenizer.tokenize(f"a {word[1:]}") for word in tried)
     whole = [word in tokens for word, tokens in zip(tried, read, strict=True)]
