@@ -99,7 +99,7 @@ CLAIMS = (
     ),
     Claim(
         compare=partial(paired, partial(placed, "share"), "expected response"),
-        chapter=2, key="placed", whose="this book", sign=1, unit="share of importance",
+        chapter=2, key="placed", whose="this book", sign=1, unit="share of importance", course="moved",
         text="Wherever one instruction stands in a text, more importance lies on it after tuning",
         said="An instruction moved through a text {draws more/draws less/"
         "does not clearly draw more} importance after tuning",

@@ -71,6 +71,8 @@ class Claim:
         run = f"seed-{seed}"
         variant = Store(store.folder.with_name(f"{store.folder.name}-{run}"))
         try:
+            if not variant.manifest():
+                raise NoVariant(variant.folder.name)
             return replace(self.compare(variant), label=f"seed {seed}")
         except MissingResult as error:  # no store of its own, or not all of one
             held = finished(store, EVERY[self.course].part) if self.course else {}
