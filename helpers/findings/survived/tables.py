@@ -145,7 +145,7 @@ def by_seed(found: list[Row]) -> pd.DataFrame:
     def told(cell: Cell, seed: str = "") -> str:
         [one] = [x for x in cell.found if x.label.startswith(seed)][:1] or [None]
         if one is None:
-            return cell.why or cell.verdict
+            return MISSING if seed else cell.why
         how = one.label.removeprefix(seed) if seed else ""
         return f"{show_difference(one)}, n = {one.n}{how}"
 
