@@ -78,7 +78,8 @@ class Claim:
             held = finished(store, EVERY[self.course].part) if self.course else {}
             if run not in held:
                 raise NoVariant(variant.command(paths=False)) from error
-        label = f"seed {seed}, {EVERY[self.course].label}, as along the training"
+        measure = EVERY[self.course]
+        label = f"seed {seed}, {measure.label} ({measure.unit}), as along the training"
         return effect(store, self.course, held[run], label=label)
 
     def cells(self, store: Store, seven: Store) -> dict[str, Cell]:

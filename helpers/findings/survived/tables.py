@@ -143,7 +143,7 @@ def by_seed(found: list[Row]) -> pd.DataFrame:
     """One row a claim: its own comparison, and the same of the tuning repeated from every other seed."""
 
     def told(cell: Cell, seed: str = "") -> str:
-        [one] = [x for x in cell.found if x.label.startswith(seed)][:1] or [None]
+        one = next((x for x in cell.found if x.label.startswith(seed)), None)
         if one is None:
             return MISSING if seed else cell.why
         how = one.label.removeprefix(seed) if seed else ""
